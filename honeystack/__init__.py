@@ -1,0 +1,40 @@
+"""honeystack: a Linux honeypot with a network stack of its own.
+
+What is public is imported on first use, so that `honeystack --help` costs neither Trio nor a network stack.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from honeystack.errors import ConfigError as ConfigError
+    from honeystack.errors import HoneystackError as HoneystackError
+    from honeystack.errors import Malformed as Malformed
+    from honeystack.errors import StateError as StateError
+    from honeystack.errors import Unavailable as Unavailable
+    from honeystack.honeypot import run as run
+    from honeystack.netstack import Netstack as Netstack
+    from honeystack.netstack import open_netstack as open_netstack
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ConfigError": "honeystack.errors",
+    "HoneystackError": "honeystack.errors",
+    "Malformed": "honeystack.errors",
+    "Netstack": "honeystack.netstack",
+    "StateError": "honeystack.errors",
+    "Unavailable": "honeystack.errors",
+    "open_netstack": "honeystack.netstack",
+    "run": "honeystack.honeypot",
+}
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

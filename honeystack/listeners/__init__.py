@@ -1,0 +1,1 @@
+"""Listeners: where conversations come from. One file each; the file's name is the name in the config."""

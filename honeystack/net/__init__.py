@@ -1,0 +1,1 @@
+"""The network stack: pure protocol below, drivers on Trio above."""

@@ -1,0 +1,57 @@
+"""A link carries frames. The ring is one on a real interface; honeystack.testing has one in memory."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class ChecksumState(enum.Enum):
+    """What is known about a received frame's upper-layer checksum (TP_STATUS_CSUM*)."""
+
+    UNKNOWN = 0  # verify it
+    VALID = 1  # verified by the kernel or the device
+    PARTIAL = 2  # not filled in: the frame never left this machine, and is sound
+
+
+class ReceivedFrame(NamedTuple):
+    """One frame from the link, beginning at its Ethernet header; a VLAN tag that the kernel stripped is in `vlan`."""
+
+    data: bytes
+    checksum: ChecksumState = ChecksumState.UNKNOWN
+    vlan: int | None = None
+
+
+class LinkStatistics(NamedTuple):
+    """Counters since the link was opened."""
+
+    frames_in: int
+    frames_out: int
+    dropped_in: int  # lost in the kernel because we were too slow
+    dropped_out: int  # given up because the link was full
+
+
+class Link(Protocol):
+    """Carries Ethernet frames between the driver and one interface."""
+
+    mac: bytes
+    mtu: int
+
+    async def wait_readable(self) -> None:
+        """Wait until `receive` would return something."""
+        ...
+
+    def receive(self, limit: int = 256) -> list[ReceivedFrame]:
+        """Up to `limit` frames that have arrived; never waits."""
+        ...
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Send the frames in order; never waits. What the link cannot take after a few tries is loss, counted."""
+        ...
+
+    def statistics(self) -> LinkStatistics: ...
+
+    def close(self) -> None:
+        """Give everything back; idempotent."""
+        ...

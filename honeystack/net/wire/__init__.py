@@ -1,0 +1,1 @@
+"""Bytes on the wire: decoders and encoders of every header, pure."""

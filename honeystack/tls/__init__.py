@@ -1,0 +1,1 @@
+"""TLS found on any port: hello, fingerprints, handshake, per-connection configuration."""
