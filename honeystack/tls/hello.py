@@ -1,0 +1,275 @@
+"""The ClientHello: put together from any cut over segments and records, then parsed.
+
+Two framings are known: TLS records (RFC 8446 §5.1) and the SSLv2-compatible hello (RFC 5246 appendix E.2). Each byte is
+looked at once: a buffer scanned anew for each segment makes one-byte records a denial of service.
+
+The parser judges, it never gates: what is MALFORMED here goes on to OpenSSL, whose alert is the real one.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterator
+
+import attrs
+
+from honeystack.errors import Malformed
+
+HANDSHAKE = 22  # content type, RFC 8446 §5.1
+CLIENT_HELLO = 1  # handshake type, RFC 8446 §4
+MAX_HELLO = 131_396  # the longest hello that OpenSSL takes, without its 4 bytes of header
+MAX_RECORD = 16_384 + 2_048  # RFC 5246 §6.2.3; nothing in the clear is longer
+MAX_EMPTY_RECORDS = 32  # OpenSSL gives up at as many; they cost the peer 5 bytes and us memory
+
+SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
+SESSION_TICKET = 35
+
+GREASE = frozenset(digit << 12 | 0x0A00 | digit << 4 | 0x0A for digit in range(16))  # RFC 8701 §2
+
+_SSLV2_HEADER = 11  # length 2, type 1, version 2, and three lengths of 2
+
+
+class Progress(enum.Enum):
+    """What is known of the bytes so far."""
+
+    MORE = "more"  # may yet become a hello
+    NOT_TLS = "not tls"
+    COMPLETE = "complete"
+    MALFORMED = "malformed"  # began as TLS, but is no hello that can be parsed
+
+
+@attrs.frozen
+class ClientHello:
+    """A ClientHello as the peer sent it; lists in its order, GREASE values included.
+
+    Inside the extensions parsing is lenient, as a list that is cut short still tells; `extensions` has them raw.
+    """
+
+    version: int  # legacy_version: 0x0303 for TLS 1.2 and later
+    random: bytes
+    session_id: bytes
+    cipher_suites: tuple[int, ...]  # of an SSLv2 hello: its three-byte cipher kinds
+    compressions: bytes = b""
+    extensions: tuple[tuple[int, bytes], ...] = ()
+    groups: tuple[int, ...] = ()
+    point_formats: tuple[int, ...] = ()
+    signature_algorithms: tuple[int, ...] = ()
+    alpn: tuple[bytes, ...] = ()
+    server_name: bytes | None = None
+    supported_versions: tuple[int, ...] = ()
+    sslv2: bool = False
+    cut: bool = False  # ends inside the length of its extensions, as some old clients do
+    cookie: bytes = b""  # DTLS only
+
+    @property
+    def sni(self) -> str | None:
+        """The server name as text; bytes that are no UTF-8 become escapes."""
+        return None if self.server_name is None else self.server_name.decode("utf-8", "backslashreplace")
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """What the client offers to speak, without GREASE, in its order."""
+        listed = tuple(version for version in self.supported_versions if version not in GREASE)
+        return listed or (self.version,)
+
+    def extension(self, kind: int) -> bytes | None:
+        """The data of the first extension of a kind."""
+        return next((data for number, data in self.extensions if number == kind), None)
+
+
+class HelloReader:
+    """Collects a ClientHello. Input: `feed`. Outputs: `progress`, `hello`, `raw`, `records`, `error`.
+
+    The work over all calls is linear in the bytes fed, whatever the cut.
+    """
+
+    __slots__ = ("_empty", "_message", "_offset", "_raw", "error", "hello", "progress", "records")
+
+    def __init__(self) -> None:
+        self.progress = Progress.MORE
+        self.hello: ClientHello | None = None  # once COMPLETE
+        self.error: str | None = None  # once MALFORMED
+        self.records = 0  # how many records the hello came in
+        self._raw = bytearray()
+        self._message = bytearray()
+        self._offset = 0  # of the first byte of _raw that is in no finished record
+        self._empty = 0
+
+    @property
+    def raw(self) -> bytes:
+        """Every byte fed, also those that came behind the hello."""
+        return bytes(self._raw)
+
+    @property
+    def wire(self) -> bytes:
+        """The records that the hello came in; all bytes where it did not parse."""
+        return bytes(self._raw[: self._offset]) if self.progress is Progress.COMPLETE else bytes(self._raw)
+
+    def feed(self, data: bytes) -> Progress:
+        """Take the next bytes from the peer. After the end they are only kept in `raw`."""
+        self._raw += data
+        if self.progress is Progress.MORE:
+            try:
+                self.progress = self._advance()
+            except Malformed as malformed:
+                self.error = str(malformed)
+                self.progress = Progress.MALFORMED
+        return self.progress
+
+    def _advance(self) -> Progress:
+        raw = self._raw
+        if not raw:
+            return Progress.MORE
+        if raw[0] & 0x80:
+            return self._advance_sslv2()
+        if raw[0] != HANDSHAKE or (len(raw) > 1 and raw[1] != 3):
+            return Progress.NOT_TLS
+        while len(raw) - self._offset >= 5:
+            kind, length = raw[self._offset], raw[self._offset + 3] << 8 | raw[self._offset + 4]
+            if kind != HANDSHAKE:
+                raise Malformed(f"a record of type {kind} inside the hello")
+            if length > MAX_RECORD:
+                raise Malformed(f"a record of {length} bytes")
+            if len(raw) - self._offset < 5 + length:
+                return Progress.MORE
+            self._take_record(self._offset + 5, length)
+            if self._message_is_whole():
+                self.hello = parse_hello(bytes(self._message))
+                return Progress.COMPLETE
+        return Progress.MORE
+
+    def _take_record(self, start: int, length: int) -> None:
+        self._offset = start + length
+        self._message += self._raw[start : self._offset]
+        self.records += 1
+        self._empty += not length
+        if self._empty > MAX_EMPTY_RECORDS:
+            raise Malformed("too many empty records")
+
+    def _message_is_whole(self) -> bool:
+        message = self._message
+        if message and message[0] != CLIENT_HELLO:
+            raise Malformed(f"handshake message {message[0]} instead of a hello")
+        if len(message) < 4:
+            return False
+        length = int.from_bytes(message[1:4], "big")
+        if length > MAX_HELLO:
+            raise Malformed(f"a hello of {length} bytes")
+        del message[4 + length :]  # of another message in the same record
+        return len(message) == 4 + length
+
+    def _advance_sslv2(self) -> Progress:
+        raw = self._raw
+        if len(raw) > 2 and raw[2] != CLIENT_HELLO:
+            return Progress.NOT_TLS
+        if len(raw) < _SSLV2_HEADER:
+            return Progress.MORE
+        version, *parts = struct.unpack_from(">HHHH", raw, 3)
+        if version != 0x0002 and version >> 8 != 3:
+            return Progress.NOT_TLS
+        length = (raw[0] & 0x7F) << 8 | raw[1]
+        if length != 9 + sum(parts) or parts[0] % 3:
+            raise Malformed("the lengths of the SSLv2 hello do not add up")
+        if len(raw) < 2 + length:
+            return Progress.MORE
+        self.records = 1
+        self._offset = 2 + length
+        self.hello = parse_sslv2_hello(bytes(raw[: self._offset]))
+        return Progress.COMPLETE
+
+
+def parse_hello(message: bytes, *, datagram: bool = False) -> ClientHello:
+    """Parse a whole handshake message; `datagram` for DTLS, whose header and hello are longer (RFC 6347 §4.2).
+
+    Raises Malformed where a length runs over.
+    """
+    header = 12 if datagram else 4
+    if len(message) < header + 34 or message[0] != CLIENT_HELLO:
+        raise Malformed("no ClientHello")
+    body = message[header:]
+    at = 34
+    session_id, at = _vector(body, at, 1)
+    cookie, at = _vector(body, at, 1) if datagram else (b"", at)
+    suites, at = _vector(body, at, 2)
+    compressions, at = _vector(body, at, 1)
+    # RFC 5246 §7.4.1.2: a hello may end without extensions.
+    block, _ = _vector(body, at, 2) if at + 2 <= len(body) else (b"", at)
+    extensions = tuple(_extensions(block))
+    first = dict(reversed(extensions))  # of a kind that came twice, the first
+    return ClientHello(
+        version=body[0] << 8 | body[1],
+        random=body[2:34],
+        session_id=session_id,
+        cipher_suites=_shorts(suites),
+        compressions=compressions,
+        extensions=extensions,
+        cut=at + 1 == len(body),
+        cookie=cookie,
+        groups=_shorts(_body(first.get(GROUPS), 2)),
+        point_formats=tuple(_body(first.get(POINT_FORMATS), 1)),
+        signature_algorithms=_shorts(_body(first.get(SIGNATURE_ALGORITHMS), 2)),
+        alpn=tuple(_names(_body(first.get(ALPN), 2))),
+        server_name=_server_name(first.get(SERVER_NAME)),
+        supported_versions=_shorts(_body(first.get(SUPPORTED_VERSIONS), 1)),
+    )
+
+
+def parse_sslv2_hello(packet: bytes) -> ClientHello:
+    """Parse a whole SSLv2-compatible hello with its two bytes of length. Raises Malformed where a length runs over."""
+    if len(packet) < _SSLV2_HEADER:
+        raise Malformed("no SSLv2 hello")
+    version, kinds, session, challenge = struct.unpack_from(">HHHH", packet, 3)
+    if kinds % 3 or len(packet) != _SSLV2_HEADER + kinds + session + challenge:
+        raise Malformed("the lengths of the SSLv2 hello do not add up")
+    specs = packet[_SSLV2_HEADER : _SSLV2_HEADER + kinds]
+    rest = packet[_SSLV2_HEADER + kinds :]
+    return ClientHello(
+        version=version,
+        random=rest[session:],
+        session_id=rest[:session],
+        cipher_suites=tuple(int.from_bytes(specs[i : i + 3], "big") for i in range(0, kinds, 3)),
+        sslv2=True,
+    )
+
+
+def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:
+    """A vector with its length before it (RFC 8446 §3.4), and where it ends."""
+    start = at + width
+    end = start + int.from_bytes(data[at:start], "big")
+    if end > len(data) or start > len(data):
+        raise Malformed("a length runs over the end of the hello")
+    return data[start:end], end
+
+
+def _extensions(block: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(block):  # a shorter rest is ignored, as Wireshark does
+        kind = int.from_bytes(block[at : at + 2], "big")
+        data, at = _vector(block, at + 2, 2)
+        yield kind, data
+
+
+def _body(data: bytes | None, width: int) -> bytes:
+    """What a list in an extension holds: its own length goes, and what is behind it; cut short is taken as it is."""
+    return b"" if data is None else data[width : width + int.from_bytes(data[:width], "big")]
+
+
+def _shorts(data: bytes) -> tuple[int, ...]:
+    """Two-byte numbers; an odd last byte is ignored, as Wireshark does."""
+    return struct.unpack_from(f">{len(data) // 2}H", data)
+
+
+def _names(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        yield data[at + 1 : end]
+        at = end
+
+
+def _server_name(data: bytes | None) -> bytes | None:
+    """The first host name of a server_name extension (RFC 6066 §3); None where there is none in it."""
+    if data is None or len(data) < 5 or data[2] != 0:
+        return None
+    return data[5 : 5 + int.from_bytes(data[3:5], "big")]
