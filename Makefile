@@ -1,0 +1,72 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both can be run again at once.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+PYTEST_FLAGS ?=
+
+DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
+TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan gnutls-bin iptables ethtool chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs clean demo-packages test-packages
+
+help:
+	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
+	@echo "make test    run every test; those on the wire need root or sudo"
+	@echo "make lint    formatter, linter, types"
+	@echo "make bench   measure, beside a kernel-socket server in the same run"
+	@echo "make docs    write the generated pages of docs/ anew"
+
+demo: $(VENV)/run.stamp demo-packages
+	$(BIN)/honeystack demo
+
+test: $(VENV)/dev.stamp test-packages
+	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev.stamp demo-packages
+	$(SUDO) $(BIN)/python -m bench
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python -m docs
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+
+$(VENV)/run.stamp: pyproject.toml | demo-packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | test-packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/run.stamp
+
+demo-packages:
+	@$(call install,$(DEMO_PACKAGES))
+
+test-packages:
+	@$(call install,$(TEST_PACKAGES))
+
+# Installs only what is missing, so that a second run needs neither the network nor root.
+define install
+missing=; for package in $(1); do \
+  dpkg-query --show --showformat='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+  echo "installing:$$missing"; \
+  $(SUDO) apt-get update -q -q && \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -q -y --no-install-recommends $$missing; \
+fi
+endef
