@@ -17,6 +17,7 @@ FLOORS = {
     "errors": GROUND,
     "registry": GROUND,
     "settings": GROUND,
+    "logs": GROUND,
     "net.wire": BYTES,
     "net.address": BYTES,
     "tls.hello": BYTES,

@@ -9,6 +9,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import attrs
+
+from honeystack.errors import ConfigError
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -95,3 +99,50 @@ class AddressSet:
 
     def __repr__(self) -> str:
         return f"AddressSet({[str(network) for network in self._networks]})"
+
+
+class PortRange(NamedTuple):
+    """Local ports of one protocol, both ends included; `protocol` None means TCP and UDP."""
+
+    protocol: int | None  # IP protocol number
+    first: int
+    last: int
+
+    def covers(self, protocol: int, port: int) -> bool:
+        """Whether a port of an IP protocol lies in the range."""
+        return self.first <= port <= self.last and self.protocol in (None, protocol)
+
+
+PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17}
+
+
+def parse_port_range(text: str) -> PortRange:
+    """Parse "tcp/22", "udp/123", "456", "6/8022" or "tcp/8000-8010". Raises ConfigError with what would be right."""
+    protocol, slash, ports = text.strip().rpartition("/")
+    first, dash, last = ports.partition("-")
+    number = PROTOCOL_NUMBERS.get(protocol.lower()) if slash else None
+    if slash and number is None:
+        if not (protocol.isdecimal() and int(protocol) in PROTOCOL_NUMBERS.values()):
+            raise ConfigError(f"{protocol!r} is no protocol that has ports: write tcp, udp, 6 or 17")
+        number = int(protocol)
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise ConfigError(f"{text!r} is no port: write tcp/22, udp/123, 456, 6/8022 or tcp/8000-8010")
+    low, high = int(first), int(last or first)
+    if not 0 <= low <= high <= 65535:
+        raise ConfigError(f"{text!r}: ports go from 0 to 65535, the lower one first")
+    return PortRange(number, low, high)
+
+
+@attrs.frozen
+class Exclusions:
+    """What is left to the host: local ports and remote addresses."""
+
+    ports: tuple[PortRange, ...] = ()
+    addresses: AddressSet = attrs.field(factory=AddressSet)
+
+    def __bool__(self) -> bool:
+        return bool(self.ports) or bool(self.addresses)
+
+    def excludes(self, protocol: int, local_port: int, remote: bytes) -> bool:
+        """Whether a packet of an IP protocol to a local port from a packed remote address is the host's."""
+        return remote in self.addresses or any(ports.covers(protocol, local_port) for ports in self.ports)

@@ -51,6 +51,8 @@ def fingerprint(hello: ClientHello, transport: Transport = "t") -> Fingerprint |
         f"{head}_{_hash(suites)}_{_hash(extensions)}",
         f"{head}_{suites}_{extensions}",
     )
+
+
 def _ends(alpn: tuple[bytes, ...]) -> str:
     """The first and last character of the first protocol, or their outer hex digits where one is not alphanumeric."""
     if not alpn or not alpn[0]:

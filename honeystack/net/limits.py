@@ -1,0 +1,45 @@
+"""Named bounds: everything that a peer can make grow, with the reason for its number.
+
+Reaching one is told by a BoundReached notice that carries the field's name.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from honeystack.settings import setting
+
+
+@attrs.frozen
+class Limits:
+    """What one stack holds at most; `[listener.limits]` in the config."""
+
+    half_open: int = setting(
+        "handshakes under way that are remembered; beyond it SYN cookies answer without memory", default=4096
+    )
+    connections: int = setting("TCP connections held at once; beyond it the longest idle one is shed", default=65_536)
+    connections_per_source: int = setting(
+        "TCP connections held for one IPv4 address or IPv6 /64; beyond it its new ones are not accepted", default=10_000
+    )
+    time_wait: int = setting("closed connections remembered in TIME-WAIT", default=8192)
+    receive_buffer: int = setting("received and unread data of one connection", default=256 * 1024, unit="bytes")
+    send_buffer: int = setting(
+        "sent and unacknowledged or unsent data of one connection", default=256 * 1024, unit="bytes"
+    )
+    buffer_memory: int = setting(
+        "all buffers of all connections; beyond it windows close and new data is not taken",
+        default=256 * 1024 * 1024,
+        unit="bytes",
+    )
+    fragment_memory: int = setting(
+        "fragments awaiting the rest of their datagrams", default=4 * 1024 * 1024, unit="bytes"
+    )
+    fragment_datagrams: int = setting("datagrams under reassembly at once", default=1024)
+    neighbours: int = setting("neighbours remembered", default=1024)
+    scan_sources: int = setting("sources watched for port scans", default=4096)
+    aggregates: int = setting("rows of each table that counts repeated events", default=4096)
+    datagram_flows: int = setting("UDP conversations held at once", default=4096)
+    half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")
+    idle_seconds: float = setting(
+        "how long an accepted connection may be silent before it is ended", default=300.0, unit="seconds"
+    )

@@ -1,0 +1,17 @@
+"""The persona: how this host looks on the wire where the RFCs leave room. The default is a current Linux."""
+
+from __future__ import annotations
+
+import attrs
+
+from honeystack.settings import setting
+
+
+@attrs.frozen
+class Persona:
+    """The visible choices of a TCP/IP stack; `[listener.persona]` in the config."""
+
+    ttl: int = setting("time to live, and hop limit, of what we send", default=64)
+    window_scale: int = setting("the window scale that we offer (RFC 7323)", default=7)
+    timestamps: bool = setting("whether we answer the timestamp option", default=True)
+    sack: bool = setting("whether we answer the SACK-permitted option", default=True)
