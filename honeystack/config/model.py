@@ -1,0 +1,71 @@
+"""A configuration, read and checked: what the honeypot is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from honeystack.config.errors import Problem
+from honeystack.config.ports import PortSpec, find
+from honeystack.logs import LogOutput
+from honeystack.reception import CaptureLimits
+from honeystack.tls.certificates import Certificate
+
+
+@attrs.frozen
+class PortEntry:
+    """One `[[port]]`: which ports, who serves them in which order, and the certificate of its own if it has one."""
+
+    specs: tuple[PortSpec, ...]
+    services: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+
+
+@attrs.frozen
+class FilterEntry:
+    """One `[[filter]]`: regular expressions; OR inside a tuple, AND between them; empty takes everything."""
+
+    channels: tuple[str, ...]
+    services: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    exclude_services: tuple[str, ...] = ()
+    exclude_categories: tuple[str, ...] = ()
+    exclude_types: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Config:
+    """All settings of one honeypot. Plugins are instances by their name in the config; none of them runs yet."""
+
+    path: Path | None
+    listener: Any
+    services: Mapping[str, Any] = attrs.field(factory=dict)
+    directors: Mapping[str, Any] = attrs.field(factory=dict)
+    channels: Mapping[str, Any] = attrs.field(factory=dict)
+    ports: tuple[PortEntry, ...] = ()
+    filters: tuple[FilterEntry, ...] = ()
+    logging: tuple[LogOutput, ...] = ()
+    capture: CaptureLimits = attrs.field(factory=CaptureLimits)
+    first_wait: float = 1.0  # seconds to wait for a peer's first bytes before a service that speaks first does
+    heartbeat: float = 30.0  # seconds between heartbeats; 0: none
+    sensor: str = "honeystack"  # the name in each event
+    data: Path = Path("~/.honeystack")
+    notes: tuple[Problem, ...] = ()  # what `check` says although it is no error
+
+    def entry_for(self, transport: str, address: str, port: int) -> PortEntry | None:
+        """The `[[port]]` that a local endpoint falls under, the most particular one first."""
+        owners = {spec: entry for entry in self.ports for spec in entry.specs}
+        spec = find(list(owners), transport, address, port)
+        return None if spec is None else owners[spec]
+
+    @property
+    def fallback_certificate(self) -> Certificate | None:
+        """The certificate of `tcp/0`, for every TCP port that has none of its own."""
+        for entry in self.ports:
+            if any(spec.is_fallback for spec in entry.specs):
+                return entry.certificate
+        return None
