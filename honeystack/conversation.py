@@ -12,9 +12,54 @@ import trio
 
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
-from honeystack.events.event import Identity
+from honeystack.events.event import Identity, Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Flow
+
+PAYLOAD = EventKind(
+    "tcp",
+    "payload",
+    "The first raw bytes from the peer, once for each connection: up to a size, or until it pauses, is answered or ends.",
+    {"payload": "the bytes as they came, before any decoding"},
+)
+
+
+class FirstBytes:
+    """Keeps the first raw bytes of one connection and records them once. Inputs: `received`, `answered`, `finish`."""
+
+    __slots__ = ("_data", "_identity", "_length", "_limit", "_recorder", "told")
+
+    def __init__(self, recorder: Recorder, identity: Identity, limit: int) -> None:
+        self.told = False
+        self._recorder = recorder
+        self._identity = identity
+        self._limit = limit
+        self._data = bytearray()
+        self._length = 0
+
+    def received(self, data: bytes | bytearray) -> None:
+        """The peer's next raw bytes; recorded at once when the size is reached."""
+        if self.told or not data:
+            return
+        self._data += data[: self._limit - len(self._data)]
+        self._length += len(data)
+        if self._length >= self._limit:
+            self.finish()
+
+    def answered(self) -> None:
+        """We send: what came before is the peer's opening."""
+        if self._length:
+            self.finish()
+
+    def finish(self) -> None:
+        """No more belongs to the first bytes; idempotent. A peer that sent nothing leaves no event."""
+        if self.told:
+            return
+        self.told = True
+        if self._length:
+            fields = {"payload": Payload(bytes(self._data), self._length)}
+            self._recorder.record(PAYLOAD, fields, identity=self._identity)
+        self._data = bytearray()
 
 
 class Recognition(enum.Enum):
@@ -40,6 +85,8 @@ class Conversation(trio.abc.HalfCloseableStream):
     rng: random.Random = attrs.field(factory=random.Random)
     service: str | None = None
     facts: dict[str, object] = attrs.field(factory=dict)  # e.g. the ja3, ja4 and sni keys once TLS is up
+    first: FirstBytes | None = None  # taps the raw bytes until they have been recorded
+    silent: bool = False  # the listener has waited for the first bytes in vain: a server-first service may speak
     _ahead: bytearray = attrs.field(factory=bytearray, init=False)
     _ended: bool = attrs.field(default=False, init=False)
 
@@ -53,14 +100,25 @@ class Conversation(trio.abc.HalfCloseableStream):
         return bytes(self._ahead)
 
     async def peek(self, max_bytes: int = 65536) -> bytes:
-        """Wait for more bytes than `ahead` holds and return all of them, unconsumed; b"" adds nothing at EOF."""
-        if not self._ended:
-            more = await self.stream.receive_some(max_bytes)
-            self._ended = not more
-            self._ahead += more
-        else:
-            await trio.lowlevel.checkpoint()
+        """Wait for more bytes than `ahead` holds and return all of them, unconsumed; adds nothing at EOF."""
+        await self.peek_more(max_bytes)
         return bytes(self._ahead)
+
+    async def peek_more(self, max_bytes: int = 65536) -> bytes:
+        """Wait for more bytes than `ahead` holds and return only the new ones, unconsumed; b"" at EOF."""
+        if self._ended:
+            await trio.lowlevel.checkpoint()
+            return b""
+        more = await self._receive(max_bytes)
+        self._ahead += more
+        return more
+
+    async def _receive(self, max_bytes: int | None) -> bytes:
+        more = bytes(await self.stream.receive_some(max_bytes))
+        self._ended = not more
+        if self.first is not None:
+            self.first.received(more)
+        return more
 
     @property
     def eof_received(self) -> bool:
@@ -77,15 +135,15 @@ class Conversation(trio.abc.HalfCloseableStream):
         if self._ended:
             await trio.lowlevel.checkpoint()
             return b""
-        received = await self.stream.receive_some(max_bytes)
-        self._ended = not received
-        return bytes(received)
+        return await self._receive(max_bytes)
 
     def unreceive(self, data: bytes) -> None:
         """Give bytes back to the front; the next receive or peek sees them first."""
         self._ahead[:0] = data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.first is not None:
+            self.first.answered()
         await self.stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -95,12 +153,20 @@ class Conversation(trio.abc.HalfCloseableStream):
         await self.stream.send_eof()
 
     async def aclose(self) -> None:
+        self.tell_first()
         await self.stream.aclose()
+
+    def tell_first(self) -> None:
+        """Record the first raw bytes now; what comes later is no longer tapped."""
+        if self.first is not None:
+            self.first.finish()
+            self.first = None
 
     def replace_stream(self, stream: trio.abc.HalfCloseableStream) -> None:
         """Go on over another layer (TLS over the old stream); bytes ahead must have been moved into it first."""
         if self._ahead:
             raise StateError("bytes received before the new layer would be lost; consume them first")
+        self.tell_first()
         self.stream = stream
         self._ended = False
 
@@ -111,6 +177,11 @@ class DatagramConversation(Protocol):
     flow: Flow
     identity: Identity
     service: str | None
+
+    @property
+    def first(self) -> bytes:
+        """The data of the datagram that began the conversation; `receive` gives it too."""
+        ...
 
     async def receive(self) -> bytes:
         """The next datagram's data; raises trio.EndOfChannel when the conversation has been idle too long."""
