@@ -1,0 +1,268 @@
+"""The bus carries events to channels and counts every one of them.
+
+For each channel, at every moment: made = written + queued + the sum of dropped + filtered. An event that a channel
+has taken and not yet finished is still queued; it is written when the channel asks for the next one, and dropped
+when the channel says so or fails. Publishing never waits: a full queue drops the new event, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import attrs
+import trio
+
+from honeystack.errors import StateError
+from honeystack.events.event import Event, Payload
+
+QUEUE_FULL = "queue-full"
+STOPPED = "stopped"
+CRASHED = "channel-failed"
+
+CAPACITY = 10_000  # events; some seconds of a flood, and a bound on what a stuck channel costs
+MEMORY = 64 * 1024 * 1024  # bytes of peers' data in one queue: 1 000 whole payloads of the largest size
+
+
+@attrs.frozen
+class ChannelCounts:
+    """What became of the events made since a channel subscribed."""
+
+    made: int
+    written: int
+    queued: int
+    filtered: int
+    dropped: Mapping[str, int]
+
+    @property
+    def adds_up(self) -> bool:
+        return self.made == self.written + self.queued + self.filtered + sum(self.dropped.values())
+
+
+class Bus:
+    """Inputs: publish. Outputs: the subscriptions. Belongs to one Trio thread; publishing works before Trio runs."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, Subscription] = {}
+        self.made = 0
+
+    def publish(self, event: Event) -> None:
+        """Give the event to every subscription whose filter takes it; never waits."""
+        self.made += 1
+        subscriptions = self._subscriptions
+        if not subscriptions:
+            return
+        weight = weight_of(event)
+        for subscription in subscriptions.values():
+            subscription._offer(event, weight)
+
+    def subscribe(
+        self,
+        name: str,
+        takes: Callable[[Event], bool] | None = None,
+        *,
+        capacity: int = CAPACITY,
+        memory: int = MEMORY,
+    ) -> Subscription:
+        """The events that `takes` takes (None: all), from now on; they queue until somebody iterates.
+
+        At most `capacity` events and `memory` bytes of peers' data wait.
+        """
+        if name in self._subscriptions:
+            raise StateError(f"a channel named {name!r} has subscribed already")
+        subscription = Subscription(name, takes, capacity=capacity, memory=memory)
+        self._subscriptions[name] = subscription
+        return subscription
+
+    def unsubscribe(self, name: str) -> None:
+        """End a channel's subscription; its counts go with it."""
+        self._subscriptions.pop(name).close()
+
+    def statistics(self) -> dict[str, ChannelCounts]:
+        """The counts of every channel by its name."""
+        return {name: subscription.counts() for name, subscription in self._subscriptions.items()}
+
+    async def drain(self, bound: float) -> bool:
+        """Let the channels write what is queued, for at most `bound` seconds, then end all subscriptions.
+
+        What is left is dropped with the reason "stopped". Returns whether nothing was left. Afterwards iterations
+        end, and events that are still published count as dropped.
+        """
+        with trio.move_on_after(bound):
+            for subscription in list(self._subscriptions.values()):
+                await subscription.wait_idle()
+        left = [subscription.name for subscription in self._subscriptions.values() if not subscription.close()]
+        return not left
+
+
+class Subscription:
+    """One channel's queue: iterate it, or its `batches`, in one task at a time."""
+
+    def __init__(
+        self,
+        name: str,
+        takes: Callable[[Event], bool] | None = None,
+        *,
+        capacity: int = CAPACITY,
+        memory: int = MEMORY,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError("a queue holds at least one event")
+        self.name = name
+        self._takes = takes
+        self._capacity = capacity
+        self._memory = memory
+        self._queue: deque[tuple[Event, int]] = deque()
+        self._weight = 0
+        self._in_hand = 0
+        self._closed = False
+        self._made = self._written = self._filtered = 0
+        self._dropped: dict[str, int] = {}
+        self._reader: trio.lowlevel.Task | None = None
+        self._idle = trio.Event()
+
+    # for the channel
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return _Singles(self)
+
+    def batches(self, limit: int = 256) -> AsyncIterator[list[Event]]:
+        """Lists of at most `limit` events that wait, never empty. A batch is written when the next is asked for."""
+        return _Batches(self, limit)
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """The channel could not write `count` of the events it took last."""
+        if not 0 <= count <= self._in_hand:
+            raise StateError(f"cannot drop {count} of {self._in_hand} events in hand")
+        self._in_hand -= count
+        self._count_dropped(reason, count)
+
+    # for who owns the channel
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def abandon(self, reason: str = CRASHED) -> int:
+        """The channel failed or was cancelled with events in its hand: they are dropped. Returns how many."""
+        count = self._in_hand
+        self.drop(reason, count)
+        self._tell_idle()
+        return count
+
+    def close(self) -> bool:
+        """End the iteration; what is queued is dropped. Idempotent. Returns whether nothing had to be dropped."""
+        left = len(self._queue)
+        self._count_dropped(STOPPED, left)
+        self._queue.clear()
+        self._weight = 0
+        self._closed = True
+        self._wake()
+        self._tell_idle()
+        return not left
+
+    async def wait_idle(self) -> None:
+        """Wait until nothing is queued and nothing is in hand."""
+        while self._queue or self._in_hand:
+            if self._idle.is_set():
+                self._idle = trio.Event()
+            await self._idle.wait()
+
+    def counts(self) -> ChannelCounts:
+        """The counts of this moment."""
+        queued = len(self._queue) + self._in_hand
+        return ChannelCounts(self._made, self._written, queued, self._filtered, dict(self._dropped))
+
+    # inside
+
+    def _offer(self, event: Event, weight: int) -> None:
+        self._made += 1
+        if self._takes is not None and not self._takes(event):
+            self._filtered += 1
+        elif self._closed:
+            self._count_dropped(STOPPED, 1)
+        elif len(self._queue) + self._in_hand >= self._capacity or self._too_heavy(weight):
+            self._count_dropped(QUEUE_FULL, 1)
+        else:
+            self._queue.append((event, weight))
+            self._weight += weight
+            self._wake()
+
+    def _too_heavy(self, weight: int) -> bool:
+        """An event alone always fits, so that no bound can shut a channel up for ever."""
+        return bool(self._queue) and self._weight + weight > self._memory
+
+    def _count_dropped(self, reason: str, count: int) -> None:
+        if count:
+            self._dropped[reason] = self._dropped.get(reason, 0) + count
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
+
+    def _tell_idle(self) -> None:
+        if not (self._queue or self._in_hand):
+            self._idle.set()
+
+    async def _take(self, limit: int) -> list[Event]:
+        """Finish what is in hand, wait for events, and take up to `limit` of them."""
+        self._written += self._in_hand
+        self._in_hand = 0
+        self._tell_idle()
+        if self._queue:
+            await trio.lowlevel.checkpoint()
+        while not self._queue:
+            if self._closed:
+                raise StopAsyncIteration
+            await self._wait_readable()
+        count = min(limit, len(self._queue))
+        taken = [self._queue.popleft() for _ in range(count)]
+        self._weight -= sum(weight for _, weight in taken)
+        self._in_hand = count
+        return [event for event, _ in taken]
+
+    async def _wait_readable(self) -> None:
+        if self._reader is not None:
+            raise trio.BusyResourceError(f"another task iterates the subscription {self.name!r}")
+        self._reader = trio.lowlevel.current_task()
+
+        def give_up(_: object) -> trio.lowlevel.Abort:
+            self._reader = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(give_up)
+
+
+def weight_of(event: Event) -> int:
+    """About how many bytes of peers' data an event holds."""
+    weight = 0
+    for value in event.fields.values():
+        if isinstance(value, Payload):
+            weight += len(value.data)
+        elif isinstance(value, str | bytes):
+            weight += len(value)
+    return weight
+
+
+class _Singles:
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> _Singles:
+        return self
+
+    async def __anext__(self) -> Event:
+        return (await self._subscription._take(1))[0]
+
+
+class _Batches:
+    def __init__(self, subscription: Subscription, limit: int) -> None:
+        self._subscription = subscription
+        self._limit = limit
+
+    def __aiter__(self) -> _Batches:
+        return self
+
+    async def __anext__(self) -> list[Event]:
+        return await self._subscription._take(self._limit)
