@@ -38,6 +38,5 @@ def test_nothing_is_left_behind() -> None:
 def test_nothing_is_left_behind_after_an_error() -> None:
     before = names()
     with pytest.raises(ZeroDivisionError), Lab("hs-lab") as lab:
-        lab.add("only")
-        raise ZeroDivisionError
+        raise ZeroDivisionError(lab.add("only").name)
     assert names() == before

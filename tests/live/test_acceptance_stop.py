@@ -1,0 +1,83 @@
+"""The end: under traffic, at a signal, every connection that was told of is told to have ended."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live.arena import V4, V6, Arena, arena, honeypot, inside
+
+pytestmark = pytest.mark.live
+
+ECHO = '[service.echo]\ntype = "echo"\n[[port]]\nport = "tcp/7"\nservices = ["echo"]\n'
+
+
+class Traffic:
+    """Clients in threads that connect, talk and stay until they are told to stop."""
+
+    def __init__(self, place: Arena) -> None:
+        self.place = place
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.talk, args=(V6 if n % 2 else V4,)) for n in range(8)]
+
+    def __enter__(self) -> Traffic:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def talk(self, target: str) -> None:
+        held: list[socket.socket] = []
+        number = 0
+        with inside(self.place.attacker):
+            while not self.over.is_set():
+                number += 1
+                with contextlib.suppress(OSError):
+                    peer = socket.create_connection((target, 7 if number % 2 else 7000 + number), 1)
+                    peer.sendall(b"x" * 1000)
+                    held.append(peer)
+                if len(held) > 20:
+                    held.pop(0).close()
+                time.sleep(0.005)
+        for peer in held:
+            peer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_stop_during_traffic_is_orderly_and_quick(tmp_path: Path, number: signal.Signals) -> None:
+    with honeypot(tmp_path, ECHO) as place:
+        before = place.pot.run("ip", "-br", "address").stdout
+        with Traffic(place):
+            time.sleep(2)  # as long as real traffic is to flow
+            asked = time.monotonic()
+            assert place.stop(number) == 0
+            assert time.monotonic() - asked < 5
+        opened = [event["connection-id"] for event in place.events("tcp", "connect")]
+        closed = [event["connection-id"] for event in place.events("tcp", "close")]
+        assert len(opened) > 200
+        assert len(set(opened)) == len(opened)
+        assert sorted(closed) == sorted(opened)
+        assert place.events("sensor", "stop")
+        assert place.fence() == ""
+        assert place.pot.run("ip", "-br", "address").stdout == before
+
+
+def test_the_machine_has_no_namespace_more_than_before(tmp_path: Path) -> None:
+    def names() -> str:
+        return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+
+    before = names()
+    with arena(tmp_path):
+        assert names() != before
+    assert names() == before
