@@ -19,7 +19,7 @@ from honeystack.net.address import Flow
 PAYLOAD = EventKind(
     "tcp",
     "payload",
-    "The first raw bytes from the peer, once for each connection: up to a size, or until it pauses, is answered or ends.",
+    "The first raw bytes from the peer, once per connection: up to a size, or until it pauses, is answered or ends.",
     {"payload": "the bytes as they came, before any decoding"},
 )
 

@@ -337,7 +337,7 @@ def fault_fields(error: BaseException) -> dict[str, object]:
 
 def _common(one: Identity, other: Identity) -> Identity:
     """What two identities agree on; the rest becomes None."""
-    return one if one == other else Identity(*(a if a == b else None for a, b in zip(one, other, strict=True)))
+    return one if one == other else Identity._make(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
 @attrs.define(eq=False)

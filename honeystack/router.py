@@ -1,0 +1,301 @@
+"""The router holds every conversation: is it TLS, whose is it, serve it, and if it is nobody's, capture it.
+
+    peer ─ sniff for a ClientHello ─ TLS where a certificate is planned ─ recognition ─ service, or capture ─ close
+
+Every wait is bounded. A fault of a service is recorded, ends that conversation, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from honeystack.config.model import PortEntry
+from honeystack.config.ports import PortSpec, find
+from honeystack.conversation import Conversation, DatagramConversation, Recognition
+from honeystack.events.event import Payload
+from honeystack.events.recorder import Recorder
+from honeystack.net.address import Endpoint
+from honeystack.reception import CaptureLimits, PortPlan
+from honeystack.tls.certificates import Certificate
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields
+from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
+from honeystack.tls.stream import TlsFailed, accept_tls
+from honeystack.witness import FAULT, fault_fields
+
+HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
+RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
+CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
+PLANS = 65_536  # remembered plans; a sensor of many addresses forgets and looks again
+
+_PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
+
+
+@attrs.frozen
+class _Room:
+    """What is planned for a port, with the things themselves."""
+
+    plan: PortPlan
+    services: tuple[tuple[str, Any], ...]
+    certificate: Certificate | None
+
+
+class Router:
+    """Implements Reception. `replace` changes the plan for the conversations to come; those under way go on."""
+
+    def __init__(
+        self,
+        ports: Sequence[PortEntry],
+        services: Mapping[str, Any],
+        *,
+        recorder: Recorder,
+        capture: CaptureLimits,
+        first_wait: float = 1.0,
+        rng: random.Random,
+    ) -> None:
+        self.recorder = recorder
+        self._rng = rng
+        self.replace(ports, services, capture=capture, first_wait=first_wait)
+
+    def replace(
+        self,
+        ports: Sequence[PortEntry],
+        services: Mapping[str, Any],
+        *,
+        capture: CaptureLimits,
+        first_wait: float,
+    ) -> None:
+        """Plan anew."""
+        self.capture = capture
+        self._first_wait = first_wait
+        self._services = dict(services)
+        self._owners = {spec: entry for entry in ports for spec in entry.specs}
+        self._specs = list(self._owners)
+        fallback = next((entry for spec, entry in self._owners.items() if spec.is_fallback), None)
+        self._fallback = fallback.certificate if fallback else None
+        self._by_spec: dict[tuple[str, PortSpec | None], _Room] = {}
+        self._rooms: dict[tuple[str, str, int], _Room] = {}
+
+    # Reception
+
+    def plan_for(self, transport: str, local: Endpoint) -> PortPlan:
+        return self._room(transport, local).plan
+
+    def planned_ports(self, transport: str) -> tuple[tuple[str | None, int], ...]:
+        pairs = (
+            (spec.address, port)
+            for spec in self._specs
+            if spec.transport == transport and not spec.is_fallback and not spec.is_any
+            for port in range(spec.first, spec.last + 1)
+        )
+        return tuple(dict.fromkeys(pairs))
+
+    async def converse(self, peer: Conversation) -> None:
+        try:
+            await self._contained(peer, self._hold(peer))
+        finally:
+            peer.tell_first()
+            with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
+                await peer.aclose()
+
+    async def converse_datagrams(self, peer: DatagramConversation) -> None:
+        await self._contained(peer, self._hold_datagrams(peer))
+
+    # the conversation, from top to bottom
+
+    async def _hold(self, peer: Conversation) -> None:
+        room = self._room("tcp", peer.flow.local)
+        reader = await self._sniff(peer, room.plan)
+        if reader.progress in (Progress.COMPLETE, Progress.MALFORMED):
+            self._tell_hello(peer, reader)
+            if room.certificate is not None:
+                if not await self._accept_tls(peer, reader, room):
+                    return
+                await self._first_decrypted(peer, room)
+        if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
+            return  # silent to the end
+        taker = await self._taker(peer, room)
+        if taker is None:
+            await self._capture(peer)
+            return
+        peer.service, service = taker
+        await service.handle(peer)
+
+    async def _sniff(self, peer: Conversation, plan: PortPlan) -> HelloReader:
+        """Look for a ClientHello in the first bytes; they stay unconsumed."""
+        reader = HelloReader()
+        if peer.silent or (peer.ahead and reader.feed(peer.ahead) is not Progress.MORE):
+            return reader
+        begun = bool(peer.ahead)
+        first_wait = plan.first_wait if plan.speaks_first else self.capture.idle
+        wait = self._hello_wait(peer) if begun else first_wait
+        with trio.CancelScope(deadline=trio.current_time() + wait) as scope:
+            while reader.progress is Progress.MORE and (more := await peer.peek_more()):
+                reader.feed(more)
+                if not begun:
+                    begun = True
+                    scope.deadline = trio.current_time() + self._hello_wait(peer)
+        return reader
+
+    def _hello_wait(self, peer: Conversation) -> float:
+        """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
+        return HELLO_SECONDS if peer.ahead[0] == HANDSHAKE else self._first_wait
+
+    def _tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
+        prints = None if reader.hello is None else fingerprint(reader.hello)
+        fields = hello_fields(reader.hello, prints, reader.wire)
+        peer.facts = {key: value for key, value in fields.items() if key.startswith(("ja3", "ja4", "tls.sni"))}
+        if reader.error is not None:
+            fields = {**fields, "tls.error": f"malformed: {reader.error}"}
+        peer.record(TLS, {"tls.stage": "hello", **fields})
+
+    async def _accept_tls(self, peer: Conversation, reader: HelloReader, room: _Room) -> bool:
+        assert room.certificate is not None
+        peer.tell_first()
+        first = await peer.receive_some()
+        alpn = tuple(dict.fromkeys(name for _, service in room.services for name in getattr(service, "alpn", ())))
+        try:
+            stream = await accept_tls(
+                peer.stream, room.certificate, first=first, hello=reader.hello, rng=self._rng, alpn=alpn
+            )
+        except TlsFailed as failed:
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
+            return False
+        peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome)})
+        peer.replace_stream(stream)
+        return True
+
+    async def _first_decrypted(self, peer: Conversation, room: _Room) -> None:
+        """Wait for the first bytes inside TLS and record them; without a service, all until a pause."""
+        wait = room.plan.first_wait if room.plan.speaks_first else self.capture.idle
+        with trio.move_on_after(wait):
+            await peer.peek_more()
+        if not room.services:
+            await self._collect(peer)
+        if peer.ahead:
+            payload = Payload.cut(peer.ahead, self.capture.payload_bytes)
+            peer.record(TLS, {"tls.stage": "payload", **peer.facts, "payload": payload})
+
+    async def _taker(self, peer: Conversation, room: _Room) -> tuple[str, Any] | None:
+        """The service that takes the conversation: the only one, the one that says MINE, or one that speaks first."""
+        if len(room.services) <= 1:
+            return room.services[0] if room.services else None
+        final = not peer.ahead
+        while peer.ahead:
+            final = final or peer.eof_received or len(peer.ahead) >= RECOGNITION_BYTES
+            taker, undecided = self._ask(peer, room.services, final=final)
+            if taker is not None:
+                return taker
+            if final or not undecided:
+                break
+            with trio.move_on_after(self._first_wait) as pause:
+                await peer.peek_more(RECOGNITION_BYTES)
+            final = pause.cancelled_caught
+        return next((entry for entry in room.services if entry[1].speaks_first), None)
+
+    def _ask(
+        self, peer: Conversation | DatagramConversation, services: Sequence[tuple[str, Any]], *, final: bool
+    ) -> tuple[tuple[str, Any] | None, bool]:
+        """Ask in order. Who needs more bytes holds up those after it, unless no more will come."""
+        first = peer.ahead if isinstance(peer, Conversation) else peer.first
+        for name, service in services:
+            try:
+                answer = service.recognise(first, eof=final)
+            except Exception as error:  # a plugin's fault costs the plugin this conversation, and nobody else anything
+                self.recorder.record(FAULT, fault_fields(error), identity=peer.identity, service=name)
+                continue
+            if answer is Recognition.MINE:
+                return (name, service), False
+            if answer is Recognition.MORE and not final:
+                return None, True
+        return None, False
+
+    async def _capture(self, peer: Conversation) -> None:
+        """Nobody's: read until a pause, so that the first bytes are told whole."""
+        await self._collect(peer)
+        peer.tell_first()
+
+    async def _collect(self, peer: Conversation) -> None:
+        size = len(peer.ahead)
+        with trio.CancelScope() as scope:
+            while size < self.capture.payload_bytes:
+                scope.deadline = trio.current_time() + self.capture.pause
+                more = await peer.peek_more()
+                if not more:
+                    return
+                size += len(more)
+
+    async def _hold_datagrams(self, peer: DatagramConversation) -> None:
+        room = self._room("udp", peer.flow.local)
+        able = [entry for entry in room.services if hasattr(entry[1], "handle_datagrams")]
+        taker = able[0] if len(able) == 1 else self._ask(peer, able, final=True)[0]
+        if taker is None:
+            return
+        peer.service, service = taker
+        await service.handle_datagrams(peer)
+
+    # what is planned
+
+    def _room(self, transport: str, local: Endpoint) -> _Room:
+        key = (transport, *local)
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._furnish(transport, find(self._specs, transport, local.address, local.port))
+            if len(self._rooms) >= PLANS:
+                self._rooms.clear()
+            self._rooms[key] = room
+        return room
+
+    def _furnish(self, transport: str, spec: PortSpec | None) -> _Room:
+        room = self._by_spec.get((transport, spec))
+        if room is not None:
+            return room
+        entry = self._owners[spec] if spec is not None else None
+        services = tuple((name, self._services[name]) for name in entry.services) if entry else ()
+        certificate = (entry and entry.certificate) or self._fallback
+        if transport != "tcp" or any(service.speaks_tls for _, service in services):
+            certificate = None
+        plan = PortPlan(
+            tuple(name for name, _ in services),
+            certificate is not None,
+            self._first_wait,
+            any(service.speaks_first for _, service in services),
+        )
+        room = self._by_spec[transport, spec] = _Room(plan, services, certificate)
+        return room
+
+    # containment
+
+    async def _contained(
+        self, peer: Conversation | DatagramConversation, conversation: Coroutine[Any, Any, None]
+    ) -> None:
+        try:
+            await conversation
+        except Exception as error:
+            self._ended(peer, error)
+        except BaseExceptionGroup as group:  # of a service's own nursery, when we are being cancelled too
+            faults, rest = group.split(Exception)
+            if faults is not None:
+                self._ended(peer, faults)
+            if rest is not None:
+                raise rest from None
+
+    def _ended(self, peer: Conversation | DatagramConversation, error: BaseException) -> None:
+        """A conversation ended by an error: the peer's going away is none of ours, the rest is."""
+        for leaf in _leaves(error):
+            if not isinstance(leaf, _PEERS_DOING):
+                self.recorder.record(FAULT, fault_fields(leaf), identity=peer.identity, service=peer.service)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)

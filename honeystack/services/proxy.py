@@ -1,0 +1,153 @@
+"""High interaction: a real host behind the honeypot, and all that passes told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+import attrs
+import trio
+
+from honeystack.conversation import Conversation, DatagramConversation, Recognition
+from honeystack.events.catalogue import EventKind
+from honeystack.events.event import Payload
+from honeystack.registry import service
+from honeystack.settings import setting
+
+REQUEST = EventKind(
+    "proxy", "request", "What a peer sent to the host behind, until the host answered.", {"payload": "the bytes"}
+)
+RESPONSE = EventKind(
+    "proxy", "response", "What the host behind sent to a peer, until the peer spoke again.", {"payload": "the bytes"}
+)
+FAILED = EventKind("proxy", "failed", "The host behind could not be reached.", {"error": "what went wrong"}, "warning")
+
+
+@service("proxy")
+@attrs.frozen
+class Proxy:
+    """Passes a conversation on to the host that a director names, and records both directions (high interaction).
+
+    TLS is decoded on ports that have a certificate, and goes on in the clear; on other ports it passes as it is.
+    """
+
+    director: Any = setting("the name of the director that knows the host", example="ssh_host")
+    max_bytes: int = setting(
+        "bytes of each direction that events keep; beyond it events tell the length only",
+        default=1024 * 1024,
+        unit="bytes",
+    )
+    turn_bytes: int = setting("bytes that one event keeps at most", default=64 * 1024, unit="bytes")
+    idle: float = setting("a conversation in which both are silent for so long is ended", default=600.0, unit="seconds")
+
+    speaks_first: ClassVar[bool] = True
+    speaks_tls: ClassVar[bool] = False
+
+    def recognise(self, first: bytes, *, eof: bool) -> Recognition:
+        """Everything: the host behind will judge."""
+        if first:
+            return Recognition.MINE
+        return Recognition.NOT_MINE if eof else Recognition.MORE
+
+    async def handle(self, peer: Conversation) -> None:
+        try:
+            upstream = await self.director.open_stream(peer)
+        except OSError as error:
+            peer.record(FAILED, {"error": _reason(error)})
+            return
+        log = _Log(peer.record, self.max_bytes, self.turn_bytes)
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + self.idle) as scope:
+                async with upstream, trio.open_nursery() as nursery:
+                    for source, sink, kind in ((peer, upstream, REQUEST), (upstream, peer, RESPONSE)):
+                        nursery.start_soon(self._pump, source, sink, kind, log, scope)
+        finally:
+            log.finish()
+
+    async def _pump(
+        self,
+        source: trio.abc.ReceiveStream,
+        sink: trio.abc.HalfCloseableStream,
+        kind: EventKind,
+        log: _Log,
+        scope: trio.CancelScope,
+    ) -> None:
+        """One direction until its end, which is passed on as such; the other direction may go on."""
+        try:
+            while data := await source.receive_some():
+                scope.deadline = trio.current_time() + self.idle
+                log.passed(kind, data)
+                await sink.send_all(data)
+            await sink.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            scope.cancel()  # one side is gone altogether
+
+    async def handle_datagrams(self, peer: DatagramConversation) -> None:
+        try:
+            sock = await self.director.open_datagrams(peer)
+        except OSError as error:
+            peer.record(FAILED, {"error": _reason(error)})
+            return
+        log = _Log(peer.record, self.max_bytes, self.turn_bytes)
+        try:
+            with sock:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_return_datagrams, sock, peer, log)
+                    await _forward_datagrams(sock.send, peer, log)
+                    nursery.cancel_scope.cancel()
+        finally:
+            log.finish()
+
+
+async def _forward_datagrams(send: Callable[[bytes], Awaitable[int]], peer: DatagramConversation, log: _Log) -> None:
+    while True:
+        try:
+            data = await peer.receive()
+        except trio.EndOfChannel:
+            return
+        log.passed(REQUEST, data)
+        try:
+            await send(data)
+        except OSError as error:  # an ICMP error to an earlier datagram, for one
+            peer.record(FAILED, {"error": _reason(error)})
+
+
+async def _return_datagrams(sock: trio.socket.SocketType, peer: DatagramConversation, log: _Log) -> None:
+    while True:
+        try:
+            data = await sock.recv(65535)
+        except OSError as error:
+            peer.record(FAILED, {"error": _reason(error)})
+            continue
+        log.passed(RESPONSE, data)
+        peer.send(data)
+
+
+def _reason(error: OSError) -> str:
+    return str(error.__cause__ or error.strerror or error)
+
+
+class _Log:
+    """Gathers what passes into one event for each turn; bounded for the whole conversation."""
+
+    def __init__(self, record: Callable[[EventKind, dict[str, object]], None], total: int, turn: int) -> None:
+        self._record = record
+        self._left = {REQUEST: total, RESPONSE: total}
+        self._turn = turn
+        self._kind: EventKind | None = None
+        self._data = bytearray()
+        self._length = 0
+
+    def passed(self, kind: EventKind, data: bytes | bytearray) -> None:
+        if kind is not self._kind or self._length >= self._turn:
+            self.finish()
+            self._kind = kind
+        kept = data[: max(0, min(self._turn - len(self._data), self._left[kind]))]
+        self._left[kind] -= len(kept)
+        self._data += kept
+        self._length += len(data)
+
+    def finish(self) -> None:
+        if self._kind is not None and self._length:
+            self._record(self._kind, {"payload": Payload(bytes(self._data), self._length)})
+        self._data, self._length = bytearray(), 0
