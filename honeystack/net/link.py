@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from honeystack.net.wire.facts import ChecksumState
 
-class ChecksumState(enum.Enum):
-    """What is known about a received frame's upper-layer checksum (TP_STATUS_CSUM*)."""
-
-    UNKNOWN = 0  # verify it
-    VALID = 1  # verified by the kernel or the device
-    PARTIAL = 2  # not filled in: the frame never left this machine, and is sound
+__all__ = ["ChecksumState", "Link", "LinkStatistics", "ReceivedFrame"]
 
 
 class ReceivedFrame(NamedTuple):
