@@ -112,9 +112,9 @@ def test_it_agrees_with_a_dictionary_never_early_and_at_most_one_slot_late(steps
             assert all(model[i] <= value for i in due)
             for i in due:
                 del model[i]
-            assert all(deadline + SLACK > value for deadline in model.values())
+            assert all(deadline + SLACK >= value for deadline in model.values())
         assert len(wheel) == len(model)
         announced = wheel.next_deadline()
         assert (announced is None) == (not model)
         if announced is not None:
-            assert 0 <= announced - min(model.values()) < SLACK
+            assert 0 <= announced - min(model.values()) <= SLACK
