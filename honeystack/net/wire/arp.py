@@ -1,0 +1,37 @@
+"""ARP for IPv4 over Ethernet (RFC 826)."""
+
+from __future__ import annotations
+
+from struct import pack, unpack_from
+from typing import NamedTuple
+
+from honeystack.errors import Malformed
+from honeystack.net.wire.checksum import Octets
+
+LENGTH = 28
+REQUEST = 1
+REPLY = 2
+ETHERNET_IPV4 = b"\x00\x01\x08\x00\x06\x04"  # hardware Ethernet, protocol IPv4, and their address lengths
+
+
+class Arp(NamedTuple):
+    """One ARP packet; addresses packed."""
+
+    operation: int
+    sender_mac: bytes
+    sender: bytes
+    target_mac: bytes
+    target: bytes
+
+
+def decode_arp(data: Octets) -> Arp:
+    """The packet at the beginning of `data`; what follows is padding."""
+    if len(data) < LENGTH:
+        raise Malformed(f"an ARP packet of {len(data)} bytes is cut off")
+    if bytes(data[:6]) != ETHERNET_IPV4:
+        raise Malformed("an ARP packet for other hardware or another protocol")
+    return Arp(*unpack_from("!H6s4s6s4s", data, 6))
+
+
+def encode_arp(arp: Arp) -> bytes:
+    return ETHERNET_IPV4 + pack("!H6s4s6s4s", *arp)

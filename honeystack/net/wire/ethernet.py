@@ -1,0 +1,54 @@
+"""Ethernet II frames, with at most one 802.1Q tag in front of the EtherType (IEEE 802.3, 802.1Q)."""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import NamedTuple
+
+from honeystack.errors import Malformed
+
+HEADER_LENGTH = 14
+BROADCAST = b"\xff" * 6
+
+IPV4 = 0x0800
+ARP = 0x0806
+VLAN_TAG = 0x8100
+IPV6 = 0x86DD
+FIRST_ETHERTYPE = 0x0600  # what is lower is a length: an 802.3 frame with an LLC header
+
+
+class EthernetHeader(NamedTuple):
+    """One frame's header; `offset` is where the payload begins."""
+
+    destination: bytes
+    source: bytes
+    ethertype: int  # below FIRST_ETHERTYPE: the length of an LLC payload
+    vlan: int | None
+    offset: int
+
+
+def decode_ethernet(frame: bytes, vlan: int | None = None) -> EthernetHeader:
+    """The frame's header; `vlan` is a tag that the kernel has stripped already, and then none is looked for."""
+    if len(frame) < HEADER_LENGTH:
+        raise Malformed(f"a frame of {len(frame)} bytes has no Ethernet header")
+    ethertype, offset = int.from_bytes(frame[12:14], "big"), HEADER_LENGTH
+    if ethertype == VLAN_TAG and vlan is None:
+        if len(frame) < HEADER_LENGTH + 4:
+            raise Malformed("a VLAN tag is cut off")
+        vlan = int.from_bytes(frame[14:16], "big")
+        ethertype, offset = int.from_bytes(frame[16:18], "big"), HEADER_LENGTH + 4
+    return EthernetHeader(frame[:6], frame[6:12], ethertype, vlan, offset)
+
+
+def encode_ethernet(destination: bytes, source: bytes, ethertype: int, vlan: int | None = None) -> bytes:
+    """The header to put before a payload."""
+    if vlan is None:
+        return destination + source + pack("!H", ethertype)
+    return destination + source + pack("!HHH", VLAN_TAG, vlan, ethertype)
+
+
+def multicast_mac(group: bytes) -> bytes:
+    """The address that an IPv4 or IPv6 multicast group's frames go to (RFC 1112 §6.4, RFC 2464 §7)."""
+    if len(group) == 4:
+        return b"\x01\x00\x5e" + bytes([group[1] & 0x7F]) + group[2:]
+    return b"\x33\x33" + group[-4:]

@@ -1,0 +1,212 @@
+"""IPv6 headers and the walk along extension headers (RFC 8200; 5095, 6946 and 7112 where they change it).
+
+A header chain may ask for an answer: an unknown option, an unknown header. The decoder says so in `problem`, with the
+pointer from the packet's beginning; whether the answer may be given is decided where ICMP is. Linux's bounds on
+options are kept (net.ipv6.max_dst_opts_number, at most seven bytes of padding): what breaks them is discarded.
+"""
+
+from __future__ import annotations
+
+from struct import pack, unpack_from
+from typing import NamedTuple
+
+from honeystack.errors import Malformed
+from honeystack.net.wire.checksum import Octets
+
+HEADER_LENGTH = 40
+HOP_BY_HOP, TCP, UDP, ROUTING, FRAGMENT, ICMPV6, NO_NEXT_HEADER, DESTINATION = 0, 6, 17, 43, 44, 58, 59, 60
+
+# Parameter problem codes (RFC 4443 §3.4, RFC 7112 §5).
+ERRONEOUS_FIELD, UNKNOWN_NEXT_HEADER, UNKNOWN_OPTION, INCOMPLETE_CHAIN = 0, 1, 2, 3
+
+PAD1, PADN, ROUTER_ALERT, JUMBO = 0x00, 0x01, 0x05, 0xC2
+MAX_EXTENSION_HEADERS = 16  # far above any sender's use; bounds the work that one packet can ask for
+MAX_OPTIONS = 8  # per header, as Linux
+MAX_PADDING = 7  # bytes in a row, as Linux: more aligns nothing
+
+# How much of the upper-layer header a first fragment must hold (RFC 7112), as Linux asks for it.
+UPPER_HEADER_LENGTHS = {TCP: 20, UDP: 8, ICMPV6: 8}
+
+
+class Problem(NamedTuple):
+    """An ICMPv6 parameter problem that the packet asks for."""
+
+    code: int
+    pointer: int
+    even_to_multicast: bool = False  # option action 10: told also when the destination is a group
+
+
+DISCARD = Problem(-1, 0)  # an option's verdict: drop the packet, and tell nobody
+
+
+class FragmentFacts(NamedTuple):
+    """What a fragment header says, and where things are in the packet."""
+
+    ident: int
+    offset: int  # of the payload in the fragmentable part, in bytes
+    more: bool
+    next_header: int
+    header_offset: int  # where the fragment header begins
+    next_header_pointer: int  # where the byte is that names the fragment header
+
+
+class Ipv6Packet(NamedTuple):
+    """One packet up to its upper-layer header, or up to its fragment header."""
+
+    source: bytes
+    destination: bytes
+    hop_limit: int
+    traffic_class: int
+    protocol: int  # of the upper layer; NO_NEXT_HEADER where there is none
+    offset: int  # where the upper-layer header, or a fragment's payload, begins
+    end: int  # where the packet ends; the rest of the frame is padding
+    protocol_pointer: int  # where the byte is that names `protocol`
+    fragment: FragmentFacts | None = None
+    problem: Problem | None = None
+    discard: bool = False  # to be dropped in silence
+
+
+class _Chain(NamedTuple):
+    protocol: int
+    offset: int
+    pointer: int
+    fragment: FragmentFacts | None = None
+    problem: Problem | None = None
+    discard: bool = False
+
+
+def decode_ipv6(packet: Octets, *, partial: bool = False) -> Ipv6Packet:
+    """The packet that `packet` begins with. `partial`: a super-frame, whose length field may be 0."""
+    if len(packet) < HEADER_LENGTH:
+        raise Malformed(f"an IPv6 packet of {len(packet)} bytes is cut off")
+    first, length, next_header, hop_limit = unpack_from("!IHBB", packet)
+    if first >> 28 != 6:
+        raise Malformed("no IPv6 header: wrong version")
+    end = len(packet) if partial and length == 0 else HEADER_LENGTH + length
+    if end > len(packet):
+        raise Malformed(f"an IPv6 packet of {end} bytes in a frame that has {len(packet)} for it")
+    chain = walk_headers(packet, next_header, HEADER_LENGTH, end, pointer=6, partial=partial)
+    return Ipv6Packet(
+        bytes(packet[8:24]),
+        bytes(packet[24:40]),
+        hop_limit,
+        (first >> 20) & 0xFF,
+        chain.protocol,
+        chain.offset,
+        end,
+        chain.pointer,
+        chain.fragment,
+        chain.problem,
+        chain.discard,
+    )
+
+
+def walk_headers(packet: Octets, header: int, offset: int, end: int, *, pointer: int, partial: bool = False) -> _Chain:
+    """Follow extension headers from `offset` to an upper-layer header, a fragment header or a problem."""
+    start = offset
+    for _ in range(MAX_EXTENSION_HEADERS):
+        if header == HOP_BY_HOP and offset != HEADER_LENGTH:
+            return _Chain(header, offset, pointer, problem=Problem(UNKNOWN_NEXT_HEADER, pointer))
+        if header == FRAGMENT:
+            return _fragment(packet, offset, end, pointer)
+        if header not in (HOP_BY_HOP, ROUTING, DESTINATION):
+            return _Chain(header, offset, pointer)
+        if offset + 8 > end or offset + (packet[offset + 1] + 1) * 8 > end:
+            raise Malformed("an IPv6 extension header is cut off")
+        following = offset + (packet[offset + 1] + 1) * 8
+        if header == ROUTING:
+            problem = _routing_problem(packet, offset)
+        else:
+            problem = _option_problem(packet, offset + 2, following, partial=partial)
+        if problem is DISCARD:
+            return _Chain(header, offset, pointer, discard=True)
+        if problem is not None:
+            return _Chain(header, offset, pointer, problem=problem)
+        header, pointer, offset = packet[offset], offset, following
+    raise Malformed(f"more than {MAX_EXTENSION_HEADERS} IPv6 extension headers from byte {start}")
+
+
+def chain_is_complete(packet: Octets, fragment: FragmentFacts, offset: int, end: int) -> bool:
+    """Whether a first fragment holds all headers up to the upper-layer one (RFC 7112 §5)."""
+    try:
+        chain = walk_headers(packet, fragment.next_header, offset, end, pointer=fragment.header_offset)
+    except Malformed:
+        return False
+    if chain.problem or chain.discard or chain.fragment or chain.protocol == NO_NEXT_HEADER:
+        return True
+    return chain.offset + UPPER_HEADER_LENGTHS.get(chain.protocol, 1) <= end
+
+
+def encode_ipv6(
+    source: bytes,
+    destination: bytes,
+    protocol: int,
+    payload_length: int,
+    *,
+    hop_limit: int,
+    traffic_class: int = 0,
+    flow_label: int = 0,
+) -> bytes:
+    """A header; extension headers count as payload."""
+    first = 6 << 28 | traffic_class << 20 | flow_label
+    return pack("!IHBB", first, payload_length, protocol, hop_limit) + source + destination
+
+
+def encode_fragment_header(next_header: int, offset: int, ident: int, *, more: bool) -> bytes:
+    return pack("!BBHI", next_header, 0, offset | more, ident)
+
+
+def _fragment(packet: Octets, offset: int, end: int, pointer: int) -> _Chain:
+    if offset + 8 > end:
+        raise Malformed("an IPv6 fragment header is cut off")
+    following, _, field, ident = unpack_from("!BBHI", packet, offset)
+    facts = FragmentFacts(ident, field & 0xFFF8, bool(field & 1), following, offset, pointer)
+    length, problem = end - offset - 8, None
+    if facts.more and length % 8:
+        problem = Problem(ERRONEOUS_FIELD, 4)  # RFC 8200 §4.5: points to the payload length
+    elif facts.offset + length > 0xFFFF:
+        problem = Problem(ERRONEOUS_FIELD, offset + 2)  # and here to the fragment offset
+    return _Chain(following, offset + 8, offset, facts, problem)
+
+
+def _routing_problem(packet: Octets, offset: int) -> Problem | None:
+    """Every routing type, type 0 among them (RFC 5095), is unknown: it matters only while segments are left."""
+    return Problem(ERRONEOUS_FIELD, offset + 2) if packet[offset + 3] else None
+
+
+def _option_problem(packet: Octets, position: int, end: int, *, partial: bool) -> Problem | None:
+    """The problem that ends the walk along a header of options, or None (RFC 8200 §4.2)."""
+    padding = options = 0
+    while position < end:
+        kind = packet[position]
+        if kind == PAD1:
+            padding, position = padding + 1, position + 1
+            if padding > MAX_PADDING:
+                return DISCARD
+            continue
+        if position + 2 > end or position + 2 + packet[position + 1] > end:
+            return DISCARD
+        length = 2 + packet[position + 1]
+        if kind == PADN:
+            padding += length
+            if padding > MAX_PADDING or any(packet[position + 2 : position + length]):
+                return DISCARD
+        else:
+            padding, options = 0, options + 1
+            if options > MAX_OPTIONS:
+                return DISCARD
+            if kind != ROUTER_ALERT and not (kind == JUMBO and partial):
+                problem = _unknown_option(kind, position)
+                if problem is not None:
+                    return problem
+        position += length
+    return None
+
+
+def _unknown_option(kind: int, position: int) -> Problem | None:
+    action = kind >> 6
+    if action == 0:
+        return None
+    if action == 1 or kind == JUMBO:  # no link that we know carries jumbograms: dropped, not discussed
+        return DISCARD
+    return Problem(UNKNOWN_OPTION, position, even_to_multicast=action == 2)

@@ -1,0 +1,160 @@
+"""TCP segments on the wire: decode and encode (RFC 9293 §3.1, RFC 7323, RFC 2018).
+
+Options are read as Linux reads them: the first option that does not fit ends the reading, and the segment stands.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from honeystack.errors import Malformed
+from honeystack.net.wire.checksum import partial_sum
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+HEADER_LENGTH = 20
+MAX_WINDOW_SCALE = 14  # RFC 7323 §2.3
+
+END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 5, 8
+
+_HEADER = Struct("!HHIIBBHHH")
+_TIMESTAMPS = Struct("!II")
+_ALIGNED_TIMESTAMPS = b"\x01\x01\x08\x0a"  # NOP, NOP, kind 8, length 10: what all current senders write
+_BLOCK = Struct("!II")
+
+Block = tuple[int, int]
+
+
+class Segment(NamedTuple):
+    """One received segment. `length` counts SYN and FIN (RFC 9293 §3.4)."""
+
+    source_port: int
+    destination_port: int
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    urgent: int
+    timestamps: Block | None  # TSval, TSecr
+    sack: tuple[Block, ...]
+    options: bytes
+    data: memoryview
+
+    @property
+    def length(self) -> int:
+        return len(self.data) + (self.flags >> 1 & 1) + (self.flags & 1)
+
+
+class SynOptions(NamedTuple):
+    """What matters in a SYN only."""
+
+    mss: int | None
+    window_scale: int | None
+    sack_permitted: bool
+    kinds: bytes  # option kinds in order, fillers included, one byte each
+
+
+def decode_segment(segment: memoryview) -> Segment:
+    """Parse a segment whose checksum has been judged already. Raises Malformed."""
+    if len(segment) < HEADER_LENGTH:
+        raise Malformed("TCP header cut short")
+    source, destination, seq, ack, offset, flags, window, _, urgent = _HEADER.unpack_from(segment)
+    start = offset >> 4 << 2
+    if not HEADER_LENGTH <= start <= len(segment):
+        raise Malformed("TCP data offset outside the segment")
+    if start == HEADER_LENGTH:
+        return Segment(source, destination, seq, ack, flags, window, urgent, None, (), b"", segment[start:])
+    options = bytes(segment[HEADER_LENGTH:start])
+    if start == 32 and options.startswith(_ALIGNED_TIMESTAMPS):
+        stamps = _TIMESTAMPS.unpack_from(options, 4)
+        return Segment(source, destination, seq, ack, flags, window, urgent, stamps, (), options, segment[start:])
+    timestamps, sack = _timestamps_and_sack(options)
+    return Segment(source, destination, seq, ack, flags, window, urgent, timestamps, sack, options, segment[start:])
+
+
+def decode_syn_options(options: bytes) -> SynOptions:
+    """What a SYN's options say; a value of zero as MSS counts as none, as in Linux."""
+    mss = window_scale = None
+    sack_permitted = False
+    kinds = bytearray()
+    for kind, value in walk_options(options):
+        kinds.append(kind)
+        if kind == MSS and len(value) == 2:
+            mss = int.from_bytes(value, "big") or None
+        elif kind == WINDOW_SCALE and len(value) == 1:
+            window_scale = min(value[0], MAX_WINDOW_SCALE)
+        elif kind == SACK_PERMITTED and not value:
+            sack_permitted = True
+    return SynOptions(mss, window_scale, sack_permitted, bytes(kinds))
+
+
+def walk_options(options: bytes) -> list[tuple[int, bytes]]:
+    """Kind and value of every option up to END or the first that does not fit."""
+    found = []
+    at, end = 0, len(options)
+    while at < end:
+        kind = options[at]
+        if kind <= NOP:
+            found.append((kind, b""))
+            at += 1
+            if kind == END:
+                break
+            continue
+        length = options[at + 1] if at + 1 < end else 0
+        if length < 2 or at + length > end:
+            break
+        found.append((kind, options[at + 2 : at + length]))
+        at += length
+    return found
+
+
+def _timestamps_and_sack(options: bytes) -> tuple[Block | None, tuple[Block, ...]]:
+    timestamps: Block | None = None
+    sack: tuple[Block, ...] = ()
+    for kind, value in walk_options(options):
+        if kind == TIMESTAMPS and len(value) == 8:
+            timestamps = _TIMESTAMPS.unpack(value)
+        elif kind == SACK and value and len(value) % 8 == 0:
+            sack = tuple(_BLOCK.iter_unpack(value))
+    return timestamps, sack
+
+
+def encode_segment(
+    source_port: int,
+    destination_port: int,
+    seq: int,
+    ack: int,
+    flags: int,
+    window: int,
+    pseudo_sum: int,
+    options: bytes = b"",
+    data: bytes = b"",
+) -> bytes:
+    """A whole segment with its checksum; `pseudo_sum` as `pseudo_header_sum` with a length of 0; options padded."""
+    offset = HEADER_LENGTH + len(options)
+    head = _HEADER.pack(source_port, destination_port, seq, ack, offset << 2, flags, window, 0, 0) + options
+    # The header is a multiple of four bytes, so its words and those of the data line up.
+    total = (partial_sum(head) + partial_sum(data) + pseudo_sum + offset + len(data)) % 0xFFFF
+    return b"%b%b%b%b" % (head[:16], (~total & 0xFFFF).to_bytes(2, "big"), head[18:], data)
+
+
+def timestamp_option(value: int, echo: int) -> bytes:
+    """NOP, NOP, timestamps: twelve bytes as Linux aligns them."""
+    return _ALIGNED_TIMESTAMPS + _TIMESTAMPS.pack(value, echo)
+
+
+def sack_option(blocks: list[Block]) -> bytes:
+    """NOP, NOP, SACK with its blocks."""
+    return b"\x01\x01\x05%c%b" % (2 + 8 * len(blocks), b"".join(_BLOCK.pack(*block) for block in blocks))
+
+
+def syn_options(mss: int, *, window_scale: int | None, sack: bool, timestamps: Block | None) -> bytes:
+    """The options of a SYN or SYN-ACK in Linux's order and padding: MSS, SACK permitted, timestamps, NOP, scale."""
+    options = b"\x02\x04" + mss.to_bytes(2, "big")
+    if timestamps is not None:
+        options += (b"\x04\x02" if sack else b"\x01\x01") + b"\x08\x0a" + _TIMESTAMPS.pack(*timestamps)
+    elif sack:
+        options += b"\x01\x01\x04\x02"
+    if window_scale is not None:
+        options += b"\x01\x03\x03%c" % window_scale
+    return options
