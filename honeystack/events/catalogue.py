@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from honeystack.events.event import Event
 
 
 def _frozen(fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -43,3 +47,8 @@ def kinds_in(modules: Iterable[ModuleType]) -> list[EventKind]:
     """Every EventKind that the modules declare, once each, sorted by category and type."""
     found = {id(kind): kind for module in modules for kind in vars(module).values() if isinstance(kind, EventKind)}
     return sorted(found.values(), key=lambda kind: (kind.category, kind.type))
+
+
+def undeclared(event: Event) -> list[str]:
+    """The keys of an event that its kind does not declare: a fault of ours, for tests to find."""
+    return [key for key in event.fields if not event.kind.admits(key)]
