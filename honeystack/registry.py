@@ -68,6 +68,12 @@ def load(kind: Kind, name: str) -> type[Any]:
     return _import(kind, name, lambda: _marked(importlib.import_module(module), kind, name))
 
 
+def marked(module: Any, kind: Kind) -> list[type[Any]]:
+    """The classes in a module that are marked as plugins of a kind."""
+    things = dict.fromkeys(thing for thing in vars(module).values() if isinstance(thing, type))
+    return [thing for thing in things if vars(thing).get(_PLUGIN, ("", ""))[0] == kind]
+
+
 def _mark(kind: Kind, name: str) -> Callable[[_Class], _Class]:
     def mark(plugin: _Class) -> _Class:
         setattr(plugin, _PLUGIN, (kind, name))
@@ -96,9 +102,8 @@ def _import(kind: Kind, name: str, importer: Callable[[], Any]) -> type[Any]:
 
 
 def _marked(module: Any, kind: Kind, name: str) -> type[Any]:
-    for thing in vars(module).values():
-        if getattr(thing, _PLUGIN, None) == (kind, name):
-            plugin: type[Any] = thing
+    for plugin in marked(module, kind):
+        if plugin_name(plugin) == name:
             return plugin
     raise ConfigError(f"{module.__name__} declares no {kind.removesuffix('s')} named {name!r}")
 

@@ -37,6 +37,10 @@ class Span:
     start: int
     end: int
 
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
     def __str__(self) -> str:
         line, column = self.source.line_and_column(self.start)
         return f"{self.source.name}:{line}:{column}"

@@ -35,7 +35,7 @@ class PortSpec(NamedTuple):
         return self.transport == transport and self.first <= port <= self.last and self.address in (None, address)
 
     def clashes(self, other: PortSpec) -> bool:
-        """Whether both would serve the same port with the same claim; "any" and all addresses yield to the particular."""
+        """Whether both claim the same port; "any" yields to named ports, all addresses yield to named ones."""
         same = self.transport == other.transport and self.address == other.address and self.is_any == other.is_any
         return same and self.first <= other.last and other.first <= self.last
 

@@ -7,17 +7,22 @@ The methods that are overridden are private to tomlkit; a contract test holds us
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import attrs
 from tomlkit import items
 from tomlkit.container import Container
-from tomlkit.exceptions import EmptyKeyError, EmptyTableNameError, TOMLKitError, UnexpectedCharError, UnexpectedEofError
+from tomlkit.exceptions import (
+    EmptyKeyError,
+    EmptyTableNameError,
+    ParseError,
+    TOMLKitError,
+    UnexpectedCharError,
+    UnexpectedEofError,
+)
 from tomlkit.parser import Parser
 
-from honeystack.config.errors import Problem, Source, Span, problem_at
+from honeystack.config.errors import ConfigErrors, Problem, Source, Span, problem_at
 
 
 @attrs.frozen
@@ -64,12 +69,13 @@ class KeyPart(NamedTuple):
 
 
 def parse_toml(source: Source) -> tuple[Table, list[Problem]]:
-    """The tree of a document, as far as it could be read, and what is wrong with it."""
+    """The tree of a document, and the keys that are there twice. Raises ConfigErrors where the syntax is broken."""
     reader = _Reader(source)
     try:
         reader.read()
-    except (TOMLKitError, RecursionError) as error:
-        reader.problems.append(problem_at(_place_of(error, source), _sentence(error, source)))
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        place = reader.failed_at()
+        raise ConfigErrors([*reader.problems, problem_at(place, _sentence(error, found=place.text))]) from error
     return reader.root, reader.problems
 
 
@@ -92,6 +98,7 @@ class _Reader(Parser):
         self.problems: list[Problem] = []
         self._parts: list[KeyPart] = []
         self._frames: list[list[Any]] = [[]]
+        self._failed_at = len(source.text)
 
     def read(self) -> None:
         table = self.root
@@ -124,7 +131,18 @@ class _Reader(Parser):
         self._parse_comment_trail()
         return self._open(self._frames[0][0], span, of_tables=of_tables)
 
+    def failed_at(self) -> Span:
+        """The place of the last syntax error; what is missing at the end is missing behind the last word."""
+        at_end = self._failed_at >= len(self.source.text)
+        offset = len(self.source.text.rstrip()) if at_end else self._failed_at
+        return Span(self.source, offset, offset if at_end else offset + 1)
+
     # What tomlkit calls
+
+    def parse_error(self, exception: type[ParseError] = ParseError, *args: Any, **kwargs: Any) -> ParseError:
+        # tomlkit counts lines by other line ends than TOML has, and steps back before the error is seen
+        self._failed_at = self._idx
+        return super().parse_error(exception, *args, **kwargs)
 
     def _parse_key(self) -> items.Key:
         self._parts = []
@@ -229,18 +247,10 @@ class _Reader(Parser):
         return Span(self.source, start + len(stretch) - len(stretch.lstrip(" \t")), start + len(stretch.rstrip(" \t")))
 
 
-def _place_of(error: Exception, source: Source) -> Span:
-    offset = len(source.text)
-    with contextlib.suppress(AttributeError):
-        lines = source.text.splitlines(keepends=True)  # as tomlkit counts them
-        before = sum(map(len, lines[: error.line - 1]))  # type: ignore[attr-defined]
-        at_end = isinstance(error, UnexpectedEofError) or not lines
-        offset = offset if at_end else before + error.col  # type: ignore[attr-defined]
-    return Span(source, offset, offset + 1)
-
-
-def _sentence(error: Exception, source: Source) -> str:
+def _sentence(error: Exception, *, found: str) -> str:
     if isinstance(error, RecursionError):
         return "this is nested too deeply"
+    if isinstance(error, UnexpectedEofError | UnexpectedCharError) and found in ("", "\r", "\n"):
+        return "the line ends too early" if found else "the file ends too early"
     message = str(error).partition(" at line ")[0]
     return message[:1].lower() + message[1:]

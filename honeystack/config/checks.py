@@ -1,0 +1,105 @@
+"""What no section can tell alone: exclusions, addresses, filters and channels, and what this machine has."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from honeystack.config.errors import Span, nearest
+from honeystack.config.port_sections import PlacedPort, strings_in
+from honeystack.config.positions import Array, Table
+from honeystack.config.sections import FilterSection
+from honeystack.config.structure import Reading, entry_of
+from honeystack.errors import ConfigError
+from honeystack.net.address import PROTOCOL_NUMBERS, parse_port_range
+
+PATTERNS = ("services", "categories", "types", "exclude_services", "exclude_categories", "exclude_types")
+
+
+def check_listener(table: Table, plugin: type, reading: Reading) -> None:
+    """The lists of addresses and ports, element by element, under the names that listeners use for them."""
+    _check_elements(table, plugin, "addresses", _check_network, reading)
+    _check_elements(table, plugin, "exclude_addresses", _check_network, reading)
+    _check_elements(table, plugin, "exclude_ports", parse_port_range, reading)
+
+
+def check_exclusions(table: Table, listener: Any, reading: Reading) -> None:
+    """A listener that takes the whole host over does so only where that is said outright."""
+    if not hasattr(listener, "allow_no_exclude") or listener.allow_no_exclude:
+        return
+    if not listener.exclude_ports and not listener.exclude_addresses:
+        reading.wrong(
+            table.span,
+            "no port and no address is left to the host, so it could not be reached any more",
+            'exclude your own access, as in exclude_ports = ["tcp/22"], or set allow_no_exclude = true',
+        )
+
+
+def note_excluded_ports(placed: Sequence[PlacedPort], listener: Any, reading: Reading) -> None:
+    """A `[[port]]` that the listener leaves to the host never sees a packet."""
+    excluded = [parse_port_range(str(text)) for text in getattr(listener, "exclude_ports", ())]
+    for port in placed:
+        number = PROTOCOL_NUMBERS[port.spec.transport]
+        ends = (port.spec.first, port.spec.last)
+        if any(all(ports.covers(number, end) for end in ends) for ports in excluded) and not port.spec.is_fallback:
+            reading.note(port.span, f"{port.spec} is left to the host by exclude_ports: nothing reaches this section")
+
+
+def check_filters(tables: Sequence[Table], channels: Collection[str], reading: Reading) -> None:
+    """Filters name channels that exist, in expressions that compile."""
+    for table in tables:
+        entry = entry_of(table, FilterSection, "channel")
+        for name, span in strings_in(entry.node) if entry else ():
+            if name not in channels:
+                reading.wrong(span, f"there is no channel {name!r}", nearest(name, channels))
+        for key in PATTERNS:
+            for pattern, span in strings_in(table.entries[key].node) if key in table.entries else ():
+                _check_pattern(pattern, span, reading)
+
+
+def check_machine(table: Table, listener: Any, reading: Reading) -> None:
+    """Whether the interface is there. Only on Linux: elsewhere a configuration can be written, not run."""
+    entry = entry_of(table, type(listener), "interface")
+    if entry is None or sys.platform != "linux":
+        return
+    # Only commands that run here ask; a configuration for another machine loads without.
+    from honeystack.net.interface import interface_names
+
+    names = interface_names()
+    for name, span in strings_in(entry.node):
+        if name not in names:
+            reading.wrong(span, f"this machine has no interface {name!r}", nearest(name, names))
+
+
+def _check_elements(table: Table, plugin: type, name: str, parse: Callable[[str], object], reading: Reading) -> None:
+    entry = entry_of(table, plugin, name)
+    if entry is None or not isinstance(entry.node, Array):
+        return
+    for text, span in strings_in(entry.node):
+        try:
+            parse(text)
+        except (ConfigError, ValueError) as error:
+            _wrong_once(span, str(error), reading)
+
+
+def _check_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ConfigError(f'{text!r} is no address and no prefix such as "203.0.113.4/32" or "2001:db8::/64"') from None
+
+
+def _check_pattern(pattern: str, span: Span, reading: Reading) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        reading.wrong(span, f"this is no regular expression: {error}")
+
+
+def _wrong_once(span: Span, message: str, reading: Reading) -> None:
+    line, column = span.source.line_and_column(span.start)
+    if not any((told.file, told.line, told.column) == (span.source.name, line, column) for told in reading.problems):
+        reading.wrong(span, message)

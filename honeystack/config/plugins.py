@@ -1,0 +1,94 @@
+"""From a section with a `type` to the plugin that it configures: ours, an installed package's, or a Python file's."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from honeystack import registry
+from honeystack.config.errors import Span, nearest
+from honeystack.config.positions import Scalar, Table
+from honeystack.config.structure import INVALID, Reading, Resolve, structure
+from honeystack.errors import ConfigError, Unavailable
+
+# Words of Honeytrap for things that have another name here.
+TYPE_ALIASES: Final[dict[tuple[str, str], str]] = {("services", "copy"): "proxy"}
+
+
+def read_plugin(
+    kind: registry.Kind,
+    table: Table,
+    reading: Reading,
+    *,
+    where: str,
+    resolve: Resolve,
+    check: Callable[[Table, type, Reading], None] | None = None,
+) -> Any:
+    """The instance that a section describes, or INVALID after its problems have been told.
+
+    `check` looks at the section too, once its plugin is known.
+    """
+    entry = table.entries.get("type")
+    known = ", ".join(registry.names(kind))
+    if entry is None:
+        return reading.wrong(table.span, f"{where} needs a type", f"known: {known}")
+    if not isinstance(entry.node, Scalar) or not isinstance(entry.node.value, str):
+        return reading.wrong(entry.node.span, "'type' must be a string in quotes", f"known: {known}")
+    plugin = _find(kind, entry.node.value, entry.node.span, reading)
+    if plugin is INVALID:
+        return INVALID
+    before = len(reading.problems)
+    instance = structure(plugin, table, reading, where=where, known=("type",), resolve=resolve)
+    if check is not None:
+        check(table, plugin, reading)
+    return instance if len(reading.problems) == before else INVALID
+
+
+def load_plugin_file(kind: registry.Kind, path: Path) -> type[Any]:
+    """The one class in a Python file that is marked as a plugin of a kind. Raises ConfigError whatever it does."""
+    name = f"honeystack_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"there is no Python file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # attrs looks there for the names that annotations use
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(f"{path} does not import: {_last_line(error, path)}") from error
+    found = [plugin for plugin in registry.marked(module, kind) if plugin.__module__ == name]
+    if len(found) != 1:
+        raise ConfigError(f"{path} must hold one class marked @{kind.removesuffix('s')}(…); it holds {len(found)}")
+    return found[0]
+
+
+def _find(kind: registry.Kind, name: str, span: Span, reading: Reading) -> Any:
+    noun = kind.removesuffix("s")
+    if name.endswith(".py"):
+        return _guarded(lambda: load_plugin_file(kind, reading.folder / name), span, reading)
+    known = registry.names(kind)
+    alias = TYPE_ALIASES.get((kind, name))
+    if alias in known and name not in known:
+        reading.note(span, f"{noun} type {name!r} is read as {alias!r}, which is the canonical spelling")
+        name = str(alias)
+    if name not in known:
+        return reading.wrong(span, f"there is no {noun} type {name!r}", nearest(name, known))
+    return _guarded(lambda: registry.load(kind, name), span, reading)
+
+
+def _guarded(load: Any, span: Span, reading: Reading) -> Any:
+    try:
+        return load()
+    except (ConfigError, Unavailable) as error:
+        return reading.wrong(span, str(error))
+
+
+def _last_line(error: Exception, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    number = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+    return f"line {number}: {type(error).__name__}: {error}" if number else f"{type(error).__name__}: {error}"

@@ -1,0 +1,167 @@
+"""The `[[port]]` sections: which ports, who serves them, and with which certificate; each port once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from honeystack.config.errors import Span, nearest
+from honeystack.config.model import PortEntry
+from honeystack.config.ports import PortSpec, parse_port
+from honeystack.config.positions import Array, Node, Scalar, Table
+from honeystack.config.sections import PortSection
+from honeystack.config.structure import INVALID, Reading, entry_of, structure
+from honeystack.errors import ConfigError
+from honeystack.tls.certificates import Certificate, load_certificate
+
+
+@attrs.frozen
+class PlacedPort:
+    """One port specification and where it stands."""
+
+    spec: PortSpec
+    span: Span
+    table: Table
+
+
+def strings_in(node: Node | None) -> list[tuple[str, Span]]:
+    """The strings of a value that is one string or a list of them, with their places."""
+    items = node.items if isinstance(node, Array) else [node]
+    return [(item.value, item.span) for item in items if isinstance(item, Scalar) and isinstance(item.value, str)]
+
+
+def read_ports(
+    tables: list[Table], services: Mapping[str, Any], reading: Reading
+) -> tuple[list[PortEntry], list[PlacedPort]]:
+    """The entries, and the place of each port for further checks. `services` may hold INVALID for broken ones."""
+    entries, placed = [], list[PlacedPort]()
+    for table in tables:
+        section = structure(PortSection, table, reading, where="[[port]]")
+        specs = _read_specs(table, reading)
+        if section is INVALID:
+            continue
+        for port in specs:
+            _check_once(port, placed, reading)
+            placed.append(port)
+        certificate = _read_certificate(section, table, reading)
+        _check_fallback([port for port in specs if port.spec.is_fallback], section, reading)
+        _check_services(table, specs, services, reading)
+        entries.append(PortEntry(tuple(port.spec for port in specs), section.services, certificate))
+    _check_tls_speakers(entries, tables, services, reading)
+    return entries, placed
+
+
+def _read_specs(table: Table, reading: Reading) -> list[PlacedPort]:
+    places = [
+        place for name in ("port", "ports") if name in table.entries for place in strings_in(table.entries[name].node)
+    ]
+    if not places and not {"port", "ports"} & set(table.entries):
+        reading.wrong(table.span, "[[port]] needs a port", 'write port = "tcp/80"')
+    specs = []
+    for text, span in places:
+        try:
+            specs.append(PlacedPort(parse_port(text), span, table))
+        except ConfigError as error:
+            reading.wrong(span, str(error))
+    return specs
+
+
+def _check_once(port: PlacedPort, before: list[PlacedPort], reading: Reading) -> None:
+    for other in before:
+        if port.spec.clashes(other.spec):
+            reading.wrong(port.span, f"{port.spec} is used twice; the first use is {other.spec} at {other.span}")
+            return
+
+
+def _check_fallback(fallbacks: list[PlacedPort], section: PortSection, reading: Reading) -> None:
+    for port in fallbacks:
+        if port.spec.transport == "udp" or port.spec.address is not None:
+            reading.wrong(
+                port.span, f"{port.spec} means nothing", 'write "tcp/0" for the certificate of all other ports'
+            )
+        elif section.tls_certificate is None:
+            reading.wrong(
+                port.span, "tcp/0 is the certificate of all other ports: it needs 'tls_certificate' and 'tls_key'"
+            )
+        elif section.services:
+            reading.wrong(
+                port.span,
+                "tcp/0 is only the certificate of all other ports and has no services",
+                'did you mean "tcp/any"?',
+            )
+
+
+def _check_services(table: Table, specs: list[PlacedPort], services: Mapping[str, Any], reading: Reading) -> None:
+    entry = table.entries.get("services")
+    for name, span in strings_in(entry.node) if entry else ():
+        if name not in services:
+            reading.wrong(span, f"there is no service {name!r}", nearest(name, services))
+        elif services[name] is not INVALID:
+            for transport in dict.fromkeys(port.spec.transport for port in specs):
+                _check_speaks(services[name], name, transport, span, reading)
+
+
+def _check_speaks(service: Any, name: str, transport: str, span: Span, reading: Reading) -> None:
+    if not hasattr(service, "handle_datagrams" if transport == "udp" else "handle"):
+        reading.wrong(span, f"the service {name!r} does not speak {transport.upper()}")
+
+
+def _check_tls_speakers(
+    entries: list[PortEntry], tables: list[Table], services: Mapping[str, Any], reading: Reading
+) -> None:
+    fallback = any(spec.is_fallback for entry in entries for spec in entry.specs)
+    for table in tables:
+        own = entry_of(table, PortSection, "tls_certificate")
+        specs = [port.spec for port in _read_specs(table, Reading())]
+        entry = table.entries.get("services")
+        if (own is None and not fallback) or all(spec.transport == "udp" for spec in specs) or entry is None:
+            continue
+        for name, span in strings_in(entry.node):
+            if getattr(services.get(name), "speaks_tls", False):
+                whose = "this port's certificate" if own else "the certificate of tcp/0"
+                reading.wrong(span, f"the service {name!r} does TLS itself, but TLS is decoded here with {whose}")
+
+
+def _read_certificate(section: PortSection, table: Table, reading: Reading) -> Certificate | None:
+    places = [entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key")]
+    certificate, key = places
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        lonely, missing = (key, "tls_certificate") if certificate is None else (certificate, "tls_key")
+        assert lonely is not None
+        reading.wrong(lonely.key, f"this needs {missing!r} beside it")
+        return None
+    assert section.tls_certificate is not None
+    assert section.tls_key is not None
+    refusals = [_refusal(section.tls_certificate), _refusal(section.tls_key)]
+    for entry, reason in zip((certificate, key), refusals, strict=True):
+        if reason:
+            reading.wrong(entry.node.span, reason)
+    if any(refusals):
+        return None
+    return _load(section.tls_certificate, section.tls_key, certificate.node.span, key.node.span, reading)
+
+
+def _load(certificate: Path, key: Path, certificate_span: Span, key_span: Span, reading: Reading) -> Certificate | None:
+    try:
+        loaded = load_certificate(certificate, key)
+    except ConfigError as error:
+        about_key = str(key) in str(error) and str(certificate) not in str(error)
+        reading.wrong(key_span if about_key else certificate_span, str(error))
+        return None
+    for warning in loaded.warnings:
+        reading.note(certificate_span, warning)
+    return loaded
+
+
+def _refusal(path: Path) -> str | None:
+    if not path.exists():
+        return f"there is no file {path}"
+    if not path.is_file():
+        return f"{path} is no file"
+    return None if os.access(path, os.R_OK) else f"{path} may not be read by this user"
