@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from honeystack.net.address import Path
+from honeystack.net.wire.checksum import Octets
+
 
 class IpFacts(NamedTuple):
     """The facts of one received IP header that upper layers use, fingerprints above all."""
@@ -21,3 +24,29 @@ class ChecksumState(enum.Enum):
     UNKNOWN = 0  # verify it
     VALID = 1  # verified by the kernel or the device
     PARTIAL = 2  # not filled in: the frame never left this machine, and is sound
+
+
+class IcmpErrorKind(enum.Enum):
+    """What an ICMP error about something that we sent means for the connection that it quotes (RFC 5461, RFC 1191)."""
+
+    SOFT = "soft"  # network or host unreachable, time exceeded, parameter problem: may pass
+    HARD = "hard"  # protocol or port unreachable, administratively prohibited
+    PACKET_TOO_BIG = "packet-too-big"  # the MTU that fits comes with it
+
+
+class IpPacket(NamedTuple):
+    """One whole IP packet for us, its header read; `path` leads back to its sender."""
+
+    path: Path
+    protocol: int
+    octets: Octets  # from the IP header to the packet's end
+    offset: int  # where the upper-layer header begins
+    facts: IpFacts
+    unicast: bool  # to one of our addresses, in a frame to our own MAC
+    verify: bool  # the upper-layer checksum is to be verified
+    protocol_pointer: int = 9  # where the byte is that names the protocol
+
+    @property
+    def payload(self) -> memoryview:
+        """The upper-layer header and what it carries."""
+        return memoryview(self.octets)[self.offset :]
