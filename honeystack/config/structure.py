@@ -198,7 +198,7 @@ def _convert_union(wanted: Any, node: Node, reading: Reading, *, what: str) -> A
 def _fits(wanted: Any, node: Node) -> bool:
     origin = typing.get_origin(wanted)
     if origin is Literal:
-        return isinstance(node, Scalar) and any(type(node.value) is type(one) for one in typing.get_args(wanted))
+        return isinstance(node, Scalar) and _choice(wanted, node.value) is not INVALID
     if origin is tuple:
         return isinstance(node, Array)
     if origin is not None or _has_settings(wanted):
@@ -207,14 +207,19 @@ def _fits(wanted: Any, node: Node) -> bool:
 
 
 def _convert_literal(wanted: Any, node: Node, reading: Reading, *, what: str) -> Any:
-    choices = typing.get_args(wanted)
     value = node.value if isinstance(node, Scalar) else None
-    for choice in choices:
-        if type(choice) is type(value) and choice == value:
-            return choice
-    words = [choice for choice in choices if isinstance(choice, str)]
-    suggestion = nearest(value, words) if isinstance(value, str) and words else ""
+    choice = _choice(wanted, value)
+    if choice is not INVALID:
+        return choice
+    words = [one for one in typing.get_args(wanted) if isinstance(one, str)]
+    meant = nearest(value, words) if isinstance(value, str) else ""
+    suggestion = "" if meant.startswith("known") else meant  # the message names them all
     return reading.wrong(node.span, f"{what} must be {kind_name(wanted)}", suggestion)
+
+
+def _choice(wanted: Any, value: object) -> Any:
+    """The literal that equals a value, types included: 1 is not true."""
+    return next((one for one in typing.get_args(wanted) if type(one) is type(value) and one == value), INVALID)
 
 
 def _convert_tuple(wanted: Any, node: Node, reading: Reading, *, what: str) -> Any:

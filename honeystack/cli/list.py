@@ -1,0 +1,56 @@
+"""`honeystack list`: the plugins of a kind, one line each, and their settings."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import PurePath
+from typing import Any
+
+import attrs
+import click
+
+from honeystack import registry
+from honeystack.config.structure import kind_name
+from honeystack.errors import Unavailable
+from honeystack.settings import Setting, settings_of
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(registry.KINDS))
+@click.option("-q", "--names", "names_only", is_flag=True, help="Only the names.")
+def command(kind: registry.Kind, names_only: bool) -> None:
+    """What can be configured: each type with one line, and its settings."""
+    for name in registry.names(kind):
+        click.echo(name if names_only else _described(kind, name))
+
+
+def _described(kind: registry.Kind, name: str) -> str:
+    try:
+        plugin = registry.load(kind, name)
+    except Unavailable as missing:
+        return f"{name}: not available here: {missing}"
+    lines = [f"{name}: {_first_line(plugin)}"]
+    lines += [f"    {_setting(field, about)}" for field, about in settings_of(plugin).values()]
+    return "\n".join(lines)
+
+
+def _first_line(plugin: type) -> str:
+    return (inspect.getdoc(plugin) or "no description").partition("\n")[0]
+
+
+def _setting(field: attrs.Attribute[Any], about: Setting) -> str:
+    unit = f", {about.unit}" if about.unit else ""
+    alias = f" (alias: {', '.join(about.aliases)})" if about.aliases else ""
+    return f"{field.name} = {kind_name(field.type)}{unit}{_default(field)}: {about.text}{alias}"
+
+
+def _default(field: attrs.Attribute[Any]) -> str:
+    if field.default is attrs.NOTHING:
+        return ", required"
+    if field.default is None or field.default == () or not isinstance(field.default, _SHOWN):
+        return ""
+    value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    return f", default {value}"
+
+
+_SHOWN = (bool, int, float, str, PurePath, tuple)
