@@ -14,7 +14,7 @@ from honeystack.settings import setting
 
 
 def split_host(text: str) -> tuple[str, int | None]:
-    """ "10.0.0.5:22", "10.0.0.5", "[2001:db8::5]:22", "2001:db8::5" or "name:22". Raises ValueError otherwise."""
+    """Parse "10.0.0.5:22", "10.0.0.5", "[2001:db8::5]:22", "2001:db8::5" or "name:22". Raises ValueError otherwise."""
     bare = text.strip()
     if bare.startswith("["):
         host, bracket, rest = bare[1:].partition("]")
