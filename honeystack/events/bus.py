@@ -22,6 +22,7 @@ CRASHED = "channel-failed"
 
 CAPACITY = 10_000  # events; some seconds of a flood, and a bound on what a stuck channel costs
 MEMORY = 64 * 1024 * 1024  # bytes of peers' data in one queue: 1 000 whole payloads of the largest size
+BATCH_MEMORY = 1024 * 1024  # bytes of peers' data in one batch; encoded they take about six times as many
 
 
 @attrs.frozen
@@ -115,7 +116,7 @@ class Subscription:
         self._queue: deque[tuple[Event, int]] = deque()
         self._weight = 0
         self._in_hand = 0
-        self._closed = False
+        self._closed = trio.Event()
         self._made = self._written = self._filtered = 0
         self._dropped: dict[str, int] = {}
         self._reader: trio.lowlevel.Task | None = None
@@ -127,7 +128,10 @@ class Subscription:
         return _Singles(self)
 
     def batches(self, limit: int = 256) -> AsyncIterator[list[Event]]:
-        """Lists of at most `limit` events that wait, never empty. A batch is written when the next is asked for."""
+        """Lists of at most `limit` events that wait, never empty; heavy ones come in shorter lists.
+
+        A batch is written when the next is asked for.
+        """
         return _Batches(self, limit)
 
     def drop(self, reason: str, count: int = 1) -> None:
@@ -141,7 +145,12 @@ class Subscription:
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self._closed.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be taken; those in hand are not among them."""
+        return len(self._queue)
 
     def abandon(self, reason: str = CRASHED) -> int:
         """The channel failed or was cancelled with events in its hand: they are dropped. Returns how many."""
@@ -151,12 +160,12 @@ class Subscription:
         return count
 
     def close(self) -> bool:
-        """End the iteration; what is queued is dropped. Idempotent. Returns whether nothing had to be dropped."""
-        left = len(self._queue)
-        self._count_dropped(STOPPED, left)
+        """End the iteration; what waits is dropped. Idempotent. Returns whether nothing waited or was in hand."""
+        left = len(self._queue) + self._in_hand
+        self._count_dropped(STOPPED, len(self._queue))
         self._queue.clear()
         self._weight = 0
-        self._closed = True
+        self._closed.set()
         self._wake()
         self._tell_idle()
         return not left
@@ -167,6 +176,10 @@ class Subscription:
             if self._idle.is_set():
                 self._idle = trio.Event()
             await self._idle.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until the subscription has ended."""
+        await self._closed.wait()
 
     def counts(self) -> ChannelCounts:
         """The counts of this moment."""
@@ -179,7 +192,7 @@ class Subscription:
         self._made += 1
         if self._takes is not None and not self._takes(event):
             self._filtered += 1
-        elif self._closed:
+        elif self._closed.is_set():
             self._count_dropped(STOPPED, 1)
         elif len(self._queue) + self._in_hand >= self._capacity or self._too_heavy(weight):
             self._count_dropped(QUEUE_FULL, 1)
@@ -213,14 +226,18 @@ class Subscription:
         if self._queue:
             await trio.lowlevel.checkpoint()
         while not self._queue:
-            if self._closed:
+            if self._closed.is_set():
                 raise StopAsyncIteration
             await self._wait_readable()
-        count = min(limit, len(self._queue))
-        taken = [self._queue.popleft() for _ in range(count)]
-        self._weight -= sum(weight for _, weight in taken)
-        self._in_hand = count
-        return [event for event, _ in taken]
+        taken: list[Event] = []
+        heavy = 0
+        while self._queue and len(taken) < limit and heavy < BATCH_MEMORY:
+            event, weight = self._queue.popleft()
+            heavy += weight
+            taken.append(event)
+        self._weight -= heavy
+        self._in_hand = len(taken)
+        return taken
 
     async def _wait_readable(self) -> None:
         if self._reader is not None:
