@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 DEMO = [sys.executable, "-m", "honeystack", "demo"]
-# Root without capabilities is anybody who may read this tree. (CAP_SETFCAP: without it the kernel lets nobody map uid 0.)
+# Root without capabilities is anybody who may read this tree. Without CAP_SETFCAP the kernel lets nobody map uid 0.
 ANYBODY = ["setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all"]
 
 
