@@ -1,0 +1,213 @@
+"""The driver joins the pure stack to a link, to Trio's time and to whoever owns the conversations.
+
+One task pumps: frames in, timers, notices out, frames out. Who is woken by a batch runs before the batch's answers go
+to the link, so that an acknowledgement and a reply leave in one segment and a batch costs one system call; a user
+call at any other time goes out at once. Nothing here waits with frames unsent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from honeystack.net.link import Link, LinkStatistics
+from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice, Readable, Writable
+from honeystack.net.stream import TcpStream
+from honeystack.net.timers import TimerWheel
+
+if TYPE_CHECKING:
+    from honeystack.net.stack import Stack
+    from honeystack.net.tcp.connection import Connection
+
+
+class Guest(Protocol):
+    """Who owns the conversations. Told synchronously; must not wait, and must not raise."""
+
+    def accepted(self, connection: Connection) -> None:
+        """A handshake is complete: take the connection over, as a TcpStream or otherwise."""
+        ...
+
+    def readable(self, connection: Connection) -> None:
+        """Octets or their end can be received; not told of a connection that a TcpStream owns."""
+        ...
+
+    def closed(self, connection: Connection, reason: CloseReason) -> None:
+        """The connection is over, its counters are final; told of every connection that was accepted."""
+        ...
+
+    def noticed(self, notice: Notice) -> None:
+        """Every notice that is not about one connection."""
+        ...
+
+
+class Timer:
+    """One call to come, made by Driver.call_at."""
+
+    __slots__ = ("_driver", "callback")
+
+    def __init__(self, driver: Driver, callback: Callable[[], None]) -> None:
+        self._driver = driver
+        self.callback = callback
+
+    def move(self, deadline: float) -> None:
+        """Be due at another time instead, also if the call was cancelled or made already."""
+        self._driver.timers.schedule(self, deadline)
+        self._driver.arm()
+
+    def cancel(self) -> None:
+        """Do not call; idempotent."""
+        self._driver.timers.cancel(self)
+
+
+class Driver:
+    """Inputs: the link's frames, timers, and `flush` after user calls. Outputs: frames, and calls of the guest."""
+
+    def __init__(
+        self, stack: Stack, link: Link, guest: Guest, *, clock: Callable[[], float] = trio.current_time
+    ) -> None:
+        self.stack = stack
+        self.link = link
+        self.guest = guest
+        self.clock = clock
+        self.timers: TimerWheel[Timer] = TimerWheel()
+        self._scope: trio.CancelScope | None = None
+        self._busy = False  # a flush follows, or is under way
+
+    @property
+    def frames(self) -> LinkStatistics:
+        """What the link has carried and lost."""
+        return self.link.statistics()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Pump until cancelled; started once frames are answered."""
+        self.flush()
+        task_status.started()
+        while True:
+            # One scope serves many waits: it is moved to earlier deadlines and never to later ones.
+            with trio.CancelScope(deadline=self._next_deadline()) as self._scope:
+                while True:
+                    await self.link.wait_readable()
+                    await self._turn()
+            await self._turn()
+
+    def flush(self) -> None:
+        """Frames to the link, notices to their owners, and the next deadline; after every user call."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            self._transmit()
+            while self._dispatch():
+                self._transmit()  # the owners may have answered
+        finally:
+            self._busy = False
+        self.arm()
+
+    def call_at(self, deadline: float, callback: Callable[[], None]) -> Timer:
+        """Call at a time of the driver's clock, or up to 8 ms later. The callback must not wait.
+
+        Costs no task and no cancel scope, so that each of very many connections can have some.
+        """
+        timer = Timer(self, callback)
+        timer.move(deadline)
+        return timer
+
+    def stop(self) -> None:
+        """End every connection, on the wire and for its owner; to be called before `run` is cancelled."""
+        self._contained(lambda: self.stack.shut_down(self.clock()))
+        self.flush()
+
+    def arm(self) -> None:
+        """See to it that the pump wakes for the next deadline."""
+        if self._scope is not None:
+            deadline = self._next_deadline()
+            if deadline < self._scope.deadline:
+                self._scope.deadline = deadline
+
+    async def _turn(self) -> None:
+        self._busy = True
+        try:
+            self._take_frames()
+            self._take_timers()
+            if self._dispatch():
+                # Trio runs the tasks of one round in any order: after two rounds all that were woken have run once.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        finally:
+            self._busy = False
+        self.flush()
+
+    def _take_frames(self) -> None:
+        now = self.clock()
+        receive_frame = self.stack.receive_frame
+        for data, checksum, vlan in self.link.receive():
+            try:
+                receive_frame(data, now, checksum=checksum, vlan=vlan)
+            except Exception as error:
+                self._tell_fault(data, error)
+
+    def _take_timers(self) -> None:
+        now = self.clock()
+        if self._next_deadline() > now:
+            return
+        self._contained(lambda: self.stack.handle_timeout(now))
+        for timer in self.timers.expire(now):
+            self._contained(timer.callback)
+
+    def _next_deadline(self) -> float:
+        ours, stack = self.timers.next_deadline(), self.stack.poll_timeout()
+        return min(math.inf if ours is None else ours, math.inf if stack is None else stack)
+
+    def _transmit(self) -> None:
+        try:
+            frames = self.stack.poll_transmit(self.clock())
+        except Exception as error:
+            self._tell_fault(b"", error)
+            return
+        if frames:
+            self.link.send(frames)
+
+    def _dispatch(self) -> bool:
+        """Tell all notices there are; returns whether there were any."""
+        told = False
+        while (notice := self.stack.poll_notice()) is not None:
+            told = True
+            try:
+                self._tell(notice)
+            except Exception as error:
+                self._tell_fault(b"", error)
+        return told
+
+    def _tell(self, notice: Notice) -> None:
+        if isinstance(notice, Readable):
+            user = notice.connection.user
+            if isinstance(user, TcpStream):
+                user.became_readable()
+            else:
+                self.guest.readable(notice.connection)
+        elif isinstance(notice, Writable):
+            user = notice.connection.user
+            if isinstance(user, TcpStream):
+                user.became_writable()
+        elif isinstance(notice, Accepted):
+            self.guest.accepted(notice.connection)
+        elif isinstance(notice, Closed):
+            user = notice.connection.user
+            if isinstance(user, TcpStream):
+                user.ended(notice.reason)
+            self.guest.closed(notice.connection, notice.reason)
+        else:
+            self.guest.noticed(notice)
+
+    def _contained(self, call: Callable[[], object]) -> None:
+        """An error costs this call only, and is told."""
+        try:
+            call()
+        except Exception as error:
+            self._tell_fault(b"", error)
+
+    def _tell_fault(self, frame: bytes, error: Exception) -> None:
+        self.guest.noticed(Fault(frame, error))
