@@ -1,0 +1,129 @@
+"""Measure, beside a Trio server on kernel sockets in the same run, in turn; a table, and JSON in bench/results/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+import honeystack
+from bench.bed import INTERFACE, PORT, POT, SOURCES, Bed, Server, bed
+
+SERVERS = {
+    "kernel": "kernel TCP + Trio, echo in a task",
+    "library": "open_netstack + Trio, echo in a task",
+    "honeypot": "honeystack run, service echo, events to a file",
+    "capture": "honeystack run, sensor mode, events to a file",
+}
+AT_ONCE = 64  # connections that the client keeps under way
+Figures = dict[str, float]
+
+
+def talk(world: Bed, server: Server, seconds: float, *, reply: int, port: int = PORT) -> Figures:
+    """Connect, 100 bytes, the reply, close: how many a second, and what one costs."""
+    before = server.cpu_seconds()
+    done, failed, took = world.load("talk", POT, str(port), str(SOURCES), str(AT_ONCE), str(seconds), str(reply))
+    spent = server.cpu_seconds() - before
+    return {"conn/s": done / took, "µs/conn": spent * 1e6 / max(done, 1), "failed": failed}
+
+
+def flood(world: Bed, seconds: float) -> Figures:
+    """SYNs as fast as they go: how many a second are answered."""
+    world.count_answers()
+    world.pot.run("sh", "-c", "echo 2 > /proc/sys/net/ipv4/tcp_syncookies")  # Linux at its best: without any state
+    try:
+        sent, took = world.load("syns", INTERFACE, world.pot_mac(), POT, str(PORT), str(seconds))
+        time.sleep(0.3)  # what waits in the server's ring
+        return {"SYN/s": world.answered() / took, "SYN/s sent": sent / took}
+    finally:
+        world.let_answers_pass()
+        world.pot.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/tcp_syncookies")
+
+
+def idle(world: Bed, server: Server, count: int) -> Figures:
+    """What the process grows by for one connection that has said nothing."""
+    before = server.resident_bytes()
+    with world.held(count):
+        time.sleep(2)  # tasks settle, buffers are given back
+        return {"B/idle": (server.resident_bytes() - before) / count}
+
+
+def measure(world: Bed, name: str, options: argparse.Namespace) -> Figures:
+    """All figures of one server, started anew for each so that none inherits the other's memory."""
+    capture = name == "capture"
+    program = "honeypot" if capture else name
+    port, reply = (4000, 0) if capture else (PORT, 100)
+    with world.server(program) as server:
+        talk(world, server, 0.5, reply=reply, port=port)  # warm
+        figures = talk(world, server, options.seconds, reply=reply, port=port)
+    if not capture:
+        with world.server(program) as server:
+            figures |= idle(world, server, options.idle)
+        with world.server(program):
+            figures |= flood(world, options.seconds)
+    return figures
+
+
+def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Figures]:
+    """Rounds in turn, so that a slow minute of the machine hits all of them; the medians."""
+    rounds: dict[str, list[Figures]] = {name: [] for name in SERVERS}
+    with tempfile.TemporaryDirectory(prefix="hs-bench-") as folder, bed(Path(folder)) as world:
+        for number in range(options.rounds):
+            for name, taken in rounds.items():
+                taken.append(measure(world, name, options))
+                figures = "  ".join(f"{key} {value:,.0f}" for key, value in taken[-1].items())
+                say(f"round {number + 1}  {name:9} {figures}")
+    return {
+        name: {key: statistics.median(figures[key] for figures in taken) for key in taken[0]}
+        for name, taken in rounds.items()
+    }
+
+
+def table(medians: dict[str, Figures]) -> str:
+    """The medians, and in brackets the ratio to kernel sockets."""
+    columns = ["conn/s", "µs/conn", "SYN/s", "B/idle"]
+    lines = ["| server | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    base = medians["kernel"]
+    for name, figures in medians.items():
+        cells = [
+            f"{figures[key]:,.0f} ({figures[key] / base[key]:.2f} ×)" if key in figures and base[key] else "—"
+            for key in columns
+        ]
+        lines.append(f"| {SERVERS[name]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def machine() -> dict[str, object]:
+    return {
+        "honeystack": honeystack.__version__,
+        "python": platform.python_version(),
+        "trio": trio.__version__,
+        "kernel": platform.release(),
+        "cores": os.cpu_count(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of load for each figure")
+    parser.add_argument("--idle", type=int, default=5000, help="connections held for the memory figure")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "latest.json")
+    options = parser.parse_args()
+    medians = run(options, lambda line: print(line, flush=True))
+    print(f"\n{table(medians)}")
+    options.out.parent.mkdir(exist_ok=True)
+    options.out.write_text(json.dumps({"machine": machine(), "medians": medians}, indent=2, ensure_ascii=False) + "\n")
+    print(f"\nwritten to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

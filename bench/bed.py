@@ -1,0 +1,153 @@
+"""The test bed: two machines on one cable, the server on one core, the load on another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from honeystack.net.namespaces import Host, Lab, assign
+
+POT, CLIENT, SOURCES = "192.0.2.1", "192.0.2.2", 16
+INTERFACE = "eth0"
+PORT = 7
+HERE = Path(__file__).parent
+TICK = os.sysconf("SC_CLK_TCK")
+
+# Answers to the flood are counted and dropped before the client's kernel could reset what it never opened.
+COUNTER = f"""table netdev count {{ chain in {{ type filter hook ingress device "{INTERFACE}" priority 0
+tcp flags & (syn | ack) == syn | ack counter drop
+}}
+}}
+"""
+CONFIG = f"""
+[listener]
+type = "netstack"
+interface = "{INTERFACE}"
+allow_no_exclude = true
+[service.echo]
+type = "echo"
+[[port]]
+port = "tcp/{PORT}"
+services = ["echo"]
+[channel.events]
+type = "file"
+path = "events.jsonl"
+[[filter]]
+channel = ["events"]
+[[logging]]
+output = "stderr"
+level = "warning"
+"""
+
+
+@attrs.frozen
+class Server:
+    """One running server."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    def cpu_seconds(self) -> float:
+        """What the process has used until now, in user and in system mode."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
+
+
+@attrs.frozen
+class Bed:
+    """The two machines, and the compiled load."""
+
+    pot: Host
+    client: Host
+    folder: Path
+
+    @contextlib.contextmanager
+    def server(self, name: str) -> Iterator[Server]:
+        """Run one of the servers (kernel, library, honeypot) on the first core until the block ends."""
+        if name == "honeypot":
+            (self.folder / "config.toml").write_text(CONFIG)
+            (self.folder / "events.jsonl").unlink(missing_ok=True)
+            argv = ["-m", "honeystack", "run", "-c", str(self.folder / "config.toml"), "--data", str(self.folder)]
+        else:
+            argv = ["-m", "bench.servers", name, INTERFACE]
+        said = subprocess.PIPE
+        process = self.pot.start("taskset", "-c", "0", sys.executable, *argv, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            assert process.stdout is not None
+            heard = b""
+            while b"ready" not in heard:
+                line = process.stdout.readline()
+                if not line:
+                    raise RuntimeError(f"the server {name} ended: {heard.decode()}")
+                heard += line
+            yield Server(name, process)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+    def load(self, *argv: str) -> list[float]:
+        """Run the load on the second core to its end; the numbers that it says."""
+        done = self.client.run("taskset", "-c", last_core(), str(self.folder / "load"), *argv)
+        return [float(number) for number in done.stdout.split()]
+
+    @contextlib.contextmanager
+    def held(self, count: int) -> Iterator[None]:
+        """Hold so many idle connections while the block runs."""
+        argv = self.client.command(str(self.folder / "load"), "hold", POT, str(PORT), str(SOURCES), str(count))
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
+            assert holding.stdout is not None
+            if holding.stdout.readline() != b"open\n":
+                raise RuntimeError("the connections could not be opened")
+            yield
+            assert holding.stdin is not None
+            holding.stdin.close()
+
+    def answered(self) -> int:
+        """SYN-ACKs that the client's interface has received."""
+        listed = self.client.run("nft", "list", "table", "netdev", "count").stdout
+        found = re.search(r"counter packets (\d+)", listed)
+        assert found is not None
+        return int(found[1])
+
+    def count_answers(self) -> None:
+        """Begin to count SYN-ACKs, which from then on do not reach the client."""
+        subprocess.run(self.client.command("nft", "-f", "-"), input=COUNTER, text=True, check=True)
+
+    def let_answers_pass(self) -> None:
+        self.client.run("nft", "delete", "table", "netdev", "count")
+
+    def pot_mac(self) -> str:
+        return self.pot.run("cat", f"/sys/class/net/{INTERFACE}/address").stdout.strip()
+
+
+@contextlib.contextmanager
+def bed(folder: Path) -> Iterator[Bed]:
+    """Build it all and take it down again."""
+    subprocess.run(["gcc", "-O2", "-o", str(folder / "load"), str(HERE / "load.c")], check=True)
+    with Lab("hs-bench") as lab:
+        pot, client = lab.add("pot"), lab.add("client")
+        lab.join(pot, client, INTERFACE, INTERFACE)
+        assign(pot, INTERFACE, [f"{POT}/24"])
+        assign(client, INTERFACE, [f"{CLIENT}/24", *(f"192.0.2.{100 + n}/24" for n in range(SOURCES))])
+        pot.run("ip", "route", "add", "198.18.0.0/15", "via", CLIENT)
+        for name, value in (("tcp_tw_reuse", "1"), ("ip_local_port_range", "1024 65535")):
+            client.run("sh", "-c", f"echo {value} > /proc/sys/net/ipv4/{name}")
+        pot.run("sh", "-c", "echo 65536 > /proc/sys/net/ipv4/tcp_max_syn_backlog")
+        yield Bed(pot, client, folder)
+
+
+def last_core() -> str:
+    return str((os.cpu_count() or 1) - 1)
