@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
 
 DEFAULT_RECEIVE = 65_536  # bytes; as trio.SocketStream, whose callers it replaces
-ORPHAN_SECONDS = 60.0  # after aclose, for the peer to finish; Linux's tcp_fin_timeout
 
 
 class ConnectionEnded(HoneystackError):
@@ -97,10 +96,10 @@ class TcpStream(trio.abc.HalfCloseableStream):
                 sent = self._send_some(octets, sent)
 
     def _send_some(self, octets: memoryview, sent: int) -> int:
-        room = self.connection.writable
-        if room > 0:
-            sent += self.connection.send(bytes(octets[sent : sent + room]), self._driver.clock())
-            self._driver.flush()
+        # One more than there is room for: a Writable notice follows only when not all was taken.
+        piece = bytes(octets[sent : sent + self.connection.writable + 1])
+        sent += self.connection.send(piece, self._driver.clock())
+        self._driver.flush()
         return sent
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -109,6 +108,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             self._check_sendable()
             while not self.connection.writable:
+                self.connection.wants_room = True
                 await self._sender.wait_woken()
                 self._check_sendable()
 
@@ -137,12 +137,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._sender.wake()
         if self._ended is not None:
             return
-        now = self._driver.clock()
-        if self.connection.readable:
-            self.connection.abort(now)  # RFC 2525 §2.17
-        else:
-            self.connection.close(now)
-            self._driver.call_at(now + ORPHAN_SECONDS, self._abandon)
+        self.connection.release(self._driver.clock())
         self._driver.flush()
 
     def abort(self) -> None:
@@ -155,9 +150,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     # told by the driver
 
     def became_readable(self) -> None:
-        """Wake the receiver; octets that come after aclose are answered with a reset, as nobody will read them."""
-        if self._closed and self.connection.readable and self._ended is None:
-            self.connection.abort(self._driver.clock())
+        """Wake the receiver."""
         self._receiver.wake()
 
     def became_writable(self) -> None:
@@ -169,10 +162,6 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._ended = reason
         self._receiver.wake()
         self._sender.wake()
-
-    def _abandon(self) -> None:
-        if self._ended is None:
-            self.connection.abort(self._driver.clock())
 
     def _check_open(self) -> None:
         if self._closed:
