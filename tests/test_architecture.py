@@ -24,6 +24,8 @@ FLOORS = {
     "tls.fingerprint": BYTES,
     "net.tcp": PROTOCOL,
     "net.stack": PROTOCOL,
+    "net.internet": PROTOCOL,
+    "net.output": PROTOCOL,
     "net.neighbours": PROTOCOL,
     "net.fragments": PROTOCOL,
     "net.icmp": PROTOCOL,

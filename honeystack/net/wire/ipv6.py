@@ -126,6 +126,22 @@ def walk_headers(packet: Octets, header: int, offset: int, end: int, *, pointer:
     raise Malformed(f"more than {MAX_EXTENSION_HEADERS} IPv6 extension headers from byte {start}")
 
 
+def upper_layer(packet: Octets, end: int) -> tuple[int, int, int]:
+    """The upper-layer protocol, where its header begins and where the byte is that names it, options unread.
+
+    For quotes and for packets with a problem: as far as the headers can be followed.
+    """
+    header, offset, pointer = packet[6], HEADER_LENGTH, 6
+    for _ in range(MAX_EXTENSION_HEADERS):
+        if header not in (HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT) or offset + 8 > end:
+            break
+        length = 8 if header == FRAGMENT else (packet[offset + 1] + 1) * 8
+        if offset + length > end:
+            break
+        header, pointer, offset = packet[offset], offset, offset + length
+    return header, offset, pointer
+
+
 def chain_is_complete(packet: Octets, fragment: FragmentFacts, offset: int, end: int) -> bool:
     """Whether a first fragment holds all headers up to the upper-layer one (RFC 7112 §5)."""
     try:

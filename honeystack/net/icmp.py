@@ -1,0 +1,202 @@
+"""ICMP and ICMPv6: echo, errors by one predicate, and what errors of others tell (RFC 792, 1122, 4443, 5927)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from honeystack.errors import Malformed
+from honeystack.net.address import AddressSet, Path
+from honeystack.net.output import Output, Rng
+from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
+from honeystack.net.wire.facts import IcmpErrorKind, IpPacket
+from honeystack.net.wire.icmp import IcmpMessage
+
+# Linux: an error is at most 576 bytes long over IPv4 (RFC 1812 §4.3.2.3) and 1280 over IPv6 (RFC 4443 §2.4 c).
+QUOTE_LIMITS = {4: 576 - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH, 6: 1280 - ipv6.HEADER_LENGTH - icmp.HEADER_LENGTH}
+ERROR_TOS = 0xC0  # Linux sends IPv4 errors with precedence "internetwork control"
+
+# Linux: icmp_msgs_per_sec, icmp_msgs_burst, icmp_ratelimit and XRLIM_BURST_FACTOR.
+OVERALL_RATE, OVERALL_BURST = 1000.0, 50.0
+PEER_RATE, PEER_BURST = 1.0, 6.0
+MAX_PEERS = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
+
+
+class QuotedError(NamedTuple):
+    """What an error of others says about a packet that we are said to have sent."""
+
+    path: Path  # from us to whom the quoted packet went
+    protocol: int
+    quoted: bytes  # the quoted packet from its upper-layer header on
+    kind: IcmpErrorKind
+    mtu: int | None
+
+
+class Icmp:
+    """Inputs: `receive` and one per kind of error; each says whether it gave an answer to `output`."""
+
+    def __init__(self, output: Output, *, addresses: AddressSet, mac: bytes, rng: Rng) -> None:
+        self._output = output
+        self._mac = mac
+        self._own = [n.network_address.packed for n in addresses if n.version == 6 and n.prefixlen == 128]
+        self._buckets = ErrorBuckets(rng)
+
+    def receive(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
+        """Answer a request."""
+        six = packet.path.version == 6
+        path = packet.path if packet.unicast else self._own_path(packet.path)
+        if path is None or message.code:
+            return False
+        if message.type == (icmpv6.ECHO_REQUEST if six else icmp.ECHO_REQUEST):
+            self._send(
+                packet.path, message._replace(type=icmpv6.ECHO_REPLY if six else icmp.ECHO_REPLY), packet.facts.tos
+            )
+            return True
+        if message.type == icmp.TIMESTAMP and not six and len(message.data) >= 12:
+            # Our clock does not know midnight: RFC 792 has the high bit say so.
+            stamp = (int(now * 1000) & 0x7FFFFFFF | 0x80000000).to_bytes(4, "big")
+            self._send(path, IcmpMessage(icmp.TIMESTAMP_REPLY, 0, message.rest, message.data[:4] + stamp * 2), 0)
+            return True
+        return False
+
+    def port_unreachable(self, packet: IpPacket, now: float) -> bool:
+        if packet.path.version == 6:
+            return self._error(packet, IcmpMessage(icmpv6.UNREACHABLE, icmpv6.PORT_UNREACHABLE, 0, b""), now)
+        return self._error(packet, IcmpMessage(icmp.UNREACHABLE, icmp.PORT_UNREACHABLE, 0, b""), now)
+
+    def protocol_unreachable(self, packet: IpPacket, now: float) -> bool:
+        if packet.path.version == 6:
+            return self.problem(packet, ipv6.Problem(ipv6.UNKNOWN_NEXT_HEADER, packet.protocol_pointer), now)
+        return self._error(packet, IcmpMessage(icmp.UNREACHABLE, icmp.PROTOCOL_UNREACHABLE, 0, b""), now)
+
+    def problem(self, packet: IpPacket, problem: ipv6.Problem, now: float) -> bool:
+        """Answer with a parameter problem, which only IPv6 asks for."""
+        message = IcmpMessage(icmpv6.PARAMETER_PROBLEM, problem.code, problem.pointer, b"")
+        return self._error(packet, message, now, even_to_multicast=problem.even_to_multicast)
+
+    def time_exceeded(self, packet: IpPacket, now: float) -> bool:
+        """Tell that the rest of a datagram never came; `packet` is its first fragment."""
+        if packet.path.version == 6:
+            return self._error(packet, IcmpMessage(icmpv6.TIME_EXCEEDED, icmpv6.REASSEMBLY_TIME_EXCEEDED, 0, b""), now)
+        return self._error(packet, IcmpMessage(icmp.TIME_EXCEEDED, icmp.REASSEMBLY_TIME_EXCEEDED, 0, b""), now)
+
+    def _error(self, packet: IpPacket, message: IcmpMessage, now: float, *, even_to_multicast: bool = False) -> bool:
+        path = packet.path if packet.unicast else self._own_path(packet.path)
+        if path is None or not may_answer(packet, even_to_multicast=even_to_multicast):
+            return False
+        if not self._buckets.take(path.remote, now):
+            return False
+        quote = bytes(packet.octets[: QUOTE_LIMITS[path.version]])
+        self._send(path, message._replace(data=quote), ERROR_TOS if path.version == 4 else 0)
+        return True
+
+    def _own_path(self, path: Path) -> Path | None:
+        """From which of our addresses to answer what came to an IPv6 group: one of the sender's own scope."""
+        if path.version == 4:
+            return None  # Linux: icmp_echo_ignore_broadcasts
+        for own in self._own:
+            if _is_link_local(own) == _is_link_local(path.remote):
+                return path._replace(local=own, local_mac=self._mac)
+        return None
+
+    def _send(self, path: Path, message: IcmpMessage, tos: int) -> None:
+        if path.version == 6:
+            data = icmpv6.encode_icmpv6(message, path.local, path.remote)
+            self._output.packet(path, icmpv6.PROTOCOL, data, tos=tos)
+        else:
+            self._output.packet(path, icmp.PROTOCOL, icmp.encode_icmp(message), tos=tos)
+
+
+def may_answer(packet: IpPacket, *, even_to_multicast: bool = False) -> bool:
+    """May this packet be answered with an error (RFC 1122 §3.2.2, RFC 4443 §2.4 e)?
+
+    Not where it went to a group or broadcast, and not where it is an error itself or may be one. That its source is
+    one host's has been seen to before. `even_to_multicast`: an unknown option of IPv6 may ask for it.
+    """
+    if not packet.unicast and not even_to_multicast:
+        return False
+    payload = packet.payload
+    if packet.protocol == icmp.PROTOCOL and packet.path.version == 4:
+        return len(payload) > 0 and payload[0] not in icmp.ERRORS and payload[0] <= 18
+    if packet.protocol == icmpv6.PROTOCOL and packet.path.version == 6:
+        return len(payload) > 0 and payload[0] >= icmpv6.FIRST_INFORMATION and payload[0] != icmpv6.REDIRECT
+    return True
+
+
+def _is_link_local(address: bytes) -> bool:
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80
+
+
+class ErrorBuckets:
+    """Token buckets for errors: one overall, one per destination (an IPv6 destination is its /64).
+
+    The overall bucket empties by a random step, as Linux does since CVE-2020-25705: its level tells nobody which
+    of another's packets were answered.
+    """
+
+    def __init__(self, rng: Rng) -> None:
+        self._rng = rng
+        self._level, self._at = OVERALL_BURST, 0.0
+        self._peers: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+
+    def take(self, remote: bytes, now: float) -> bool:
+        self._level = min(OVERALL_BURST, self._level + (now - self._at) * OVERALL_RATE)
+        self._at = now
+        key = remote[:8] if len(remote) == 16 else remote
+        level, at = self._peers.pop(key, (PEER_BURST, now))
+        level = min(PEER_BURST, level + (now - at) * PEER_RATE)
+        allowed = self._level >= 1.0 and level >= 1.0
+        if allowed:
+            level -= 1.0
+            self._level = max(0.0, self._level - 1.0 - int(self._rng.random() * 3))
+        self._peers[key] = (level, now)
+        if len(self._peers) > MAX_PEERS:
+            self._peers.popitem(last=False)
+        return allowed
+
+
+def read_error(packet: IpPacket, message: IcmpMessage) -> QuotedError | None:
+    """What an error of others quotes; None for messages that are no errors. Raises Malformed for a broken quote."""
+    six = packet.path.version == 6
+    known = _kind6(message) if six else _kind4(message)
+    if known is None:
+        return None
+    local, remote, protocol, offset = _quoted6(message.data) if six else _quoted4(message.data)
+    kind, mtu = known
+    path = packet.path._replace(local=local, remote=remote)
+    return QuotedError(path, protocol, message.data[offset:], kind, mtu)
+
+
+def _kind4(message: IcmpMessage) -> tuple[IcmpErrorKind, int | None] | None:
+    if message.type == icmp.UNREACHABLE:
+        if message.code == icmp.FRAGMENTATION_NEEDED:
+            return IcmpErrorKind.PACKET_TOO_BIG, message.rest & 0xFFFF
+        # As Linux's icmp_err_convert: only protocol, port and "prohibited" are fatal, the others may pass.
+        return (IcmpErrorKind.HARD if message.code in (2, 3, 9, 10, 13) else IcmpErrorKind.SOFT), None
+    if message.type in (icmp.TIME_EXCEEDED, icmp.PARAMETER_PROBLEM):
+        return IcmpErrorKind.SOFT, None
+    return None  # RFC 6633: source quench is dead; redirects are not for a host that answers the way the peer came
+
+
+def _kind6(message: IcmpMessage) -> tuple[IcmpErrorKind, int | None] | None:
+    if message.type == icmpv6.PACKET_TOO_BIG:
+        return IcmpErrorKind.PACKET_TOO_BIG, message.rest
+    if message.type == icmpv6.UNREACHABLE:
+        return (IcmpErrorKind.HARD if message.code in (1, 4) else IcmpErrorKind.SOFT), None
+    if message.type in (icmpv6.TIME_EXCEEDED, icmpv6.PARAMETER_PROBLEM):
+        return IcmpErrorKind.SOFT, None
+    return None
+
+
+def _quoted4(quote: bytes) -> tuple[bytes, bytes, int, int]:
+    offset = (quote[0] & 0x0F) * 4 if quote else 0
+    if len(quote) < 28 or quote[0] >> 4 != 4 or offset < 20 or offset + 8 > len(quote):
+        raise Malformed("an ICMP error quotes no IPv4 packet with eight bytes of payload")
+    return quote[12:16], quote[16:20], quote[9], offset
+
+
+def _quoted6(quote: bytes) -> tuple[bytes, bytes, int, int]:
+    if len(quote) < 48 or quote[0] >> 4 != 6:
+        raise Malformed("an ICMPv6 error quotes no IPv6 packet with eight bytes of payload")
+    protocol, offset, _ = ipv6.upper_layer(quote, len(quote))
+    return quote[8:24], quote[24:40], protocol, offset

@@ -1,0 +1,134 @@
+"""How packets leave: IP and Ethernet headers, identification as Linux chooses it, fragments for what is too large.
+
+Linux sets DF on TCP and UDP, and none on ICMP. A SYN-ACK and a RST have identification 0; other packets count on from
+a random number, in one of many counters chosen by a keyed hash, so that no peer reads another's traffic from it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from struct import pack
+from typing import Protocol
+from zlib import crc32
+
+from honeystack.net.address import Path
+from honeystack.net.wire import ipv4, ipv6
+from honeystack.net.wire.checksum import partial_sum
+from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+
+COUNTERS = 1024  # identification counters; Linux has 2048 and more
+MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
+MAX_PACKET = 0xFFFF
+SYN_OR_RST = 0x06
+
+
+class Rng(Protocol):
+    """The part of random.Random that the core uses."""
+
+    def random(self) -> float: ...
+    def getrandbits(self, k: int, /) -> int: ...
+
+
+class Output:
+    """Inputs: `segment`, `packet`, `frame`. Output: `drain`, all frames since the last time in their order."""
+
+    def __init__(self, *, mtu: int, ttl: int, rng: Rng) -> None:
+        self._mtu = mtu
+        self._ttl = ttl
+        self._rng = rng
+        self._seed = rng.getrandbits(32)
+        self._idents = array("H", rng.getrandbits(16 * COUNTERS).to_bytes(2 * COUNTERS, "big"))
+        self._templates: dict[Path, tuple[bytes, int, bytes]] = {}
+        self._frames: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def drain(self) -> list[bytes]:
+        frames, self._frames = self._frames, []
+        return frames
+
+    def frame(self, frame: bytes) -> None:
+        """Send a frame that is whole already."""
+        self._frames.append(frame)
+
+    def segment(self, path: Path, segment: bytes) -> None:
+        """Send a TCP segment; the segment's size is TCP's own care."""
+        head, total, addresses = self._templates.get(path) or self._template(path)
+        flow = crc32(segment[:4], self._seed) ^ crc32(path.remote)
+        if path.version == 6:
+            first = 6 << 28 | flow & 0xFFFFF
+            header = pack("!IHBB", first, len(segment), ipv6.TCP, self._ttl)
+            self._frames.append(b"".join((head, header, addresses, segment)))
+            return
+        ident = 0 if segment[13] & SYN_OR_RST else self._ident(flow)
+        length = ipv4.HEADER_LENGTH + len(segment)
+        header = pack(
+            "!BBHHHBBH",
+            *(0x45, 0, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
+            0xFFFF - ((total + length + ident) % 0xFFFF or 0xFFFF),
+        )
+        self._frames.append(b"".join((head, header, addresses, segment)))
+
+    def packet(
+        self,
+        path: Path,
+        protocol: int,
+        payload: bytes,
+        *,
+        ttl: int | None = None,
+        tos: int = 0,
+        dont_fragment: bool = False,
+    ) -> None:
+        """Send an upper-layer packet, in fragments where it is larger than the link takes."""
+        ttl = self._ttl if ttl is None else ttl
+        if path.version == 6:
+            self._packet6(path, protocol, payload, ttl, tos)
+        else:
+            self._packet4(path, protocol, payload, ttl, tos, dont_fragment=dont_fragment)
+
+    def _packet4(self, path: Path, protocol: int, payload: bytes, ttl: int, tos: int, *, dont_fragment: bool) -> None:
+        link = encode_ethernet(path.remote_mac, path.local_mac, IPV4, path.vlan)
+        ident = self._ident(crc32(path.remote, self._seed ^ protocol))
+        whole = ipv4.HEADER_LENGTH + len(payload) <= self._mtu
+        step = len(payload) if whole else (self._mtu - ipv4.HEADER_LENGTH) & ~7
+        for start in range(0, len(payload) or 1, step or 1):
+            part = payload[start : start + step]
+            field = ipv4.DONT_FRAGMENT if whole and dont_fragment else start >> 3
+            field |= ipv4.MORE_FRAGMENTS if start + step < len(payload) else 0
+            header = ipv4.encode_ipv4(
+                path.local, path.remote, protocol, len(part), ttl=ttl, ident=ident, tos=tos, fragment=field
+            )
+            self._frames.append(link + header + part)
+
+    def _packet6(self, path: Path, protocol: int, payload: bytes, ttl: int, tos: int) -> None:
+        link = encode_ethernet(path.remote_mac, path.local_mac, IPV6, path.vlan)
+
+        def send(next_header: int, part: bytes) -> None:
+            header = ipv6.encode_ipv6(path.local, path.remote, next_header, len(part), hop_limit=ttl, traffic_class=tos)
+            self._frames.append(link + header + part)
+
+        if ipv6.HEADER_LENGTH + len(payload) <= self._mtu:
+            send(protocol, payload)
+            return
+        ident, step = self._rng.getrandbits(32), (self._mtu - ipv6.HEADER_LENGTH - 8) & ~7
+        for start in range(0, len(payload), step):
+            more = start + step < len(payload)
+            header = ipv6.encode_fragment_header(protocol, start, ident, more=more)
+            send(ipv6.FRAGMENT, header + payload[start : start + step])
+
+    def _template(self, path: Path) -> tuple[bytes, int, bytes]:
+        """What the headers of all segments to one peer have in common, and its part of the IPv4 checksum."""
+        if len(self._templates) >= MAX_TEMPLATES:
+            self._templates.clear()
+        addresses = path.local + path.remote
+        ethertype = IPV4 if path.version == 4 else IPV6
+        total = partial_sum(addresses) + 0x4500 + ipv4.DONT_FRAGMENT + (self._ttl << 8 | ipv4.TCP)
+        head = encode_ethernet(path.remote_mac, path.local_mac, ethertype, path.vlan)
+        template = self._templates[path] = (head, total, addresses)
+        return template
+
+    def _ident(self, chosen: int) -> int:
+        chosen %= COUNTERS
+        ident = self._idents[chosen] = (self._idents[chosen] + 1) & 0xFFFF
+        return ident

@@ -1,0 +1,206 @@
+"""The stack: one frame in, and what is to be said and told of it out. Pure; see docs/architecture.md for the contract.
+
+A frame has exactly one fate, and the fates add up to the frames. What is not for us is ignored, what is the host's is
+excluded before anything else is done with it, and whatever goes wrong costs the one frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from struct import unpack_from
+
+from honeystack.errors import Malformed
+from honeystack.net import sniffer
+from honeystack.net.address import Path
+from honeystack.net.internet import Fate, Internet, StackSettings, is_martian
+from honeystack.net.notices import Damaged, Fault, Notice
+from honeystack.net.output import Output, Rng
+from honeystack.net.tcp.endpoint import Tcp, TcpSettings
+from honeystack.net.udp import Udp
+from honeystack.net.wire import arp, ipv4, ipv6
+from honeystack.net.wire.ethernet import ARP, HEADER_LENGTH, IPV4, IPV6, EthernetHeader, decode_ethernet
+from honeystack.net.wire.facts import ChecksumState, IpFacts
+
+__all__ = ["Fate", "Stack", "StackSettings"]
+
+MAX_PATHS = 16_384  # paths of TCP traffic kept ready; all forgotten, and judged again, when full
+
+
+class Stack:
+    """Inputs: `receive_frame`, `handle_timeout`, `send_datagram`, `shut_down`, and the user calls of `tcp` and `udp`.
+
+    Outputs: `poll_transmit`, `poll_notice`, `poll_timeout`. The driver asks them in this order after every input.
+    """
+
+    def __init__(self, settings: StackSettings, *, rng: Rng) -> None:
+        self.settings = settings
+        self.addresses = settings.addresses
+        self._mac = settings.mac
+        self._notices: deque[Notice] = deque()
+        self._output = Output(mtu=settings.mtu, ttl=settings.persona.ttl, rng=rng)
+        self.udp = Udp(self._output, self._notices, settings.limits)
+        self.tcp = Tcp(TcpSettings(settings.limits, settings.persona, settings.secret, settings.mtu), rng=rng)
+        self._internet = Internet(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
+        self._paths: dict[bytes, Path] = {}
+        self._fates = [0] * len(Fate)
+        self._frames_out = 0
+
+    # inputs
+
+    def receive_frame(
+        self,
+        frame: bytes,
+        now: float,
+        *,
+        checksum: ChecksumState = ChecksumState.UNKNOWN,
+        vlan: int | None = None,
+    ) -> None:
+        """Take one frame from the link. Never raises: what a frame does to the code costs that frame only."""
+        try:
+            fate = self._segment(frame, now, checksum, vlan)
+            if fate is None:
+                fate = self._frame(frame, now, checksum, vlan)
+        except Malformed as damage:
+            fate = Fate.MALFORMED
+            self._notices.append(Damaged(frame, str(damage)))
+        except Exception as error:
+            fate = Fate.FAULT
+            self._notices.append(Fault(frame, error))
+        self._fates[fate] += 1
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+        try:
+            self.tcp.handle_timeout(now)
+            self._internet.handle_timeout(now)
+        except Exception as error:
+            self._notices.append(Fault(b"", error))
+
+    def send_datagram(self, path: Path, local_port: int, remote_port: int, data: bytes, now: float) -> bool:
+        """Send a UDP datagram; False when its address has no budget left and nothing was sent."""
+        return self.udp.send(path, local_port, remote_port, data, now)
+
+    def shut_down(self, now: float) -> None:
+        """End every connection, with reason SHUTDOWN."""
+        self.tcp.shut_down(now)
+
+    # outputs
+
+    def poll_transmit(self, now: float) -> list[bytes]:
+        """All frames that are due, in order."""
+        for path, segment in self.tcp.poll_transmit(now):
+            self._output.segment(path, segment)
+        frames = self._output.drain()
+        self._frames_out += len(frames)
+        return frames
+
+    def poll_notice(self) -> Notice | None:
+        return self._notices.popleft() if self._notices else self.tcp.poll_notice()
+
+    def poll_timeout(self) -> float | None:
+        """The next deadline in the clock of `now`; None while nothing is waited for."""
+        deadlines = (self.tcp.poll_timeout(), self._internet.next_deadline())
+        return min((at for at in deadlines if at is not None), default=None)
+
+    # getters
+
+    def statistics(self) -> dict[str, int]:
+        """Counters since the beginning; frames_in is the sum of the six fates that follow it."""
+        answered, delivered, ignored, malformed, excluded, faults = self._fates
+        return {
+            "frames_in": sum(self._fates),
+            "answered": answered,
+            "delivered": delivered,
+            "ignored": ignored,
+            "malformed": malformed,
+            "excluded": excluded,
+            "faults": faults,
+            "frames_out": self._frames_out,
+            **self._internet.statistics(),
+            **{f"tcp_{name}": count for name, count in self.tcp.statistics().items()},
+        }
+
+    def path_to(self, local: bytes, remote: bytes) -> Path | None:
+        """How to reach a neighbour that has told its MAC address; both packed."""
+        return self._internet.neighbours.path_to(local, remote)
+
+    # the short way: TCP over plain headers, which nearly every frame of a busy day is
+
+    def _segment(self, frame: bytes, now: float, checksum: ChecksumState, vlan: int | None) -> Fate | None:
+        """Hand a plain segment for us to TCP; None sends the frame the long way, which judges all the rest."""
+        kind = frame[12:15]
+        if kind == b"\x08\x00\x45" and len(frame) >= 54 and frame[23] == ipv4.TCP:
+            total, ident, fragment = unpack_from("!HHH", frame, 16)
+            start, end = 34, HEADER_LENGTH + total
+            if fragment & 0xBFFF or not 54 <= end <= len(frame) or int.from_bytes(frame[14:34], "big") % 0xFFFF:
+                return None
+            path = self._path(frame, 26, 30, 34, vlan)
+            facts = IpFacts(frame[22], ident, fragment != 0, frame[15])
+        elif kind[:2] == b"\x86\xdd" and len(frame) >= 74 and frame[20] == ipv6.TCP and frame[14] >> 4 == 6:
+            start, end = 54, 54 + (frame[18] << 8 | frame[19])
+            if not 74 <= end <= len(frame):
+                return None
+            path = self._path(frame, 22, 38, 54, vlan)
+            facts = IpFacts(frame[21], 0, True, (frame[14] << 4 | frame[15] >> 4) & 0xFF)
+        else:
+            return None
+        if path is None:
+            return None
+        if self._internet.host_ports[ipv4.TCP][frame[start + 2] << 8 | frame[start + 3]]:
+            return Fate.EXCLUDED
+        segment = memoryview(frame)[start:end]
+        self.tcp.receive_segment(path, segment, facts, now, verify=checksum is ChecksumState.UNKNOWN)
+        return Fate.DELIVERED
+
+    def _path(self, frame: bytes, source: int, destination: int, end: int, vlan: int | None) -> Path | None:
+        """The path back to a good sender of a frame that is for us, from memory or judged now."""
+        key = frame[:12] + frame[source:end]
+        if vlan is not None:
+            key += vlan.to_bytes(2, "big")
+        path = self._paths.get(key)
+        if path is not None:
+            return path
+        local, remote = frame[destination:end], frame[source:destination]
+        local_mac, remote_mac = frame[:6], frame[6:12]
+        if local_mac != self._mac or remote_mac == self._mac or remote_mac[0] & 1 or local not in self.addresses:
+            return None
+        if remote in self.settings.exclusions.addresses or remote in self.addresses or is_martian(remote):
+            return None
+        if len(self._paths) >= MAX_PATHS:
+            self._paths.clear()
+        path = self._paths[key] = Path(4 if len(local) == 4 else 6, local, remote, local_mac, remote_mac, vlan)
+        return path
+
+    # the long way
+
+    def _frame(self, frame: bytes, now: float, checksum: ChecksumState, vlan: int | None) -> Fate:
+        ethernet = decode_ethernet(frame, vlan)
+        to_group = ethernet.destination[0] & 1
+        if (
+            ethernet.source[0] & 1
+            or ethernet.source == self._mac
+            or not (to_group or ethernet.destination == self._mac)
+        ):
+            return Fate.IGNORED
+        octets = memoryview(frame)[ethernet.offset :]
+        if ethernet.ethertype == IPV4:
+            return self._internet.receive_ipv4(octets, ethernet, now, checksum)
+        if ethernet.ethertype == IPV6:
+            return self._internet.receive_ipv6(octets, ethernet, now, checksum)
+        if ethernet.ethertype == ARP:
+            return self._arp(octets, ethernet, now)
+        if self.settings.sniffer:
+            self._notices.append(sniffer.ethernet_seen(frame, ethernet))
+        return Fate.IGNORED
+
+    def _arp(self, octets: memoryview, ethernet: EthernetHeader, now: float) -> Fate:
+        packet = arp.decode_arp(octets)
+        if packet.sender in self.settings.exclusions.addresses:
+            return Fate.EXCLUDED
+        if self.settings.sniffer:
+            self._notices.append(sniffer.arp_seen(packet, ethernet))
+        if packet.sender in self.addresses or (any(packet.sender) and is_martian(packet.sender)):
+            return Fate.IGNORED
+        if packet.target in self.addresses:
+            self._internet.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)
+        return Fate.ANSWERED if self._internet.neighbours.receive_arp(packet, ethernet) else Fate.IGNORED
