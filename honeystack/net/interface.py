@@ -1,0 +1,101 @@
+"""What the kernel knows of its network interfaces, by rtnetlink(7). Other systems are told so in one sentence."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from struct import calcsize, pack, unpack_from
+
+import attrs
+
+from honeystack.errors import Unavailable
+
+# linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h
+NETLINK_ROUTE = 0
+NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+RTM_GETLINK, RTM_NEWLINK, RTM_GETADDR, RTM_NEWADDR = 18, 16, 22, 20
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+LINK_HEADER, ADDRESS_HEADER = "=BxHiII", "=BBBBI"
+
+
+@attrs.frozen
+class InterfaceFacts:
+    """One interface; `addresses` have their prefix lengths: "192.0.2.1/24"."""
+
+    name: str
+    index: int
+    mac: bytes
+    mtu: int
+    addresses: tuple[str, ...]
+
+
+def interface_facts(name: str) -> InterfaceFacts:
+    """The facts of one interface. Raises Unavailable with the names there are."""
+    known = _links()
+    if name not in known:
+        raise Unavailable(f"there is no network interface {name!r}; there are {', '.join(sorted(known)) or 'none'}")
+    index, mac, mtu = known[name]
+    return InterfaceFacts(name, index, mac, mtu, tuple(_addresses(index)))
+
+
+def interface_names() -> list[str]:
+    """The names of all interfaces, in the kernel's order."""
+    return list(_links())
+
+
+def _links() -> dict[str, tuple[int, bytes, int]]:
+    links = {}
+    for kind, body in _dump(RTM_GETLINK):
+        if kind == RTM_NEWLINK:
+            index = unpack_from(LINK_HEADER, body)[2]
+            found = _attributes(body, calcsize(LINK_HEADER))
+            name = found[IFLA_IFNAME].rstrip(b"\0").decode()
+            links[name] = (index, found.get(IFLA_ADDRESS, b""), unpack_from("=I", found[IFLA_MTU])[0])
+    return links
+
+
+def _addresses(wanted: int) -> Iterator[str]:
+    for kind, body in _dump(RTM_GETADDR):
+        if kind != RTM_NEWADDR:
+            continue
+        _, prefix_length, _, _, index = unpack_from(ADDRESS_HEADER, body)
+        if index == wanted:
+            found = _attributes(body, calcsize(ADDRESS_HEADER))
+            # Of a point-to-point interface IFA_ADDRESS is the other end.
+            packed = found.get(IFA_LOCAL) or found[IFA_ADDRESS]
+            yield f"{ipaddress.ip_address(packed)}/{prefix_length}"
+
+
+def _dump(request: int) -> Iterator[tuple[int, bytes]]:
+    """All messages that answer one dump request: (type, body)."""
+    if not hasattr(socket, "AF_NETLINK"):
+        raise Unavailable("the netstack needs Linux: this system has no packet sockets and no rtnetlink")
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as netlink:
+        netlink.send(pack("=IHHIIB3x", 20, request, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, socket.AF_UNSPEC))
+        while True:
+            for kind, body in _messages(netlink.recv(1 << 18)):
+                if kind == NLMSG_DONE:
+                    return
+                if kind == NLMSG_ERROR:
+                    raise Unavailable(f"the kernel does not list its interfaces (error {-unpack_from('=i', body)[0]})")
+                yield kind, body
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 16 <= len(data):
+        length, kind = unpack_from("=IH", data, at)
+        yield kind, data[at + 16 : at + length]
+        at += max(16, (length + 3) & ~3)
+
+
+def _attributes(body: bytes, at: int) -> dict[int, bytes]:
+    found = {}
+    while at + 4 <= len(body):
+        length, kind = unpack_from("=HH", body, at)
+        found[kind & 0x3FFF] = body[at + 4 : at + length]
+        at += max(4, (length + 3) & ~3)
+    return found
