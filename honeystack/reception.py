@@ -5,6 +5,7 @@ The assembly above implements Reception; listeners, which may not know it, recei
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -45,6 +46,10 @@ class Reception(Protocol):
 
     def planned_ports(self, transport: str) -> tuple[tuple[str | None, int], ...]:
         """The (address or None, port) pairs that the config names, for listeners that must open each."""
+        ...
+
+    def watch(self, counters: Callable[[], Mapping[str, int]]) -> None:
+        """The listener's counters, asked for each heartbeat: flat, keys as the heartbeat declares them."""
         ...
 
     async def converse(self, peer: Conversation) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -61,6 +61,7 @@ class Router:
     ) -> None:
         self.recorder = recorder
         self._rng = rng
+        self._counters: Callable[[], Mapping[str, int]] = dict
         self.replace(ports, services, capture=capture, first_wait=first_wait)
 
     def replace(
@@ -95,6 +96,13 @@ class Router:
             for port in range(spec.first, spec.last + 1)
         )
         return tuple(dict.fromkeys(pairs))
+
+    def watch(self, counters: Callable[[], Mapping[str, int]]) -> None:
+        self._counters = counters
+
+    def counters(self) -> Mapping[str, int]:
+        """What the listener counts."""
+        return self._counters()
 
     async def converse(self, peer: Conversation) -> None:
         try:

@@ -1,0 +1,212 @@
+"""The netstack's guest: tells of each connection, captures in sensor mode, and starts conversations.
+
+A connection has no task until its first payload, or until the bounded wait is over where a service speaks first. In
+sensor mode it has none at all, unless it begins as TLS: its first bytes are captured here, by notices and timers.
+
+    accepted ─ waiting ─┬─ bytes, a service or TLS ─ conversing ─────────────┐
+                        ├─ bytes, sensor mode ─ capturing ─ pause/size/EOF ─ done ─ closed
+                        └─ silence ─ conversing (a service speaks first) or done
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from functools import partial
+
+import trio
+
+from honeystack.conversation import Conversation, FirstBytes
+from honeystack.events.event import Identity
+from honeystack.listeners._datagrams import Datagrams
+from honeystack.net.address import Flow, flow_of
+from honeystack.net.driver import Driver, Timer
+from honeystack.net.notices import CloseReason, Datagram, Notice
+from honeystack.net.stream import TcpStream
+from honeystack.net.tcp.connection import Connection
+from honeystack.reception import PortPlan, Reception
+from honeystack.tls.hello import HANDSHAKE
+from honeystack.witness import Counters, Witness
+
+
+class Stage(enum.Enum):
+    """How far a visit has come."""
+
+    WAITING = "waiting for the first bytes"
+    CAPTURING = "capturing"
+    CONVERSING = "in the hands of a task"
+    DONE = "closed by us"
+
+
+class Visit:
+    """One accepted connection; slots, as there may be very many."""
+
+    __slots__ = ("connection", "ended", "first", "identity", "stage", "timer")
+
+    def __init__(self, connection: Connection, identity: Identity) -> None:
+        self.connection = connection
+        self.identity = identity
+        self.stage = Stage.WAITING
+        self.first: FirstBytes | None = None
+        self.timer: Timer | None = None
+        self.ended: tuple[CloseReason, Counters] | None = None
+
+
+class Attendant:
+    """Implements Guest: told synchronously by the driver; never waits."""
+
+    def __init__(
+        self, reception: Reception, witness: Witness, nursery: trio.Nursery, datagrams: Datagrams, *, rng: random.Random
+    ) -> None:
+        self._reception = reception
+        self._witness = witness
+        self._nursery = nursery
+        self._datagrams = datagrams
+        self._rng = rng
+        self._conversing: dict[Connection, Visit] = {}
+        self.driver: Driver  # set by the listener: driver and guest need each other
+
+    # Guest
+
+    def accepted(self, connection: Connection) -> None:
+        flow = _flow(connection)
+        visit = Visit(connection, self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt))
+        connection.user = visit
+        plan = self._reception.plan_for("tcp", flow.local)
+        self._arm(visit, plan.first_wait if plan.speaks_first else self._reception.capture.idle)
+
+    def readable(self, connection: Connection) -> None:
+        visit = connection.user
+        if not isinstance(visit, Visit) or visit.stage is Stage.CONVERSING:
+            return
+        if visit.stage is Stage.WAITING and self._plan(visit).services:
+            self._converse(visit, b"")
+            return
+        if visit.stage is Stage.DONE:
+            return  # what comes after we closed is the stack's to refuse
+        data = connection.receive(connection.readable, trio.current_time())
+        if visit.stage is Stage.WAITING and _may_be_tls(data):
+            self._converse(visit, data)
+            return
+        self._captured(visit, data)
+
+    def closed(self, connection: Connection, reason: CloseReason) -> None:
+        visit = connection.user if isinstance(connection.user, Visit) else self._conversing.pop(connection)
+        self._disarm(visit)
+        counters = Counters(
+            connection.bytes_in,
+            connection.bytes_out,
+            trio.current_time() - connection.opened_at,
+            connection.packets_in,
+            connection.packets_out,
+        )
+        visit.ended = (reason, counters)
+        if visit.stage is not Stage.CONVERSING:
+            self._tell_end(visit)
+
+    def noticed(self, notice: Notice) -> None:
+        if not isinstance(notice, Datagram):
+            self._witness.noticed(notice)
+            return
+        flow = flow_of("udp", notice.path, notice.local_port, notice.remote_port)
+        self._datagrams.received(flow, notice.data, partial(self._reply, notice) if notice.answerable else None)
+
+    # in sensor mode
+
+    def _captured(self, visit: Visit, data: bytes) -> None:
+        visit.stage = Stage.CAPTURING
+        visit.first = visit.first or self._first_bytes(visit)
+        visit.first.received(data)
+        if visit.first.told or visit.connection.eof_received:
+            self._finish(visit)
+        else:
+            self._arm(visit, self._reception.capture.pause)
+
+    def _finish(self, visit: Visit) -> None:
+        """Tell what was captured and close; the peer's own FIN ends the connection."""
+        if visit.first is not None:
+            visit.first.finish()
+        self._disarm(visit)
+        visit.stage = Stage.DONE
+        visit.connection.release(trio.current_time())
+        self.driver.flush()
+
+    def _time_is_up(self, visit: Visit) -> None:
+        if visit.stage is Stage.WAITING and self._plan(visit).speaks_first:
+            self._converse(visit, b"")
+        elif visit.stage in (Stage.WAITING, Stage.CAPTURING):
+            self._finish(visit)
+
+    # in a task
+
+    def _converse(self, visit: Visit, data: bytes) -> None:
+        """Hand the connection to a task of its own; `data` has been received from it already."""
+        self._disarm(visit)
+        connection = visit.connection
+        silent = visit.stage is Stage.WAITING and not (data or connection.readable or connection.eof_received)
+        visit.stage = Stage.CONVERSING
+        self._conversing[connection] = visit
+        first = self._first_bytes(visit)
+        stream = TcpStream(self.driver, connection)
+        peer = Conversation(
+            stream, _flow(connection), visit.identity, self._reception.recorder, self._rng, first=first, silent=silent
+        )
+        if data:
+            first.received(data)
+            peer.unreceive(data)
+        self._nursery.start_soon(self._hold, visit, peer)
+
+    async def _hold(self, visit: Visit, peer: Conversation) -> None:
+        try:
+            await self._reception.converse(peer)
+        finally:
+            peer.tell_first()
+            visit.stage = Stage.DONE
+            if visit.ended is not None:
+                self._tell_end(visit)
+
+    # small things
+
+    def _tell_end(self, visit: Visit) -> None:
+        """The last event of a connection, when both it and its conversation are over."""
+        if visit.first is not None:
+            visit.first.finish()
+        assert visit.ended is not None
+        self._witness.closed(visit.identity, *visit.ended)
+
+    def _plan(self, visit: Visit) -> PortPlan:
+        return self._reception.plan_for("tcp", _flow(visit.connection).local)
+
+    def _first_bytes(self, visit: Visit) -> FirstBytes:
+        return FirstBytes(self._reception.recorder, visit.identity, self._reception.capture.payload_bytes)
+
+    def _reply(self, notice: Datagram, data: bytes) -> bool:
+        stack, now = self.driver.stack, trio.current_time()
+        sent = stack.send_datagram(notice.path, notice.local_port, notice.remote_port, data, now)
+        self.driver.flush()
+        return sent
+
+    def _arm(self, visit: Visit, seconds: float) -> None:
+        deadline = trio.current_time() + seconds
+        if visit.timer is None:
+            visit.timer = self.driver.call_at(deadline, partial(self._time_is_up, visit))
+        else:
+            visit.timer.move(deadline)
+
+    def _disarm(self, visit: Visit) -> None:
+        if visit.timer is not None:
+            visit.timer.cancel()
+            visit.timer = None
+
+
+def _flow(connection: Connection) -> Flow:
+    return flow_of("tcp", connection.path, connection.local_port, connection.remote_port)
+
+
+def _may_be_tls(data: bytes) -> bool:
+    """Whether the first bytes may begin a ClientHello, in records or as of SSLv2."""
+    if not data:
+        return False
+    if data[0] & 0x80:
+        return len(data) < 3 or data[2] == 1
+    return data[0] == HANDSHAKE and (len(data) < 2 or data[1] == 3)

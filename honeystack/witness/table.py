@@ -1,0 +1,70 @@
+"""A bounded table that makes one event with a count of what repeats."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+import attrs
+
+from honeystack.events.catalogue import EventKind
+from honeystack.events.event import Identity
+
+
+@attrs.define(eq=False)
+class Row:
+    kind: EventKind
+    identity: Identity | None
+    fields: dict[str, object]
+    count: int | None = None  # None: has not happened again since it was told
+    due: float = 0.0
+
+
+class Table:
+    """Counts what repeats, in the order of becoming due; bounded: the oldest row is told and forgotten."""
+
+    def __init__(self, limit: int, period: float, tell: Callable[[Row], None], *, at_once: bool = True) -> None:
+        self._limit = limit
+        self._period = period
+        self._tell = tell
+        self._at_once = at_once
+        self._rows: OrderedDict[Hashable, Row] = OrderedDict()
+
+    def count(self, key: Hashable) -> Row | None:
+        """Count one more of a row that is there."""
+        row = self._rows.get(key)
+        if row is not None:
+            row.count = (row.count or 0) + 1
+        return row
+
+    def add(self, key: Hashable, row: Row, now: float) -> None:
+        if len(self._rows) >= self._limit:
+            self._end(self._rows.popitem(last=False)[1])
+        row.due = now + self._period
+        if self._at_once:
+            self._tell(row)
+        else:
+            row.count = 1
+        self._rows[key] = row
+
+    def tick(self, now: float) -> None:
+        while self._rows:
+            key, row = next(iter(self._rows.items()))
+            if row.due > now:
+                return
+            del self._rows[key]
+            self._end(row)
+            if row.count is not None and self._at_once:  # it repeats: keep counting for another period
+                row.count, row.due = None, now + self._period
+                self._rows[key] = row
+
+    def next_deadline(self) -> float | None:
+        return next(iter(self._rows.values())).due if self._rows else None
+
+    def flush(self) -> None:
+        while self._rows:
+            self._end(self._rows.popitem(last=False)[1])
+
+    def _end(self, row: Row) -> None:
+        if row.count is not None:
+            self._tell(row)

@@ -1,0 +1,203 @@
+"""The witness turns notices and connections into events, and repeated ones into one with a count.
+
+Each of its tables is bounded by `limits.aggregates`; a full table tells its oldest row and forgets it. Nothing here
+waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from hashlib import blake2b
+from typing import NamedTuple
+
+import trio
+
+from honeystack.events.catalogue import EventKind
+from honeystack.events.event import Identity, Payload
+from honeystack.events.identity import identity_of
+from honeystack.events.recorder import Recorder
+from honeystack.net.address import Flow, Path, flow_of
+from honeystack.net.limits import Limits
+from honeystack.net.notices import (
+    BoundReached,
+    CloseReason,
+    Damaged,
+    Datagram,
+    Fault,
+    HalfOpen,
+    Notice,
+    PacketSeen,
+    Scanned,
+    SynFacts,
+)
+from honeystack.net.scans import ScanDetector, ScanReport
+from honeystack.reception import CaptureLimits
+from honeystack.witness.fault import fault_fields
+from honeystack.witness.kinds import CLOSE, CONNECT, DATAGRAM, DROP, ETHERNET, FAULT, HALF_OPEN, PACKETS, SCAN
+from honeystack.witness.syn import syn_fields
+from honeystack.witness.table import Row, Table
+
+HALF_OPEN_SECONDS = 10.0  # a source's unfinished handshakes are told together
+REPEAT_SECONDS = 30.0  # a datagram that is repeated is told again with its count
+TICK = 1.0  # seconds between looks at the tables
+SELF_SECONDS = 30.0  # bounds, damage and faults are told at once and then together
+
+
+class Counters(NamedTuple):
+    """What a connection came to; packets are unknown for kernel sockets."""
+
+    bytes_in: int
+    bytes_out: int
+    duration: float  # seconds
+    packets_in: int | None = None
+    packets_out: int | None = None
+
+
+class Witness:
+    """Makes events of what the stack tells. Inputs: `connected`, `closed`, `noticed`, `tick`, `finish`.
+
+    Output: events, through the recorder. `clock` is the one of `tick`: seconds, monotonic.
+    """
+
+    def __init__(
+        self, recorder: Recorder, *, clock: Callable[[], float], limits: Limits, capture: CaptureLimits
+    ) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._capture = capture
+        self._scans = ScanDetector(limits)
+        self._half_open = Table(limits.aggregates, HALF_OPEN_SECONDS, self._tell, at_once=False)
+        self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
+        self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
+        self._tables = (self._half_open, self._datagrams, self._self)
+
+    def connected(self, flow: Flow, *, syn: SynFacts | None = None, rtt: float | None = None) -> Identity:
+        """Record that a peer has connected; the identity is the whole conversation's. `rtt` in seconds."""
+        identity = identity_of(flow, self._recorder.new_id())
+        fields = {} if syn is None else syn_fields(syn, flow)
+        if rtt is not None:
+            fields["tcp.rtt-ms"] = round(rtt * 1000, 3)
+        self._recorder.record(CONNECT, fields, identity=identity)
+        return identity
+
+    def closed(self, identity: Identity, reason: CloseReason, counters: Counters) -> None:
+        """Record that a connection has ended: the last event with this identity."""
+        fields: dict[str, object] = {
+            "tcp.reason": reason.value,
+            "tcp.bytes-in": counters.bytes_in,
+            "tcp.bytes-out": counters.bytes_out,
+            "tcp.duration-ms": round(counters.duration * 1000),
+        }
+        if counters.packets_in is not None:
+            fields["tcp.packets-in"] = counters.packets_in
+            fields["tcp.packets-out"] = counters.packets_out
+        self._recorder.record(CLOSE, fields, identity=identity)
+
+    def datagram(self, flow: Flow, data: bytes, identity: Identity | None = None) -> None:
+        """Record a datagram; `identity` where it belongs to a conversation that has one."""
+        key = (flow, blake2b(data, digest_size=16).digest())
+        if self._datagrams.count(key):
+            return
+        identity = identity or identity_of(flow, self._recorder.new_id())
+        fields: dict[str, object] = {"payload": Payload.cut(data, self._capture.payload_bytes)}
+        self._datagrams.add(key, Row(DATAGRAM, identity, fields), self._clock())
+
+    def noticed(self, notice: Notice) -> None:
+        """Take any notice that is not about one connection; those of connections are for the listener."""
+        if isinstance(notice, Scanned):
+            self._scans.saw(notice, self._clock())
+        elif isinstance(notice, Datagram):
+            self.datagram(flow_of("udp", notice.path, notice.local_port, notice.remote_port), notice.data)
+        elif isinstance(notice, PacketSeen):
+            self._packet(notice)
+        elif isinstance(notice, HalfOpen):
+            self._unfinished(notice)
+        elif isinstance(notice, BoundReached):
+            self._aggregate(DROP, notice.bound, {"reason": notice.bound, "limit": notice.limit})
+        elif isinstance(notice, Damaged):
+            self._aggregate(DROP, notice.reason, {"reason": f"malformed: {notice.reason}", "frame": notice.frame})
+        elif isinstance(notice, Fault):
+            self.fault(notice.error, frame=notice.frame)
+
+    def fault(self, error: BaseException, *, frame: bytes = b"") -> None:
+        """Record an error of ours that was contained."""
+        fields = fault_fields(error)
+        key = (fields["error"], fields["where"])
+        if frame:
+            fields["frame"] = frame
+        self._aggregate(FAULT, key, fields)
+
+    def tick(self, now: float) -> None:
+        """Tell what is due."""
+        for table in self._tables:
+            table.tick(now)
+        for report in self._scans.poll(now):
+            self._scan(report)
+
+    async def run(self) -> None:
+        """Tick until cancelled; for owners whose clock is Trio's."""
+        while True:
+            await trio.sleep(TICK)
+            self.tick(trio.current_time())
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do, in the clock of `now`; None while nothing is pending."""
+        deadlines = [table.next_deadline() for table in self._tables]
+        return min((at for at in (*deadlines, self._scans.next_deadline()) if at is not None), default=None)
+
+    def finish(self) -> None:
+        """Tell all that is pending: the honeypot stops."""
+        for table in self._tables:
+            table.flush()
+        for report in self._scans.poll(float("inf")):
+            self._scan(report)
+
+    def _unfinished(self, notice: HalfOpen) -> None:
+        flow = flow_of("tcp", notice.path, notice.local_port, notice.remote_port)
+        fields = {**syn_fields(notice.syn, flow), "tcp.reset": notice.reset}
+        key, identity = notice.path.remote, identity_of(flow)
+        row = self._half_open.count(key)
+        if row is None:
+            self._half_open.add(key, Row(HALF_OPEN, identity, fields), self._clock())
+            return
+        row.fields = fields
+        row.identity = _common(row.identity or identity, identity)
+
+    def _aggregate(self, kind: EventKind, key: Hashable, fields: dict[str, object]) -> None:
+        if self._self.count((kind, key)) is None:
+            self._self.add((kind, key), Row(kind, None, fields), self._clock())
+
+    def _packet(self, notice: PacketSeen) -> None:
+        kind = PACKETS.get(notice.category, ETHERNET)
+        fields: dict[str, object] = {"message": notice.message, **notice.fields}
+        if notice.payload:
+            fields["payload"] = Payload.cut(notice.payload, self._capture.payload_bytes)
+        path = notice.path
+        identity = Identity(notice.protocol) if path is None else _host(notice.protocol, path)
+        self._recorder.record(kind, fields, identity=identity)
+
+    def _scan(self, report: ScanReport) -> None:
+        fields: dict[str, object] = {
+            "portscan.ports": list(report.ports),
+            "portscan.addresses": list(report.addresses),
+            "portscan.duration-ms": round(report.duration * 1000),
+            "portscan.count": report.count,
+            "portscan.final": report.final,
+        }
+        self._recorder.record(SCAN, fields, identity=_host(report.ports[0].partition("/")[0], report.path))
+
+    def _tell(self, row: Row) -> None:
+        fields = row.fields if row.count is None else {**row.fields, "count": row.count}
+        self._recorder.record(row.kind, fields, identity=row.identity)
+
+
+def _host(protocol: str, path: Path) -> Identity:
+    """The identity of what belongs to no port."""
+    return identity_of(flow_of(protocol, path, 0, 0))._replace(
+        source_port=None, destination_port=None, community_id=None
+    )
+
+
+def _common(one: Identity, other: Identity) -> Identity:
+    """What two identities agree on; the rest becomes None."""
+    return one if one == other else Identity._make(a if a == b else None for a, b in zip(one, other, strict=True))
