@@ -29,7 +29,9 @@ ECS_NAMES = {
     "tls.sni": "tls.client.server_name",
     "tls.version": "tls.version",
     "tls.ciphersuite": "tls.cipher",
+    "tls.error": "error.message",
     "ja3.digest": "tls.client.ja3",
+    "ja4": "honeystack.ja4.digest",  # ECS has no name for it, and `ja4.raw` needs an object here
     "http.method": "http.request.method",
     "http.url": "url.original",
     "http.host": "url.domain",
