@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import md5, sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from honeystack.tls.hello import ALPN, SERVER_NAME, ClientHello, is_grease
+from honeystack.tls.hello import ALPN, GREASE, SERVER_NAME, ClientHello
 
 Transport = Literal["t", "q", "d"]  # TCP, QUIC, DTLS
 
 _NOTHING = "000000000000"  # JA4.md: instead of the hash of an empty list
+_MOST = 99  # JA4.md: the counts have two digits
 _VERSIONS = {
     0x0304: "13",
     0x0303: "12",
@@ -25,6 +26,7 @@ _VERSIONS = {
     0xFEFD: "d2",
     0xFEFC: "d3",
 }
+_DTLS = 0xFE00  # from here on versions count downwards (RFC 6347 §4.1)
 
 
 class Fingerprint(NamedTuple):
@@ -41,16 +43,60 @@ def fingerprint(hello: ClientHello, transport: Transport = "t") -> Fingerprint |
     """All fingerprints at once, which costs half of one by one. None for an SSLv2 hello."""
     if hello.sslv2:
         return None
-    string = _ja3(hello)
-    plain = ja3_nogrease(hello)
+    string = ja3(hello)
+    digest = ja3_digest(string)
     head, suites, extensions = _ja4(hello, transport)
     return Fingerprint(
         string,
-        digest := ja3_digest(string),
-        digest if plain == string else ja3_digest(plain),
+        digest,
+        digest,
         f"{head}_{_hash(suites)}_{_hash(extensions)}",
         f"{head}_{suites}_{extensions}",
     )
+
+
+def ja3(hello: ClientHello) -> str:
+    """The JA3 string: version, cipher suites, extensions, groups and point formats."""
+    if hello.cut:  # Wireshark fails at the cut length, and what it had by then is the string
+        return f"{hello.version},{_dashed(hello.cipher_suites)},"
+    fields = (hello.cipher_suites, (kind for kind, _ in hello.extensions), hello.groups)
+    points = "-".join(map(str, hello.point_formats))  # one byte each: no GREASE exists for them
+    return f"{hello.version},{','.join(map(_dashed, fields))},{points}"
+
+
+def ja3_nogrease(hello: ClientHello) -> str:
+    """JA3 without GREASE. Wireshark leaves GREASE out of JA3 itself, so the two are the same string."""
+    return ja3(hello)
+
+
+def ja3_digest(string: str) -> str:
+    """What is usually called the JA3: the MD5 of a JA3 string."""
+    return md5(string.encode(), usedforsecurity=False).hexdigest()
+
+
+def ja4(hello: ClientHello, transport: Transport = "t") -> str:
+    """The JA4 of a hello."""
+    head, suites, extensions = _ja4(hello, transport)
+    return f"{head}_{_hash(suites)}_{_hash(extensions)}"
+
+
+def ja4_raw(hello: ClientHello, transport: Transport = "t") -> str:
+    """The JA4 with its lists in place of their hashes (JA4_r)."""
+    return "_".join(_ja4(hello, transport))
+
+
+def _ja4(hello: ClientHello, transport: Transport) -> tuple[str, str, str]:
+    """The three parts of JA4: the head, the sorted cipher suites, the sorted extensions and the signature algorithms."""
+    suites = [suite for suite in hello.cipher_suites if suite not in GREASE]
+    kinds = [kind for kind, _ in hello.extensions if kind not in GREASE]
+    version = max(hello.versions, key=lambda number: number if number < _DTLS else 2 * 0xFFFF - number)
+    head = (
+        f"{transport}{_VERSIONS.get(version, '00')}{'d' if SERVER_NAME in kinds else 'i'}"
+        f"{min(len(suites), _MOST):02}{min(len(kinds), _MOST):02}{_ends(hello.alpn)}"
+    )
+    extensions = _hexes(sorted(kind for kind in kinds if kind not in (SERVER_NAME, ALPN)))
+    algorithms = _hexes(algorithm for algorithm in hello.signature_algorithms if algorithm not in GREASE)
+    return head, _hexes(sorted(suites)), f"{extensions}_{algorithms}" if algorithms else extensions
 
 
 def _ends(alpn: tuple[bytes, ...]) -> str:
@@ -67,5 +113,9 @@ def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:12] if text else _NOTHING
 
 
+def _hexes(numbers: Iterable[int]) -> str:
+    return ",".join(f"{number:04x}" for number in numbers)
+
+
 def _dashed(numbers: Iterable[int]) -> str:
-    return "-".join(str(number) for number in numbers if not is_grease(number))
+    return "-".join(str(number) for number in numbers if number not in GREASE)
