@@ -8,9 +8,10 @@ PYTEST_FLAGS ?=
 
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
 TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan gnutls-bin iptables ethtool chromium
+BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean demo-packages test-packages
+.PHONY: help demo test lint format bench docs clean demo-packages test-packages bench-packages
 
 help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
@@ -34,7 +35,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/dev.stamp demo-packages
+bench: $(VENV)/dev.stamp bench-packages
 	$(SUDO) $(BIN)/python -m bench
 
 docs: $(VENV)/dev.stamp
@@ -58,6 +59,9 @@ demo-packages:
 
 test-packages:
 	@$(call install,$(TEST_PACKAGES))
+
+bench-packages:
+	@$(call install,$(BENCH_PACKAGES))
 
 # Installs only what is missing, so that a second run needs neither the network nor root.
 define install

@@ -38,7 +38,7 @@ port = "tcp/{PORT}"
 services = ["echo"]
 [channel.events]
 type = "file"
-path = "events.jsonl"
+filename = "events.jsonl"
 [[filter]]
 channel = ["events"]
 [[logging]]

@@ -41,7 +41,7 @@ exclude_ports = ["tcp/8022"]
 OUTPUTS = """
 [channel.events]
 type = "file"
-path = "events.jsonl"
+filename = "events.jsonl"
 
 [[filter]]
 channel = ["events"]

@@ -110,7 +110,7 @@ def who(event: dict[str, object]) -> tuple[str, int]:
 
 def test_a_full_disk_costs_events_that_are_counted_and_no_conversation(tmp_path: Path) -> None:
     body = '[service.echo]\ntype = "echo"\n[[port]]\nport = "tcp/7"\nservices = ["echo"]\n'
-    full = '[channel.events]\ntype = "file"\npath = "full/events.jsonl"\n[[filter]]\nchannel = ["events"]\n'
+    full = '[channel.events]\ntype = "file"\nfilename = "full/events.jsonl"\n[[filter]]\nchannel = ["events"]\n[[logging]]\noutput = "stderr"\n'
     (tmp_path / "full").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(tmp_path / "full")], check=True)
     try:
