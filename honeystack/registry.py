@@ -94,6 +94,8 @@ def _import(kind: Kind, name: str, importer: Callable[[], Any]) -> type[Any]:
     try:
         plugin: type[Any] = importer()
     except ModuleNotFoundError as missing:
+        if (missing.name or "honeystack").partition(".")[0] == "honeystack":
+            raise  # a fault of ours, not of the machine
         raise Unavailable(
             f"the {kind.removesuffix('s')} {name!r} needs the Python package {missing.name!r}: "
             f"pip install {missing.name}"

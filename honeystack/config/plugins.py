@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -51,17 +51,19 @@ def read_plugin(
 
 def load_plugin_file(kind: registry.Kind, path: Path) -> type[Any]:
     """The one class in a Python file that is marked as a plugin of a kind. Raises ConfigError whatever it does."""
-    name = f"honeystack_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"there is no Python file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # attrs looks there for the names that annotations use
+    module = types.ModuleType(f"honeystack_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}")
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        source = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"there is no Python file {path} ({error.strerror})") from error
+    sys.modules[module.__name__] = module  # attrs looks there for the names that annotations use
+    try:
+        # Not by the import system: no __pycache__ beside the configuration, and a reload always sees what changed.
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
     except Exception as error:
         raise ConfigError(f"{path} does not import: {_last_line(error, path)}") from error
-    found = [plugin for plugin in registry.marked(module, kind) if plugin.__module__ == name]
+    found = [plugin for plugin in registry.marked(module, kind) if plugin.__module__ == module.__name__]
     if len(found) != 1:
         raise ConfigError(f"{path} must hold one class marked @{kind.removesuffix('s')}(…); it holds {len(found)}")
     return found[0]

@@ -1,0 +1,175 @@
+"""`[[port]]`: each port once, services that fit, certificates that load; told at the element that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+from honeystack.config import Config, ConfigErrors, parse_config
+
+Parse = Callable[[str], Config]
+SERVICES = "[service.tcp]\ntype='./tcp.py'\n[service.both]\ntype='./both.py'\n[service.tls]\ntype='./tls.py'\n"
+FREE = 10  # the first line behind the listener and the services
+
+
+@pytest.fixture
+def parse(folder: Path, listening: str) -> Parse:
+    return lambda text: parse_config(listening + SERVICES + text, path=folder / "config.toml")
+
+
+@pytest.fixture
+def told(parse: Parse) -> Callable[[str], list[str]]:
+    def tell(text: str) -> list[str]:
+        with pytest.raises(ConfigErrors) as caught:
+            parse(text)
+        return [
+            f"{problem.line - FREE}:{problem.column}: {problem.message}; {problem.suggestion}".removesuffix("; ")
+            for problem in caught.value.problems
+        ]
+
+    return tell
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA(key_type=trustme.KeyType.ECDSA)
+
+
+@pytest.fixture
+def certificates(folder: Path, authority: trustme.CA) -> Path:
+    """a.crt with a.key and b.crt with b.key, in the folder of the configuration."""
+    for name in "ab":
+        made = authority.issue_cert(f"{name}.example", key_type=trustme.KeyType.ECDSA)
+        made.cert_chain_pems[0].write_to_path(str(folder / f"{name}.crt"))
+        made.private_key_pem.write_to_path(str(folder / f"{name}.key"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[port]]", '0:1: [[port]] needs a port; write port = "tcp/80"'),
+        ("[[port]]\nport='80'", "1:6: '80' names no transport"),
+        ("[[port]]\nports=['tcp/1', 'tcp/x']", "1:17: 'tcp/x' is no port"),
+        ("[[port]]\nport=80", "1:6: 'port' must be a string in quotes or a list, each a string in quotes"),
+        ("[[port]]\nport='tcp/0'", "1:6: tcp/0 is the certificate of all other ports: it needs 'tls_certificate'"),
+        ("[[port]]\nport='udp/0'", '1:6: udp/0 means nothing; write "tcp/0"'),
+        ("[[port]]\nport='tcp/10.0.0.1:0'", "1:6: tcp/10.0.0.1:0 means nothing"),
+        ("[[port]]\nport='tcp/1'\nservices=['tcp', 'tpc']", "2:18: there is no service 'tpc'; did you mean 'tcp'?"),
+        (
+            "[[port]]\nport='tcp/1'\nservices='tcp'",
+            "2:10: 'services' must be a list, each a string in quotes; write ['tcp']",
+        ),
+        ("[[port]]\nports=['tcp/1','udp/1']\nservices=['both','tcp']", "2:18: the service 'tcp' does not speak UDP"),
+        ("[[port]]\nport='tcp/1'\ntls_key='a'", "2:1: this needs 'tls_certificate' beside it"),
+        ("[[port]]\nport='tcp/1'\ncertificate_file='a'", "2:1: this needs 'tls_key' beside it"),
+        (
+            "[[port]]\nport='tcp/1'\ntls_cert='a'",
+            "2:1: [[port]] has no setting 'tls_cert'; did you mean 'tls_certificate'?",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place(told: Callable[[str], list[str]], text: str, message: str) -> None:
+    [line] = told(text)
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told_as"),
+    [
+        ("tcp/80", "tcp/80", "tcp/80 is used twice; the first use is tcp/80"),
+        ("tcp/70-90", "tcp/80", "tcp/80 is used twice; the first use is tcp/70-90"),
+        ("tcp/any", "tcp/any", "tcp/any is used twice"),
+    ],
+)
+def test_a_port_used_twice_names_both_places(
+    told: Callable[[str], list[str]], folder: Path, first: str, second: str, told_as: str
+) -> None:
+    [line] = told(f"[[port]]\nport='{first}'\n[[port]]\nports=['tcp/1', '{second}']\n")
+    assert line.startswith(f"3:17: {told_as}")
+    assert line.endswith(f"at {folder}/config.toml:{FREE + 1}:6")
+
+
+def test_a_port_used_twice_in_one_list_is_told(told: Callable[[str], list[str]]) -> None:
+    assert told("[[port]]\nports=['tcp/1','tcp/1']\n")[0].startswith("1:16: tcp/1 is used twice")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key"),
+    [("tls_certificate", "tls_key"), ("certificate_file", "key_file"), ("tls_certificate", "key_file")],
+)
+def test_certificates_load_under_both_spellings(certificates: Path, parse: Parse, certificate: str, key: str) -> None:
+    config = parse(f"[[port]]\nport='tcp/0'\n{certificate}='a.crt'\n{key}='a.key'\n[[port]]\nport='tcp/80'\n")
+    assert config.ports[0].certificate is not None
+    assert config.fallback_certificate is config.ports[0].certificate
+    assert config.ports[1].certificate is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "message"),
+    [
+        ("tls_certificate='c.crt'\ntls_key='a.key'", "2:17", "there is no file"),
+        ("tls_certificate='a.crt'\ntls_key='c.key'", "3:9", "there is no file"),
+        ("tls_certificate='.'\ntls_key='a.key'", "2:17", "is no file"),
+        ("tls_certificate='a.crt'\ntls_key='b.key'", None, ""),
+        ("tls_certificate='tcp.py'\ntls_key='a.key'", "2:17", ""),
+        ("tls_certificate='a.crt'\ntls_key='tcp.py'", "3:9", ""),
+    ],
+)
+def test_certificates_that_do_not_load_are_told(
+    certificates: Path, told: Callable[[str], list[str]], lines: str, place: str | None, message: str
+) -> None:
+    [line] = told(f"[[port]]\nport='tcp/443'\n{lines}\n")
+    assert message in line
+    assert place is None or line.startswith(f"{place}: ")
+
+
+def test_both_files_are_told_when_both_are_missing(told: Callable[[str], list[str]]) -> None:
+    lines = told("[[port]]\nport='tcp/443'\ntls_certificate='x'\ntls_key='y'\n")
+    assert [line.partition(": ")[0] for line in lines] == ["2:17", "3:9"]
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    certificates: Path, told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith(".key"))
+    [line] = told("[[port]]\nport='tcp/443'\ntls_certificate='a.crt'\ntls_key='a.key'\n")
+    assert line.startswith("3:9: ")
+    assert line.endswith("a.key may not be read by this user")
+
+
+def test_port_zero_has_no_services(certificates: Path, told: Callable[[str], list[str]]) -> None:
+    [line] = told("[[port]]\nport='tcp/0'\nservices=['tcp']\ntls_certificate='a.crt'\ntls_key='a.key'\n")
+    assert line.startswith("1:6: tcp/0 is only the certificate of all other ports and has no services; did you mean")
+
+
+@pytest.mark.parametrize(
+    ("text", "whose"),
+    [
+        (
+            "[[port]]\nport='tcp/1'\nservices=['tls']\ntls_certificate='a.crt'\ntls_key='a.key'\n",
+            "this port's certificate",
+        ),
+        (
+            "[[port]]\nport='tcp/1'\nservices=['tls']\n[[port]]\nport='tcp/0'\ntls_certificate='a.crt'\ntls_key='a.key'\n",
+            "the certificate of tcp/0",
+        ),
+    ],
+)
+def test_a_service_that_does_tls_itself_clashes_with_a_certificate(
+    certificates: Path, told: Callable[[str], list[str]], text: str, whose: str
+) -> None:
+    assert told(text) == [f"2:11: the service 'tls' does TLS itself, but TLS is decoded here with {whose}"]
+
+
+def test_without_a_certificate_it_may(parse: Parse) -> None:
+    assert parse("[[port]]\nport='tcp/1'\nservices=['tls']\n").ports[0].services == ("tls",)
+
+
+def test_a_broken_service_is_told_once(told: Callable[[str], list[str]]) -> None:
+    lines = told("[[port]]\nport='tcp/1'\nservices=['x']\n[service.x]\ntype='./none.py'\n")
+    assert len(lines) == 1
