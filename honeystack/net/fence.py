@@ -1,0 +1,234 @@
+"""The fence keeps the host's kernel silent about what the honeypot owns: no reset, no echo, no second answer.
+
+The kernel gets every frame that we get. An nftables chain at the interface's ingress hook drops what is ours; our tap
+sits before that hook and still sees all. Exclusions are accept lines ahead of the drops. There is no connection
+tracking at this hook, so answers to what the host itself opens need an exclusion.
+
+The table belongs to an `nft -i` child (`flags owner`), and the child reads our pipe: when we end, by whatever signal,
+the pipe closes, the child ends, and the kernel removes the table. Nothing remains after a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import IO, Literal
+
+import structlog
+import trio
+
+from honeystack.errors import Unavailable
+from honeystack.net.address import AddressSet, Exclusions, IPNetwork, PortRange
+
+FenceKind = Literal["auto", "nft", "iptables", "none"]
+
+WAIT = 5.0  # seconds for nft to put up its rules; it takes some 20 ms
+POLL = 0.02
+COMPLETE = "honeystack: complete"  # the comment of the last rule
+DOCUMENTED = (
+    ("iptables", "OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"),
+    ("iptables", "OUTPUT", "-p", "icmp", "--icmp-type", "destination-unreachable", "-j", "DROP"),
+)
+TWINS = (
+    ("ip6tables", "OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"),
+    ("ip6tables", "OUTPUT", "-p", "icmpv6", "--icmpv6-type", "destination-unreachable", "-j", "DROP"),
+)
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def fence(
+    kind: FenceKind, interface: str, addresses: AddressSet, exclusions: Exclusions
+) -> AsyncIterator[Literal["nft", "iptables", "none"]]:
+    """Keep the kernel silent while the block runs; gives what does it.
+
+    "auto" takes nft, and where it is missing or refuses, the documented iptables rules if they are there.
+    Raises Unavailable where nothing does it.
+    """
+    if kind == "none":
+        log.warning("no fence: the host's kernel answers beside the honeypot, and both can be told apart")
+        yield "none"
+        return
+    if kind == "iptables":
+        _check_iptables("")
+        yield "iptables"
+        return
+    table = f"honeystack_{os.getpid()}_{interface_number(interface)}"
+    held = None
+    try:
+        held = await _hold(table, table_commands(table, interface, addresses, exclusions))
+    except Unavailable as refused:
+        if kind == "nft":
+            raise
+        _check_iptables(f"{refused}; ")
+    if held is None:
+        yield "iptables"
+        return
+    try:
+        yield "nft"
+    finally:
+        held.release()
+
+
+def interface_number(interface: str) -> str:
+    """A part for a table's name that tells interfaces apart; names may have characters that nft's do not."""
+    return interface.encode().hex()
+
+
+def table_commands(table: str, interface: str, addresses: AddressSet, exclusions: Exclusions) -> list[str]:
+    """What nft is told, one command each. Pure."""
+    head = f"netdev {table} ingress"
+    # nft 1.0.6 wants a line's end before each closing brace, and the backslash joins the lines.
+    return [
+        f"add table netdev {table} {{ flags owner; \\\n}}",
+        f'add chain {head} {{ type filter hook ingress device "{interface}" priority 0; policy accept; \\\n}}',
+        *(f"add rule {head} {rule}" for rule in fence_rules(addresses, exclusions)),
+        f'add rule {head} accept comment "{COMPLETE}"',
+    ]
+
+
+def fence_rules(addresses: AddressSet, exclusions: Exclusions) -> list[str]:
+    """The chain's rules in their order: what is the host's is accepted, then what is ours is dropped. Pure."""
+    host_v4, host_v6 = _split(exclusions.addresses)
+    ours_v4, ours_v6 = _split(addresses)
+    accepted = [
+        *_matching("ip saddr", "meta protocol ip", host_v4, "accept"),
+        *_matching("arp saddr ip", "meta protocol arp", host_v4, "accept"),
+        *_matching("ip6 saddr", "meta protocol ip6", host_v6, "accept"),
+        *_ports(exclusions.ports),
+        # The host's own talk with excluded addresses needs the answers to its questions.
+        "icmpv6 type { nd-neighbor-advert, nd-router-advert } accept",
+    ]
+    dropped = [
+        *_matching("arp operation request arp daddr ip", "arp operation request", ours_v4, "drop"),
+        *_matching("ip daddr", "meta protocol ip", ours_v4, "drop"),
+        *(["ip daddr 224.0.0.0/4 meta l4proto igmp drop"] if ours_v4 else []),
+        *(f"icmpv6 type nd-neighbor-solicit {_target(network)}drop" for network in ours_v6),
+        *_matching("ip6 daddr", "meta protocol ip6", ours_v6, "drop"),
+        *(["ip6 daddr ff00::/8 icmpv6 type { echo-request, mld-listener-query, 139 } drop"] if ours_v6 else []),
+    ]
+    return accepted + dropped
+
+
+def _split(addresses: AddressSet) -> tuple[list[IPNetwork], list[IPNetwork]]:
+    """IPv4 and IPv6, without overlaps, which nft refuses in a set."""
+    v4 = [network for network in addresses if isinstance(network, ipaddress.IPv4Network)]
+    v6 = [network for network in addresses if isinstance(network, ipaddress.IPv6Network)]
+    return [*ipaddress.collapse_addresses(v4)], [*ipaddress.collapse_addresses(v6)]
+
+
+def _matching(field: str, everything: str, networks: Sequence[IPNetwork], verdict: str) -> list[str]:
+    if not networks:
+        return []
+    if any(network.prefixlen == 0 for network in networks):
+        return [f"{everything} {verdict}"]
+    names = (str(n.network_address) if n.prefixlen == n.max_prefixlen else str(n) for n in networks)
+    return [f"{field} {{ {', '.join(names)} }} {verdict}"]
+
+
+def _ports(ports: Iterable[PortRange]) -> list[str]:
+    rules = []
+    for name, number in (("tcp", 6), ("udp", 17)):
+        ranges = sorted({(p.first, p.last) for p in ports if p.protocol in (None, number)})
+        rules += [f"{name} dport {first if first == last else f'{first}-{last}'} accept" for first, last in ranges]
+    if rules:  # a later fragment has no port; without its first one the kernel forgets it in silence
+        rules += ["ip frag-off & 0x1fff != 0 accept", "frag frag-off != 0 accept"]
+    return rules
+
+
+def _target(network: IPNetwork) -> str:
+    """A solicitation's target address (RFC 4861 §4.3), 8 bytes into the ICMPv6 header."""
+    if network.prefixlen == 0:
+        return ""
+    prefix = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+    return f"@th,64,{network.prefixlen} {prefix:#x} "
+
+
+class _Held:
+    """A running `nft -i` that owns the table."""
+
+    def __init__(self) -> None:
+        self.complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by release
+        try:
+            # A session of its own: an interrupt from the terminal must not take the fence away before we stop.
+            self.process = subprocess.Popen(
+                ["nft", "-i"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self.complaints,
+                start_new_session=True,
+            )
+        except FileNotFoundError as missing:
+            self.complaints.close()
+            raise Unavailable("the program nft is missing: install Debian's package nftables") from missing
+
+    def tell(self, commands: Iterable[str]) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("".join(f"{command}\n" for command in commands).encode())
+            self.process.stdin.flush()
+
+    def complaint(self) -> str:
+        """The first line of what nft has complained of."""
+        self.complaints.seek(0)
+        lines = self.complaints.read().decode(errors="replace").splitlines()
+        return lines[0] if lines else ""
+
+    def release(self) -> None:
+        """End nft and with it the table."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.complaints.close()
+
+
+async def _hold(table: str, commands: Sequence[str]) -> _Held:
+    held = _Held()
+    try:
+        held.tell(commands)
+        with trio.move_on_after(WAIT):
+            while held.process.poll() is None and not held.complaint():
+                if COMPLETE in _output_of("nft", "list", "table", "netdev", table):
+                    return held
+                await trio.sleep(POLL)
+        raise Unavailable(f"nft refuses to put up the fence: {held.complaint() or 'it does not answer'}")
+    except BaseException:
+        held.release()
+        raise
+
+
+def _output_of(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def _check_iptables(before: str) -> None:
+    """Raises Unavailable unless the documented rules are there; warns of what they leave open."""
+    if not all(_has_rule(rule) for rule in DOCUMENTED):
+        remedy = " and ".join(f"`{as_command(rule)}`" for rule in DOCUMENTED)
+        raise Unavailable(f'{before}the kernel would answer beside the honeypot: run {remedy}, or set fence = "none"')
+    open_to = "ARP and neighbour answers, echo, and answers on the host's own ports"
+    if not all(_has_rule(rule) for rule in TWINS):
+        open_to += "; and IPv6, for want of " + " and ".join(f"`{as_command(rule)}`" for rule in TWINS)
+    log.warning("the fence is the documented iptables rules; the kernel still gives away", still=open_to)
+
+
+def as_command(rule: Sequence[str]) -> str:
+    """The shell command that adds a rule of DOCUMENTED or TWINS."""
+    return " ".join((rule[0], "-A", *rule[1:]))
+
+
+def _has_rule(rule: Sequence[str]) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return subprocess.run([rule[0], "-C", *rule[1:]], capture_output=True, check=False).returncode == 0
+    return False
