@@ -1,0 +1,63 @@
+"""Ethernet headers: any bytes, tags, and the MAC addresses of groups."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from honeystack.errors import Malformed
+from honeystack.net.wire.ethernet import (
+    ARP,
+    IPV4,
+    VLAN_TAG,
+    EthernetHeader,
+    decode_ethernet,
+    encode_ethernet,
+    multicast_mac,
+)
+
+US, THEM = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
+
+
+def test_a_plain_header() -> None:
+    frame = encode_ethernet(US, THEM, IPV4) + b"payload"
+    assert decode_ethernet(frame) == EthernetHeader(US, THEM, IPV4, None, 14)
+
+
+def test_a_tag_in_the_frame_is_read() -> None:
+    frame = encode_ethernet(US, THEM, ARP, 0x2005) + b"payload"
+    assert decode_ethernet(frame) == EthernetHeader(US, THEM, ARP, 0x2005, 18)
+
+
+def test_where_the_kernel_stripped_a_tag_a_second_one_is_another_protocol() -> None:
+    frame = encode_ethernet(US, THEM, ARP, 7)
+    assert decode_ethernet(frame, 5) == EthernetHeader(US, THEM, VLAN_TAG, 5, 14)
+
+
+def test_only_the_outer_of_two_tags_is_read() -> None:
+    frame = encode_ethernet(US, THEM, VLAN_TAG, 5) + b"\0\x07\x08\0"
+    assert decode_ethernet(frame).ethertype == VLAN_TAG
+
+
+@pytest.mark.parametrize("frame", [b"", bytes(13), encode_ethernet(US, THEM, VLAN_TAG), bytes(12) + b"\x81\0\0\0\x08"])
+def test_a_cut_frame_is_malformed(frame: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode_ethernet(frame)
+
+
+@given(st.binary(max_size=40), st.none() | st.integers(0, 0xFFFF))
+def test_any_bytes_decode_or_are_malformed(frame: bytes, vlan: int | None) -> None:
+    try:
+        header = decode_ethernet(frame, vlan)
+    except Malformed:
+        return
+    assert header.offset <= len(frame)
+
+
+@pytest.mark.parametrize(
+    ("group", "mac"),
+    [("e0000001", "01005e000001"), ("eff1fffa", "01005e71fffa"), ("ff02" + "00" * 9 + "01ff123456", "3333ff123456")],
+)
+def test_the_mac_address_of_a_group(group: str, mac: str) -> None:
+    assert multicast_mac(bytes.fromhex(group)).hex() == mac
