@@ -1,0 +1,189 @@
+"""SEGMENT ARRIVES (RFC 9293 §3.10.7): one function per step, in the order of the specification.
+
+CLOSED and LISTEN have no connection yet and are in `handshake`; TIME-WAIT has none any more and is in `timewait`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from honeystack.net.notices import CloseReason, Writable
+from honeystack.net.tcp.acknowledge import acknowledge
+from honeystack.net.tcp.challenge import challenge
+from honeystack.net.tcp.receiving import process_text, take_fin
+from honeystack.net.tcp.seq import add, after, before, diff
+from honeystack.net.tcp.state import State
+from honeystack.net.tcp.transmit import send_ack
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_syn_options
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+
+PAWS_LIFETIME = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
+
+
+def arrives(conn: Connection, seg: Segment, now: float) -> None:
+    """RFC 9293 §3.10.7.4: all states from SYN-RECEIVED on; §3.10.7.3 for SYN-SENT."""
+    conn.packets_in += 1
+    if conn.state is State.SYN_SENT:
+        _arrives_in_syn_sent(conn, seg, now)
+        return
+    if not _first_check_sequence_number(conn, seg, now):
+        return
+    conn.last_activity = now
+    if seg.flags & RST:
+        _second_check_rst(conn, seg, now)
+    # Third, security and compartment: not implemented by anybody who could reach us (RFC 9293 §A.1).
+    elif seg.flags & SYN:
+        _fourth_check_syn(conn, now)
+    elif seg.flags & ACK and _fifth_check_ack(conn, seg, now):
+        # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for.
+        _seventh_process_segment_text(conn, seg, now)
+        _eighth_check_fin(conn, seg, now)
+
+
+def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> bool:
+    """The window test with Linux's two allowances: from the last acknowledged octet on, right edge included.
+
+    The second matters: a peer that has filled our window sends bare acknowledgements from just beyond it.
+    """
+    stamps = seg.timestamps
+    if stamps is not None and conn.ts_recent is not None:
+        old = diff(stamps[0], conn.ts_recent) < 0
+        if old and not seg.flags & RST and now - conn.ts_recent_at < PAWS_LIFETIME:
+            conn.tcp.counters["paws"] += 1
+            _answer_unacceptable(conn, seg, now)
+            return False
+    end = add(seg.seq, seg.length)
+    if before(end, conn.last_ack_sent) or after(seg.seq, conn.rcv_edge):
+        if not seg.flags & RST:
+            _answer_unacceptable(conn, seg, now)
+        return False
+    if stamps is not None and conn.ts_recent is not None and not after(seg.seq, conn.last_ack_sent):
+        conn.ts_recent, conn.ts_recent_at = stamps[0], now  # RFC 7323 §4.3
+    return True
+
+
+def _answer_unacceptable(conn: Connection, seg: Segment, now: float) -> None:
+    """Data and FIN are answered always, since their acknowledgement may have been lost; empty ones now and then."""
+    end = add(seg.seq, len(seg.data))
+    if seg.data and not after(end, conn.rcv_nxt):
+        conn.dsack = seg.seq, end  # RFC 2883 §4.1
+    if seg.data or seg.flags & FIN:
+        send_ack(conn, now)
+    else:
+        challenge(conn, now)
+
+
+def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
+    """RFC 5961 §3.2: only the exact sequence number resets."""
+    if seg.seq == conn.rcv_nxt:
+        conn.tcp.finish(conn, CloseReason.RST)
+    else:
+        challenge(conn, now)
+
+
+def _fourth_check_syn(conn: Connection, now: float) -> None:
+    """RFC 5961 §4.2: whatever its sequence number, a SYN is challenged; who has really begun anew answers RST."""
+    challenge(conn, now)
+
+
+def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
+    """Whether the rest of the segment is to be processed."""
+    if conn.state is State.SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
+        return False
+    if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -conn.max_window)):
+        challenge(conn, now)  # RFC 5961 §5.2
+        return False
+    if before(seg.ack, conn.snd_una):
+        return True  # an old duplicate; its text may be new
+    acknowledge(conn, seg, now)
+    sending = conn.sending
+    if sending is not None and sending.fin_sent and conn.snd_una == conn.snd_nxt:
+        _our_fin_was_acknowledged(conn, now)
+    return conn.state is not State.CLOSED
+
+
+def _our_fin_was_acknowledged(conn: Connection, now: float) -> None:
+    if conn.state is State.FIN_WAIT_1:
+        conn.state = State.FIN_WAIT_2
+    elif conn.state is State.CLOSING:
+        conn.tcp.enter_time_wait(conn, now)
+    elif conn.state is State.LAST_ACK:
+        conn.tcp.finish(conn, CloseReason.FIN)
+
+
+def _complete_simultaneous_open(conn: Connection, seg: Segment, now: float) -> bool:
+    if not after(seg.ack, conn.snd_una) or after(seg.ack, conn.snd_nxt):
+        conn.tcp.reset_stray(conn.path, seg)
+        return False
+    _establish(conn, seg, now)
+    return True
+
+
+def _seventh_process_segment_text(conn: Connection, seg: Segment, now: float) -> None:
+    if seg.data:
+        process_text(conn, seg, now)
+
+
+def _eighth_check_fin(conn: Connection, seg: Segment, now: float) -> None:
+    if seg.flags & FIN:
+        take_fin(conn, add(seg.seq, len(seg.data)), now)
+
+
+def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:
+    """RFC 9293 §3.10.7.3."""
+    acknowledged = bool(seg.flags & ACK)
+    # First, check the ACK bit.
+    if acknowledged and (not after(seg.ack, conn.snd_una) or after(seg.ack, conn.snd_nxt)):
+        if not seg.flags & RST:
+            conn.tcp.reset_stray(conn.path, seg)
+        return
+    # Second, check the RST bit.
+    if seg.flags & RST:
+        if acknowledged:
+            conn.tcp.finish(conn, CloseReason.RST)
+        return
+    # Fourth, check the SYN bit; fifth, drop what has neither.
+    if not seg.flags & SYN:
+        return
+    conn.rcv_nxt = conn.last_ack_sent = add(seg.seq, 1)
+    conn.rcv_edge = add(conn.rcv_nxt, conn.tcp.offered_window(conn.path.version, timestamps=True))
+    _take_syn_options(conn, seg, now)
+    conn.snd_wnd = conn.max_window = seg.window
+    conn.snd_wl1, conn.snd_wl2 = seg.seq, seg.ack
+    if acknowledged:
+        _establish(conn, seg, now)
+        conn.ack_needed = True
+        conn.tcp.touch(conn)
+        return
+    conn.state = State.SYN_RECEIVED
+    conn.probes = 0
+    conn.tcp.send_syn(conn, now)
+
+
+def _take_syn_options(conn: Connection, seg: Segment, now: float) -> None:
+    """What both ends offered is in use from now on."""
+    options = decode_syn_options(seg.options)
+    conn.sack = options.sack_permitted and conn.tcp.persona.sack
+    if options.window_scale is None:
+        conn.rcv_scale = 0
+    else:
+        conn.snd_scale = options.window_scale
+    conn.ts_recent = seg.timestamps[0] if seg.timestamps and conn.tcp.persona.timestamps else None
+    conn.ts_recent_at = now
+    conn.mss = conn.tcp.send_mss(conn.path.version, options.mss, timestamps=conn.ts_recent is not None)
+
+
+def _establish(conn: Connection, seg: Segment, now: float) -> None:
+    """An active open is complete."""
+    conn.snd_una = seg.ack
+    conn.state = State.FIN_WAIT_1 if conn.eof_sent else State.ESTABLISHED
+    conn.rtt = now - conn.opened_at if conn.probes == 0 else None
+    conn.probes = 0
+    conn.last_activity = now
+    if conn.sending is not None:
+        conn.sending.congestion.mss = conn.mss
+        conn.sending.progress_at = now
+    conn.tcp.notices.append(Writable(conn))
+    conn.tcp.touch(conn)

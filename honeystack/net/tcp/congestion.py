@@ -1,0 +1,69 @@
+"""Congestion control: slow start and avoidance (RFC 5681) with byte counting (3465) and an initial window of 10 (6928).
+
+Counts are bytes. What is in flight is counted by `flight`; here is only how much may be.
+"""
+
+from __future__ import annotations
+
+INITIAL_SEGMENTS = 10  # RFC 6928
+UNLIMITED = 1 << 30
+
+
+class Congestion:
+    """Inputs: `acknowledged`, `loss_found`, `timed_out`, `idle`, `recovered`. Output: `cwnd`."""
+
+    __slots__ = ("_counted", "cwnd", "mss", "recovery_point", "restarting", "ssthresh")
+
+    def __init__(self, mss: int) -> None:
+        self.mss = mss
+        self.cwnd = initial_window(mss)
+        self.ssthresh = UNLIMITED
+        self.recovery_point: int | None = None  # snd.nxt when loss was found; recovery ends once it is acknowledged
+        self.restarting = False  # recovery follows a time-out: slow start goes on during it
+        self._counted = 0
+
+    def acknowledged(self, count: int) -> None:
+        """`count` bytes were newly acknowledged while the window was in use."""
+        if self.recovery_point is not None and not self.restarting:
+            return
+        if self.cwnd < self.ssthresh:
+            self.cwnd += min(count, 2 * self.mss)  # RFC 3465 §2.2, L = 2
+            return
+        self._counted += count
+        if self._counted >= self.cwnd:
+            self._counted -= self.cwnd
+            self.cwnd += self.mss
+
+    def loss_found(self, flight: int, snd_nxt: int) -> None:
+        """Enter recovery, unless it is going on (RFC 5681 §3.2, RFC 6675 §5)."""
+        if self.recovery_point is not None:
+            return
+        self.recovery_point = snd_nxt
+        self._reduce(flight)
+        self.cwnd = self.ssthresh
+
+    def timed_out(self, flight: int, snd_nxt: int, *, again: bool) -> None:
+        """Begin again with one segment; a time-out of the same data halves only once (RFC 5681 §3.1)."""
+        if not again:
+            self._reduce(flight)
+        self.recovery_point = snd_nxt
+        self.restarting = True
+        self.cwnd = self.mss
+
+    def recovered(self) -> None:
+        """All that was sent before the loss has been acknowledged."""
+        self.recovery_point = None
+        self.restarting = False
+
+    def idle(self) -> None:
+        """Nothing was sent for a time-out: what the path bore then says nothing now (RFC 5681 §4.1)."""
+        self.cwnd = min(self.cwnd, initial_window(self.mss))
+
+    def _reduce(self, flight: int) -> None:
+        self.ssthresh = max(flight // 2, 2 * self.mss)
+        self._counted = 0
+
+
+def initial_window(mss: int) -> int:
+    """RFC 6928 §2."""
+    return min(INITIAL_SEGMENTS * mss, max(2 * mss, 14_600))

@@ -1,0 +1,372 @@
+"""All TCP connections of one stack. It knows no Ethernet and no IP header: a `Path` stands for both."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+import attrs
+
+from honeystack.errors import Malformed
+from honeystack.net.address import Path
+from honeystack.net.limits import Limits
+from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason, Fault, Notice, Readable, Scanned
+from honeystack.net.persona import Persona
+from honeystack.net.tcp import bounds, path_errors, timeouts
+from honeystack.net.tcp.arrives import arrives
+from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.handshake import Embryo, Handshakes
+from honeystack.net.tcp.isn import flow_secrets
+from honeystack.net.tcp.memory import BufferMemory
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.tcp.timewait import TimeWait
+from honeystack.net.tcp.transmit import clock_ticks, send_ack, send_reset, transmit
+from honeystack.net.tcp.window import initial_window, update_is_due
+from honeystack.net.timers import TimerWheel
+from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
+from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_segment, encode_segment, syn_options
+
+PROTOCOL = 6
+MIN_SEND_MSS = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
+IP_AND_TCP_HEADERS = {4: 40, 6: 60}
+DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1
+TIMESTAMP_BYTES = 12
+
+
+@attrs.frozen
+class TcpSettings:
+    """What a `Tcp` is made with."""
+
+    limits: Limits
+    persona: Persona
+    secret: bytes  # keys cookies, initial sequence numbers and timestamp offsets; at most 32 bytes are used
+    mtu: int = 1500
+    keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes
+
+
+class Tcp:
+    """Inputs: `receive_segment`, `handle_timeout`, `icmp_error`, `connect`, `shut_down`, and the calls on connections.
+
+    Outputs: `poll_transmit`, `poll_notice`, `poll_timeout`, asked in this order after every input.
+    """
+
+    def __init__(self, settings: TcpSettings, *, rng: object = None) -> None:
+        self.limits = settings.limits
+        self.persona = settings.persona
+        self.secret = settings.secret[:32]
+        self.mtu = settings.mtu
+        self.keep_alive = settings.keep_alive
+        self.timers: TimerWheel[Connection | bytes] = TimerWheel()
+        self.memory = BufferMemory(self.limits.buffer_memory)
+        self.out: list[tuple[Path, bytes]] = []
+        self.notices: deque[Notice] = deque()
+        self.counters: Counter[str] = Counter()
+        self.flows: dict[bytes, Connection] = {}
+        self.handshakes = Handshakes(self)
+        self.time_wait = TimeWait(self)
+        self._shedder = bounds.Shedder(self)
+        self._touched: list[Connection] = []
+        self._ports: set[int] = set()
+        self._every_port = False
+
+    @property
+    def connections(self) -> int:
+        """Connections held now; handshakes under way and TIME-WAIT are not counted."""
+        return len(self.flows)
+
+    def listen(self, port: int | None) -> None:
+        """Accept connections to a port; None: to every port but 0."""
+        if port is None:
+            self._every_port = True
+        else:
+            self._ports.add(port)
+
+    def unlisten(self, port: int | None) -> None:
+        """Accept no new connections; those that exist go on."""
+        if port is None:
+            self._every_port = False
+        else:
+            self._ports.discard(port)
+
+    def connect(self, path: Path, remote_port: int, local_port: int, now: float) -> Connection:
+        """Active open; a Writable notice says that the connection is there, Closed that it is not."""
+        key = flow_key(path, local_port, remote_port)
+        conn = Connection(self, key, path, (local_port, remote_port), State.SYN_SENT, now)
+        conn.pseudo_sum = self.pseudo_sum(path)
+        isn, conn.ts_offset = flow_secrets(self.secret, key, now)
+        conn.snd_una = conn.snd_nxt = isn
+        conn.snd_nxt = add(isn, 1)
+        conn.rcv_scale = self.persona.window_scale
+        conn.mss = self.send_mss(path.version, None, timestamps=False)
+        self.flows[key] = conn
+        self._shedder.added(path)
+        self.send_syn(conn, now)
+        self.touch(conn)
+        return conn
+
+    def receive_segment(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
+        """One segment, up to 64 kB of it; `verify` False where the checksum is known good. Raises Malformed."""
+        if verify and (partial_sum(segment) + self.pseudo_sum(path) + len(segment)) % 0xFFFF:
+            raise Malformed("TCP checksum does not hold")
+        seg = decode_segment(segment)
+        if path.local == path.remote:
+            self.counters["land"] += 1  # ours is the only host with our address, and we did not send it
+            return
+        self.counters["segments_in"] += 1
+        key = path.remote + path.local + bytes(segment[:4])
+        conn = self.flows.get(key)
+        if conn is not None:
+            conn.path = path
+            arrives(conn, seg, now)
+        elif key in self.handshakes.entries:
+            self._go_on(self.handshakes.arrives(key, path, seg, now), seg, now)
+        else:
+            self._arrives_at_listen_or_closed(key, path, seg, header, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due; a fault costs the connection whose timer it was."""
+        for item in self.timers.expire(now):
+            try:
+                self._expire(item, now)
+            except Exception as error:
+                self._contain(item, error)
+
+    def icmp_error(self, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: int | None, now: float) -> None:
+        """An ICMP error that quotes a segment of ours, from its first byte on; `path` is that segment's."""
+        path_errors.icmp_error(self, path, quoted, kind, mtu, now)
+
+    def shut_down(self, now: float) -> None:
+        """End every connection with a reset, and every handshake without one."""
+        for conn in list(self.flows.values()):
+            self.abort(conn, CloseReason.SHUTDOWN)
+
+    def poll_transmit(self, now: float) -> list[tuple[Path, bytes]]:
+        """All segments that are due, in order; empties the queue."""
+        touched = self._touched
+        if touched:
+            self._touched = []
+            for conn in touched:
+                conn.touched = False
+                if conn.state is State.CLOSED:
+                    continue
+                try:
+                    transmit(conn, now)
+                    timeouts.rearm(conn)
+                except Exception as error:
+                    self._contain(conn, error)
+        out, self.out = self.out, []
+        self.counters["segments_out"] += len(out)
+        return out
+
+    def poll_notice(self) -> Notice | None:
+        """The next notice, in the order of what happened."""
+        if not self.notices:
+            return None
+        notice = self.notices.popleft()
+        if type(notice) is Readable:
+            notice.connection.told_readable = False
+        return notice
+
+    def poll_timeout(self) -> float | None:
+        """When `handle_timeout` is wanted next."""
+        return self.timers.next_deadline()
+
+    def statistics(self) -> dict[str, int]:
+        """Counters by name, and what is held now."""
+        return {
+            **self.counters,
+            "connections": len(self.flows),
+            "half_open": len(self.handshakes.entries),
+            "time_wait": len(self.time_wait.entries),
+            "buffer_memory": self.memory.used,
+        }
+
+    # What the parts of this package ask of it.
+
+    def touch(self, conn: Connection) -> None:
+        """The connection may have something to send, or another time to wait for."""
+        if not conn.touched:
+            conn.touched = True
+            self._touched.append(conn)
+
+    def read(self, conn: Connection) -> None:
+        """The user has read: the window may open."""
+        if not conn.eof_received and conn.state >= State.ESTABLISHED and update_is_due(conn):
+            conn.ack_needed = True
+            self.touch(conn)
+
+    def accept(self, key: bytes, embryo: Embryo, seg: Segment, now: float) -> Connection | None:
+        """A handshake is complete: the connection, unless a bound forbids it."""
+        if not self._shedder.admits(embryo.path, now):
+            self.reset_stray(embryo.path, seg)
+            return None
+        conn = Connection(self, key, embryo.path, embryo.ports, State.ESTABLISHED, now)
+        _fill_in(conn, embryo, seg, now)
+        self.flows[key] = conn
+        self._shedder.added(embryo.path)
+        self.counters["accepted"] += 1
+        self.notices.append(Accepted(conn))
+        if self.keep_alive is not None:
+            self.touch(conn)
+        return conn
+
+    def finish(self, conn: Connection, reason: CloseReason) -> None:
+        """The one end of every connection; what it received can still be read."""
+        if conn.state is State.CLOSED:
+            return
+        conn.state = State.CLOSED
+        queued = len(conn.sending.data) if conn.sending else 0
+        self.memory.give(conn.held + queued)
+        conn.sending = conn.assembler = None
+        self.timers.cancel(conn)
+        del self.flows[conn.key]
+        self._shedder.removed(conn.path)
+        self.notices.append(Closed(conn, reason))
+
+    def abort(self, conn: Connection, reason: CloseReason) -> None:
+        """RST to the peer, and the end."""
+        if conn.state is State.CLOSED:
+            return
+        if conn.state is not State.SYN_SENT:
+            self.counters["resets_sent"] += 1
+            send_reset(conn)
+        self.finish(conn, reason)
+
+    def enter_time_wait(self, conn: Connection, now: float) -> None:
+        """Both FINs are acknowledged, or will be by this acknowledgement."""
+        if conn.ack_needed:
+            send_ack(conn, now)
+        self.time_wait.enter(conn, now)
+        self.finish(conn, CloseReason.FIN)
+
+    def send_syn(self, conn: Connection, now: float) -> None:
+        """The SYN of an active open, or the SYN-ACK of a simultaneous one."""
+        answering = conn.state is State.SYN_RECEIVED
+        stamps = (clock_ticks(now, conn.ts_offset), conn.ts_recent or 0)
+        with_timestamps = conn.ts_recent is not None if answering else self.persona.timestamps
+        options = syn_options(
+            self.advertised_mss(conn.path.version),
+            window_scale=conn.rcv_scale if not answering or conn.rcv_scale else None,
+            sack=conn.sack if answering else self.persona.sack,
+            timestamps=stamps if with_timestamps else None,
+        )
+        ports = conn.local_port, conn.remote_port
+        window = self.offered_window(conn.path.version, timestamps=with_timestamps)
+        flags = SYN | ACK if answering else SYN
+        conn.packets_out += 1
+        segment = encode_segment(*ports, conn.snd_una, conn.rcv_nxt, flags, window, conn.pseudo_sum, options)
+        self.out.append((conn.path, segment))
+
+    def reset_stray(self, path: Path, seg: Segment) -> None:
+        """RFC 9293 §3.10.7.1: the reset that answers a segment of no connection."""
+        if seg.flags & RST:
+            return
+        ports = seg.destination_port, seg.source_port
+        if seg.flags & ACK:
+            reset = encode_segment(*ports, seg.ack, 0, RST, 0, self.pseudo_sum(path))
+        else:
+            reset = encode_segment(*ports, 0, add(seg.seq, seg.length), RST | ACK, 0, self.pseudo_sum(path))
+        self.counters["resets_sent"] += 1
+        self.out.append((path, reset))
+
+    def reached(self, bound: str, limit: int, path: Path | None) -> None:
+        """Tell of a bound once, until `relieved`."""
+        if self._shedder.tell(bound):
+            self.notices.append(BoundReached(bound, limit, path))
+
+    def relieved(self, bound: str) -> None:
+        """The bound is well out of reach again."""
+        self._shedder.forget(bound)
+
+    def pseudo_sum(self, path: Path) -> int:
+        """The part of the checksum that a path determines."""
+        return pseudo_header_sum(path.local, path.remote, PROTOCOL, 0)
+
+    def advertised_mss(self, version: int) -> int:
+        """What our MTU lets the peer send."""
+        return max(self.mtu - IP_AND_TCP_HEADERS[version], MIN_SEND_MSS)
+
+    def full_segment(self, version: int) -> int:
+        """The data of a full segment from the peer."""
+        return self.advertised_mss(version) - TIMESTAMP_BYTES
+
+    def default_mss(self, version: int) -> int:
+        """What a peer takes that has not said."""
+        return DEFAULT_MSS[version]
+
+    def send_mss(self, version: int, peer_mss: int | None, *, timestamps: bool) -> int:
+        """Data bytes of a full segment to a peer."""
+        mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss(version))
+        return max(mss, MIN_SEND_MSS) - (TIMESTAMP_BYTES if timestamps else 0)
+
+    def offered_window(self, version: int, *, timestamps: bool) -> int:
+        """The window of our SYN and SYN-ACK, which are never scaled."""
+        window = initial_window(self.advertised_mss(version), timestamps=timestamps)
+        return min(window, self.limits.receive_buffer)
+
+    def _arrives_at_listen_or_closed(self, key: bytes, path: Path, seg: Segment, header: IpFacts, now: float) -> None:
+        iss = None
+        if key in self.time_wait.entries:
+            iss = self.time_wait.arrives(key, seg, now)
+            if iss is None:
+                return
+        flags = seg.flags & (FIN | SYN | RST | ACK)
+        if flags & RST:
+            return
+        if flags & ACK:
+            conn = self.handshakes.cookie_arrives(key, path, seg, header, now)
+            if conn is not None:
+                self._go_on(conn, seg, now)
+                return
+        self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
+        if not self._listens(seg.destination_port) or flags & ACK:
+            self.reset_stray(path, seg)
+        elif flags == SYN and self._shedder.admits_syn(path):
+            self.handshakes.listen(key, path, seg, header, now, iss=iss)
+
+    def _go_on(self, conn: Connection | None, seg: Segment, now: float) -> None:
+        """The acknowledgement that completed a handshake may carry text and FIN."""
+        if conn is not None:
+            arrives(conn, seg, now)
+
+    def _listens(self, port: int) -> bool:
+        return port in self._ports or (self._every_port and port != 0)
+
+    def _expire(self, item: Connection | bytes, now: float) -> None:
+        if isinstance(item, Connection):
+            timeouts.expire(item, now)
+        elif item in self.handshakes.entries:
+            self.handshakes.expire(item, now)
+        else:
+            self.time_wait.expire(item)
+
+    def _contain(self, item: Connection | bytes, error: Exception) -> None:
+        self.notices.append(Fault(b"", error))
+        if isinstance(item, Connection):
+            self.finish(item, CloseReason.RST)
+
+
+def flow_key(path: Path, local_port: int, remote_port: int) -> bytes:
+    """Addresses and ports as they stand in a segment from the peer."""
+    return path.remote + path.local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")
+
+
+def _fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
+    """The state after SYN, SYN-ACK and the acknowledgement in `seg`."""
+    tcp = conn.tcp
+    conn.pseudo_sum = tcp.pseudo_sum(embryo.path)
+    conn.syn = embryo.syn
+    conn.snd_una = conn.snd_nxt = seg.ack
+    conn.rcv_nxt = conn.last_ack_sent = conn.snd_wl1 = add(embryo.irs, 1)
+    conn.rcv_edge = add(conn.rcv_nxt, tcp.offered_window(embryo.path.version, timestamps=embryo.ts_recent is not None))
+    conn.snd_wl2 = seg.ack
+    if embryo.window_scale is not None:
+        conn.snd_scale, conn.rcv_scale = embryo.window_scale, tcp.persona.window_scale
+    conn.snd_wnd = conn.max_window = embryo.syn.window if not embryo.syn.from_cookie else seg.window
+    conn.sack = embryo.sack
+    conn.ts_recent, conn.ts_offset = embryo.ts_recent, embryo.ts_offset
+    conn.mss = tcp.send_mss(embryo.path.version, embryo.peer_mss, timestamps=embryo.ts_recent is not None)
+    conn.opened_at = embryo.opened_at
+    conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None
+    conn.packets_in = conn.packets_out = 1  # the SYN and our answer

@@ -1,0 +1,218 @@
+"""What is in flight, segment by segment, and which of it is lost: SACK scoreboard (RFC 6675) and RACK (RFC 8985 §6).
+
+A segment is lost when one sent sufficiently later has been delivered. Peers without SACK deliver only in order; for
+them duplicate acknowledgements stand in (RFC 6582): each says that one segment has left the network.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from honeystack.net.tcp.seq import add, after, before, diff, latest
+from honeystack.net.wire.tcp import Block
+
+DUPLICATE_THRESHOLD = 3  # RFC 5681 §3.2
+MAX_REORDERING = 8  # times a quarter of the round trip: RFC 8985 §6.2 lets D-SACK widen the window step by step
+
+FLYING, SACKED, LOST = 0, 1, 2
+
+
+class Sent:
+    """One segment that was sent and is not yet acknowledged cumulatively."""
+
+    __slots__ = ("end", "fate", "sent_at", "seq", "times")
+
+    def __init__(self, seq: int, end: int, now: float) -> None:
+        self.seq = seq
+        self.end = end
+        self.sent_at = now
+        self.fate = FLYING
+        self.times = 1
+
+    def __len__(self) -> int:
+        return diff(self.end, self.seq)
+
+
+class Flight:
+    """Inputs: `sent`, `resent`, `acknowledge`, `select`, `lose_*`. Outputs: `pipe`, `next_lost`, `rtt`."""
+
+    __slots__ = (
+        "_highest",
+        "_newest_at",
+        "_newest_end",
+        "_rack_rtt",
+        "duplicates",
+        "flying",
+        "lost",
+        "records",
+        "reordered",
+        "reordering",
+        "rtt",
+        "sacked",
+    )
+
+    def __init__(self, snd_una: int) -> None:
+        self.records: deque[Sent] = deque()
+        self.flying = 0  # bytes
+        self.lost = 0  # segments found lost and not sent again yet
+        self.sacked = 0  # segments
+        self.duplicates = 0  # duplicate acknowledgements in a row, of peers without SACK
+        self.reordered = False  # the path has been seen to deliver out of order
+        self.reordering = 1  # quarter round trips to wait for reordered segments
+        self.rtt: float | None = None  # measured by the last acknowledgement
+        self._newest_at = 0.0  # RACK.xmit_ts, RACK.end_seq, RACK.rtt, RACK.fack
+        self._newest_end = snd_una
+        self._rack_rtt = 0.0
+        self._highest = snd_una
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+    def pipe(self, mss: int) -> int:
+        """The bytes that are thought to be in the network (RFC 6675 §4)."""
+        return max(self.flying - self.duplicates * mss, 0)
+
+    def sent(self, seq: int, end: int, now: float) -> None:
+        """A new segment has left."""
+        self.records.append(Sent(seq, end, now))
+        self.flying += diff(end, seq)
+
+    def resent(self, record: Sent, now: float) -> None:
+        """A segment has left again."""
+        if record.fate == LOST:
+            self.lost -= 1
+            self.flying += len(record)
+        record.fate = FLYING
+        record.sent_at = now
+        record.times += 1
+
+    def next_lost(self) -> Sent | None:
+        """The first segment that is to be sent again."""
+        if not self.lost:
+            return None
+        return next(record for record in self.records if record.fate == LOST)
+
+    def acknowledge(self, snd_una: int, now: float, min_rtt: float) -> None:
+        """Everything before `snd_una` has arrived."""
+        self.rtt = None
+        self.duplicates = 0
+        records = self.records
+        while records and not after(records[0].end, snd_una):
+            record = records.popleft()
+            self._forget(record)
+            if record.fate != SACKED:
+                self._delivered(record, now, min_rtt)
+        if records and before(records[0].seq, snd_una):
+            head = records[0]
+            if head.fate == FLYING:
+                self.flying -= diff(snd_una, head.seq)
+            head.seq = snd_una
+
+    def select(self, blocks: Iterable[Block], snd_una: int, now: float, min_rtt: float) -> bool:
+        """Take SACK blocks; whether anything was news. Blocks outside of the flight are ignored."""
+        news = False
+        for start, end in blocks:
+            if not self.records or before(start, snd_una) or after(end, self.records[-1].end) or not before(start, end):
+                continue
+            for record in self.records:
+                if record.fate != SACKED and not before(record.seq, start) and not after(record.end, end):
+                    self._select_one(record, now, min_rtt)
+                    news = True
+        return news
+
+    def lose_by_time(self, now: float, min_rtt: float, *, recovering: bool) -> tuple[bool, float]:
+        """Find losses (RFC 8985 §6.2, step 5): whether there are new ones, and in how many seconds to look again, or 0."""
+        patience = self._rack_rtt + self._reordering_window(min_rtt, recovering=recovering)
+        found, again = False, 0.0
+        for record in self.records:
+            if record.fate != FLYING or not self._sent_before_newest(record):
+                continue
+            remaining = record.sent_at + patience - now
+            if remaining <= 0:
+                self._lose(record)
+                found = True
+            else:
+                again = max(again, remaining)
+        return found, again
+
+    def lose_first(self) -> bool:
+        """The first segment is lost: three duplicates, or a partial acknowledgement (RFC 6582 §3.2)."""
+        if not self.records or self.records[0].fate != FLYING or self.records[0].times > 1:
+            return False  # what was sent again and lost again is the time-out's
+        self._lose(self.records[0])
+        return True
+
+    def lose_all(self) -> None:
+        """The time-out expired: whatever is not selectively acknowledged is to be sent again (RFC 6298 §5.4)."""
+        reneged = bool(self.records) and self.records[0].fate == SACKED  # RFC 2018 §8: then no SACK is to be believed
+        for record in self.records:
+            if record.fate == SACKED and reneged:
+                self.sacked -= 1
+                self.flying += len(record)
+                record.fate = FLYING
+            if record.fate == FLYING:
+                self._lose(record)
+        self.duplicates = 0
+
+    def split(self, size: int) -> None:
+        """Cut what is in flight to segments of at most `size` bytes, since the path bears no larger ones."""
+        pieces: deque[Sent] = deque()
+        for record in self.records:
+            while len(record) > size:
+                piece = Sent(record.seq, add(record.seq, size), record.sent_at)
+                piece.fate, piece.times = record.fate, record.times
+                self.lost += piece.fate == LOST
+                self.sacked += piece.fate == SACKED
+                record.seq = piece.end
+                pieces.append(piece)
+            pieces.append(record)
+        self.records = pieces
+
+    def _lose(self, record: Sent) -> None:
+        record.fate = LOST
+        self.lost += 1
+        self.flying -= len(record)
+
+    def _forget(self, record: Sent) -> None:
+        if record.fate == FLYING:
+            self.flying -= len(record)
+        elif record.fate == LOST:
+            self.lost -= 1
+        else:
+            self.sacked -= 1
+
+    def _select_one(self, record: Sent, now: float, min_rtt: float) -> None:
+        self._delivered(record, now, min_rtt)
+        if record.fate == FLYING:
+            self.flying -= len(record)
+        else:
+            self.lost -= 1
+        record.fate = SACKED
+        self.sacked += 1
+
+    def _delivered(self, record: Sent, now: float, min_rtt: float) -> None:
+        """RFC 8985 §6.2, steps 1 to 3."""
+        rtt = now - record.sent_at
+        if record.times == 1:
+            self.rtt = rtt
+            if before(record.end, self._highest):
+                self.reordered = True
+        elif rtt < min_rtt:
+            return  # too soon for the retransmission: the original has arrived after all
+        self._highest = latest(self._highest, record.end)
+        if record.sent_at > self._newest_at or (
+            record.sent_at == self._newest_at and after(record.end, self._newest_end)
+        ):
+            self._newest_at, self._newest_end, self._rack_rtt = record.sent_at, record.end, rtt
+
+    def _sent_before_newest(self, record: Sent) -> bool:
+        if record.sent_at == self._newest_at:
+            return before(record.end, self._newest_end)
+        return record.sent_at < self._newest_at
+
+    def _reordering_window(self, min_rtt: float, *, recovering: bool) -> float:
+        """RFC 8985 §6.2, step 4."""
+        if not self.reordered and (recovering or self.sacked >= DUPLICATE_THRESHOLD):
+            return 0.0
+        return min_rtt / 4 * self.reordering

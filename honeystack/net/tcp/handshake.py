@@ -1,0 +1,233 @@
+"""LISTEN and passive SYN-RECEIVED (RFC 9293 §3.10.7.2 and .4): SYNs answered, handshakes completed.
+
+A handshake under way is one small tuple, not a connection. When the table is full, cookies answer without memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from honeystack.net.address import Path
+from honeystack.net.notices import HalfOpen, SynFacts
+from honeystack.net.tcp import cookies
+from honeystack.net.tcp.isn import flow_secrets
+from honeystack.net.tcp.seq import add, between, diff
+from honeystack.net.tcp.transmit import clock_ticks
+from honeystack.net.wire import tcp as wire
+from honeystack.net.wire.facts import IpFacts
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_syn_options, encode_segment
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+    from honeystack.net.tcp.endpoint import Tcp
+
+RETRANSMISSIONS = (1.0, 3.0, 7.0, 15.0, 31.0)  # seconds after the SYN: Linux's tcp_synack_retries = 5, doubling
+COOKIE_SECONDS = 2 * cookies.PERIOD  # how long after the last cookie an acknowledgement may carry one
+
+
+class Embryo(NamedTuple):
+    """One handshake under way."""
+
+    path: Path
+    ports: tuple[int, int]  # local, remote
+    irs: int
+    iss: int
+    peer_mss: int | None
+    window_scale: int | None
+    sack: bool
+    ts_recent: int | None
+    ts_offset: int
+    syn: SynFacts
+    opened_at: float
+    retransmitted: int
+
+
+class Handshakes:
+    """The table. Inputs: `listen`, `arrives`, `cookie_arrives`, `expire`. Outputs: SYN-ACKs, connections, notices."""
+
+    __slots__ = ("_cookie_at", "_tcp", "entries")
+
+    def __init__(self, tcp: Tcp) -> None:
+        self._tcp = tcp
+        self.entries: dict[bytes, Embryo] = {}
+        self._cookie_at: float | None = None
+
+    def listen(self, key: bytes, path: Path, seg: Segment, header: IpFacts, now: float, *, iss: int | None) -> None:
+        """A SYN for a listening port; `iss` is given where the flow's last connection demands one."""
+        tcp = self._tcp
+        options = decode_syn_options(seg.options)
+        facts = SynFacts(
+            header.ttl,
+            seg.window,
+            options.mss,
+            options.window_scale,
+            options.kinds,
+            header.dont_fragment,
+            header.ident,
+            seg.seq,
+        )
+        isn, ts_offset = flow_secrets(tcp.secret, key, now)
+        embryo = Embryo(
+            path,
+            (seg.destination_port, seg.source_port),
+            seg.seq,
+            isn if iss is None else iss,
+            options.mss,
+            options.window_scale,
+            options.sack_permitted and tcp.persona.sack,
+            seg.timestamps[0] if seg.timestamps and tcp.persona.timestamps else None,
+            ts_offset,
+            facts,
+            now,
+            0,
+        )
+        if len(self.entries) >= tcp.limits.half_open:
+            self._answer_with_cookie(key, embryo, now)
+            return
+        self.entries[key] = embryo
+        tcp.timers.schedule(key, now + RETRANSMISSIONS[0])
+        self._send_syn_ack(embryo, clock_ticks(now, ts_offset))
+
+    def arrives(self, key: bytes, path: Path, seg: Segment, now: float) -> Connection | None:
+        """A segment for a handshake under way; the connection, once it is complete."""
+        embryo = self.entries[key]
+        nxt = add(embryo.irs, 1)
+        window = self._tcp.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        if seg.flags & (SYN | ACK | RST) == SYN and seg.seq == embryo.irs:
+            self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))  # our answer was lost
+            return None
+        if not between(nxt, seg.seq, add(nxt, window)) or self._is_old(embryo, seg):  # first
+            if not seg.flags & RST:
+                self._acknowledge(embryo, now)
+            return None
+        if seg.flags & RST:  # second; RFC 5961 §3.2
+            if seg.seq == nxt:
+                self._abandon(key, reset=True)
+            else:
+                self._acknowledge(embryo, now)
+            return None
+        if seg.flags & SYN:  # fourth: back to LISTEN
+            self._abandon(key, reset=True)
+            return None
+        if not seg.flags & ACK:
+            return None
+        if seg.ack != add(embryo.iss, 1):  # fifth
+            self._tcp.reset_stray(path, seg)
+            return None
+        return self._complete(key, seg, now)
+
+    def cookie_arrives(self, key: bytes, path: Path, seg: Segment, header: IpFacts, now: float) -> Connection | None:
+        """An acknowledgement for no connection: one, if it returns a cookie that we made."""
+        if self._cookie_at is None or now - self._cookie_at > COOKIE_SECONDS or seg.flags & (SYN | RST | FIN):
+            return None
+        tcp = self._tcp
+        irs, iss = add(seg.seq, -1), add(seg.ack, -1)
+        mss = cookies.cookie_mss(tcp.secret, key, irs, iss, now)
+        if mss is None:
+            return None
+        echo = seg.timestamps[1] if seg.timestamps and tcp.persona.timestamps else None
+        restored = cookies.restore_options(mss, echo)
+        facts = SynFacts(
+            header.ttl,
+            seg.window,
+            restored.mss,
+            restored.window_scale,
+            b"",
+            header.dont_fragment,
+            header.ident,
+            irs,
+            from_cookie=True,
+        )
+        embryo = Embryo(
+            path,
+            (seg.destination_port, seg.source_port),
+            irs,
+            iss,
+            restored.mss,
+            restored.window_scale,
+            restored.sack,
+            seg.timestamps[0] if seg.timestamps and echo is not None else None,
+            flow_secrets(tcp.secret, key, now)[1],
+            facts,
+            now,
+            1,  # when the SYN came is not known, so the round trip is not either
+        )
+        tcp.counters["cookies_returned"] += 1
+        return tcp.accept(key, embryo, seg, now)
+
+    def expire(self, key: bytes, now: float) -> None:
+        """Send the SYN-ACK again, or give the handshake up."""
+        tcp = self._tcp
+        embryo = self.entries[key]
+        age = now - embryo.opened_at
+        if embryo.retransmitted >= len(RETRANSMISSIONS) or age >= tcp.limits.half_open_seconds:
+            self._abandon(key, reset=False)
+            return
+        sent = embryo.retransmitted + 1
+        self.entries[key] = embryo._replace(retransmitted=sent)
+        wait = RETRANSMISSIONS[sent] if sent < len(RETRANSMISSIONS) else tcp.limits.half_open_seconds
+        tcp.timers.schedule(key, embryo.opened_at + min(wait, tcp.limits.half_open_seconds))
+        self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))
+
+    def _complete(self, key: bytes, seg: Segment, now: float) -> Connection | None:
+        embryo = self._remove(key)
+        return self._tcp.accept(key, embryo, seg, now)
+
+    def _abandon(self, key: bytes, *, reset: bool) -> None:
+        embryo = self._remove(key)
+        self._tcp.notices.append(HalfOpen(embryo.path, *embryo.ports, embryo.syn, reset))
+
+    def _remove(self, key: bytes) -> Embryo:
+        tcp = self._tcp
+        tcp.timers.cancel(key)
+        embryo = self.entries.pop(key)
+        if len(self.entries) < tcp.limits.half_open * 3 // 4:
+            tcp.relieved("half_open")
+        return embryo
+
+    @staticmethod
+    def _is_old(embryo: Embryo, seg: Segment) -> bool:
+        """PAWS (RFC 7323 §5.3)."""
+        if seg.timestamps is None or embryo.ts_recent is None or seg.flags & RST:
+            return False
+        return diff(seg.timestamps[0], embryo.ts_recent) < 0
+
+    def _answer_with_cookie(self, key: bytes, embryo: Embryo, now: float) -> None:
+        tcp = self._tcp
+        tcp.reached("half_open", tcp.limits.half_open, embryo.path)
+        tcp.counters["cookies_sent"] += 1
+        self._cookie_at = now
+        default = tcp.default_mss(embryo.path.version)
+        cookie = cookies.make_cookie(tcp.secret, key, embryo.irs, embryo.peer_mss or default, now)
+        ticks = clock_ticks(now, embryo.ts_offset)
+        if embryo.ts_recent is None:
+            # Without timestamps nothing can carry window scale and SACK.
+            self._send_syn_ack(embryo._replace(iss=cookie, window_scale=None, sack=False), ticks)
+            return
+        ticks = cookies.stamp_options(ticks, embryo.window_scale, sack=embryo.sack)
+        self._send_syn_ack(embryo._replace(iss=cookie), ticks)
+
+    def _send_syn_ack(self, embryo: Embryo, ticks: int) -> None:
+        tcp = self._tcp
+        version = embryo.path.version
+        options = wire.syn_options(
+            tcp.advertised_mss(version),
+            window_scale=None if embryo.window_scale is None else tcp.persona.window_scale,
+            sack=embryo.sack,
+            timestamps=None if embryo.ts_recent is None else (ticks, embryo.ts_recent),
+        )
+        self._send(embryo, embryo.iss, SYN | ACK, options)
+
+    def _acknowledge(self, embryo: Embryo, now: float) -> None:
+        options = b""
+        if embryo.ts_recent is not None:
+            options = wire.timestamp_option(clock_ticks(now, embryo.ts_offset), embryo.ts_recent)
+        self._send(embryo, add(embryo.iss, 1), ACK, options)
+
+    def _send(self, embryo: Embryo, seq: int, flags: int, options: bytes) -> None:
+        tcp, path = self._tcp, embryo.path
+        window = tcp.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        if flags == ACK and embryo.window_scale is not None:
+            window >>= tcp.persona.window_scale
+        segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)
+        tcp.out.append((path, segment))

@@ -1,0 +1,53 @@
+"""ICMP errors about our segments (RFC 5927, RFC 1191, RFC 8201): believed only with a sequence number in flight.
+
+Soft errors end nothing, and hard ones end only a connection that is being opened (RFC 5927 §4.1 and §5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from honeystack.net.address import Path
+from honeystack.net.notices import CloseReason
+from honeystack.net.tcp.seq import between
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.facts import IcmpErrorKind
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+    from honeystack.net.tcp.endpoint import Tcp
+
+QUOTED = 8  # ports and sequence number, which is all that ICMP promises
+MIN_MTU = {4: 552, 6: 1280}  # Linux's ip_rt_min_pmtu; RFC 8201 §4
+
+
+def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: int | None, now: float) -> None:
+    """Take an error that quotes `quoted`, a segment that we sent on `path`."""
+    if len(quoted) < QUOTED:
+        return
+    key = path.remote + path.local + quoted[2:4] + quoted[0:2]
+    seq = int.from_bytes(quoted[4:8], "big")
+    conn = tcp.flows.get(key)
+    if conn is None or not between(conn.snd_una, seq, conn.snd_nxt):
+        return
+    tcp.counters["path_errors"] += 1
+    if kind is IcmpErrorKind.PACKET_TOO_BIG:
+        _shrink(conn, mtu or 0)
+    elif kind is IcmpErrorKind.HARD and conn.state is State.SYN_SENT:
+        tcp.finish(conn, CloseReason.RST)
+
+
+def _shrink(conn: Connection, mtu: int) -> None:
+    """Send smaller segments, those in flight first."""
+    tcp, version = conn.tcp, conn.path.version
+    headers = tcp.mtu - tcp.advertised_mss(version)
+    options = 0 if conn.ts_recent is None else 12
+    mss = max(mtu, MIN_MTU[version]) - headers - options
+    if mss >= conn.mss:
+        return
+    conn.mss = mss
+    if conn.sending is not None:
+        conn.sending.congestion.mss = mss
+        conn.sending.flight.split(mss)
+        conn.sending.flight.lose_all()
+    tcp.touch(conn)

@@ -1,0 +1,125 @@
+"""Segment text and FIN (RFC 9293 §3.10.7.4, seventh and eighth): trim, put in order, hand over, acknowledge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from honeystack.net.notices import CloseReason, Readable
+from honeystack.net.tcp.assembler import Assembler
+from honeystack.net.tcp.seq import add, after, before, diff
+from honeystack.net.tcp.state import RECEIVING, State
+from honeystack.net.tcp.transmit import send_ack
+from honeystack.net.wire.tcp import Segment
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+
+
+def process_text(conn: Connection, seg: Segment, now: float) -> None:
+    """Take the part of the text that is new and in the window."""
+    if conn.state not in RECEIVING or conn.eof_received:
+        return
+    seq, data = seg.seq, seg.data
+    end = add(seq, len(data))
+    if conn.released and after(end, conn.rcv_nxt):
+        conn.tcp.abort(conn, CloseReason.RST)  # RFC 9293 §3.6.1: data that nobody will read
+        return
+    known = diff(conn.rcv_nxt, seq)
+    if known > 0:
+        conn.dsack = seq, add(seq, min(known, len(data)))
+        seq, data = conn.rcv_nxt, data[known:]
+    data = data[: diff(conn.rcv_edge, seq)]
+    if not data or not _has_room(conn, len(data)):
+        _acknowledge(conn)
+        return
+    if seq == conn.rcv_nxt and conn.assembler is None:
+        conn.tcp.memory.take(len(data))
+        _deliver(conn, data)
+        _acknowledge(conn)
+        return
+    _reassemble(conn, seq, data, now)
+
+
+def take_fin(conn: Connection, seq: int, now: float) -> None:
+    """The peer's FIN lies at `seq`: take it in order, remember it when it is early."""
+    if conn.state not in RECEIVING or conn.eof_received:
+        return
+    if after(seq, conn.rcv_nxt):
+        if not after(seq, conn.rcv_edge):
+            conn.assembler = conn.assembler or Assembler()
+            conn.assembler.fin = seq
+        return
+    if before(seq, conn.rcv_nxt):
+        return
+    _end_of_text(conn, now)
+
+
+def _end_of_text(conn: Connection, now: float) -> None:
+    """RFC 9293 §3.10.7.4, eighth: the state after the FIN has been taken."""
+    _drop_assembler(conn)
+    conn.rcv_nxt = add(conn.rcv_nxt, 1)
+    if diff(conn.rcv_nxt, conn.rcv_edge) > 0:
+        conn.rcv_edge = conn.rcv_nxt  # a FIN needs no room
+    conn.eof_received = True
+    _acknowledge(conn)
+    _tell_readable(conn)
+    if conn.state is State.ESTABLISHED:
+        conn.state = State.CLOSE_WAIT
+    elif conn.state is State.FIN_WAIT_1:
+        conn.state = State.CLOSING
+    else:
+        conn.tcp.enter_time_wait(conn, now)
+
+
+def _reassemble(conn: Connection, seq: int, data: memoryview, now: float) -> None:
+    assembler = conn.assembler = conn.assembler or Assembler()
+    size = assembler.size
+    duplicate = assembler.insert(seq, data)
+    if duplicate is not None:
+        conn.dsack = duplicate
+    conn.tcp.memory.take(assembler.size - size)
+    run = assembler.take(conn.rcv_nxt)
+    if run is None:
+        send_ack(conn, now)  # RFC 5681 §4.2: at once, and one for each, since the sender counts them
+        return
+    _deliver(conn, run)
+    conn.ack_needed = True
+    conn.tcp.touch(conn)
+    if assembler.fin == conn.rcv_nxt:
+        _end_of_text(conn, now)
+    elif not assembler.runs and assembler.fin is None:
+        conn.assembler = None
+
+
+def _deliver(conn: Connection, data: memoryview | bytearray) -> None:
+    conn.rcv_nxt = add(conn.rcv_nxt, len(data))
+    conn.bytes_in += len(data)
+    if conn.inbox is None:
+        conn.inbox = bytearray(data)
+    else:
+        conn.inbox += data
+    _tell_readable(conn)
+
+
+def _tell_readable(conn: Connection) -> None:
+    if not conn.told_readable:
+        conn.told_readable = True
+        conn.tcp.notices.append(Readable(conn))
+
+
+def _acknowledge(conn: Connection) -> None:
+    conn.ack_needed = True
+    conn.tcp.touch(conn)
+
+
+def _has_room(conn: Connection, count: int) -> bool:
+    if conn.tcp.memory.free >= count:
+        return True
+    conn.tcp.reached("buffer_memory", conn.tcp.limits.buffer_memory, conn.path)
+    return False
+
+
+def _drop_assembler(conn: Connection) -> None:
+    if conn.assembler is not None:
+        conn.tcp.memory.give(conn.assembler.size)
+        conn.assembler = None

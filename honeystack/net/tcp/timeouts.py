@@ -1,0 +1,148 @@
+"""A connection's one timer: what it waits for next, and what happens when that time has come (RFC 9293 §3.10.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from honeystack.net.notices import CloseReason
+from honeystack.net.tcp.acknowledge import find_losses
+from honeystack.net.tcp.connection import Timer
+from honeystack.net.tcp.flight import SACKED
+from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
+from honeystack.net.tcp.seq import add, diff
+from honeystack.net.tcp.state import State
+from honeystack.net.tcp.transmit import send_one, send_probe, send_record
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+    from honeystack.net.tcp.sending import Sending
+
+FIN_WAIT_2_SECONDS = 60.0  # Linux's tcp_fin_timeout
+KEEP_ALIVE_INTERVAL = 75.0  # Linux's tcp_keepalive_intvl and _probes
+KEEP_ALIVE_PROBES = 9
+DELAYED_ACK = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
+
+
+def rearm(conn: Connection) -> None:
+    """Set the timer for what the connection now waits for, or stop it."""
+    conn.timer, deadline = _next_timer(conn)
+    if conn.timer is Timer.NONE:
+        conn.tcp.timers.cancel(conn)
+    else:
+        conn.tcp.timers.schedule(conn, deadline)
+
+
+def expire(conn: Connection, now: float) -> None:
+    """The timer's time has come."""
+    kind, conn.timer = conn.timer, Timer.NONE
+    sending = conn.sending
+    if kind is Timer.FIN_WAIT_2:
+        conn.tcp.finish(conn, CloseReason.TIMEOUT)
+        return
+    if kind is Timer.KEEP_ALIVE:
+        _keep_alive(conn, now)
+    elif conn.state < State.ESTABLISHED:
+        _retransmit_syn(conn, now)
+    elif sending is not None:
+        _ON_EXPIRY[kind](conn, sending, now)
+    conn.tcp.touch(conn)
+
+
+def _next_timer(conn: Connection) -> tuple[Timer, float]:
+    sending = conn.sending
+    if conn.state < State.ESTABLISHED:
+        return Timer.RETRANSMIT, conn.opened_at + float((2 << conn.probes) - 1)
+    if sending is not None and sending.flight:
+        return _flight_timer(conn, sending)
+    if sending is not None and (len(sending.data) or (conn.eof_sent and not sending.fin_sent)):
+        return Timer.PERSIST, sending.progress_at + sending.estimator.rto
+    if conn.state is State.FIN_WAIT_2:
+        return Timer.FIN_WAIT_2, conn.last_activity + FIN_WAIT_2_SECONDS
+    if conn.tcp.keep_alive is not None:
+        return Timer.KEEP_ALIVE, conn.last_activity + conn.tcp.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
+    return Timer.NONE, 0.0
+
+
+def _flight_timer(conn: Connection, sending: Sending) -> tuple[Timer, float]:
+    estimator, flight = sending.estimator, sending.flight
+    if sending.reorder_at:
+        return Timer.REORDER, sending.reorder_at
+    timeout = sending.progress_at + estimator.rto
+    calm = sending.congestion.recovery_point is None and estimator.backoff == 0 and not sending.probing
+    if conn.sack and calm and estimator.srtt and not flight.sacked:  # RFC 8985 §7.2
+        patience = 2 * estimator.srtt + (DELAYED_ACK if len(flight.records) == 1 else 0.0)
+        probe = max(flight.records[-1].sent_at, sending.progress_at) + patience
+        if probe < timeout:
+            return Timer.LOSS_PROBE, probe
+    return Timer.RETRANSMIT, timeout
+
+
+def _given_up(conn: Connection, attempts: int) -> bool:
+    """R2 of RFC 9293 §3.8.3."""
+    if attempts < (ORPHAN_RETRIES if conn.released else RETRIES):
+        return False
+    conn.tcp.finish(conn, CloseReason.TIMEOUT)
+    return True
+
+
+def _retransmit(conn: Connection, sending: Sending, now: float) -> None:
+    """RFC 6298 §5.4 to 5.6."""
+    estimator = sending.estimator
+    if _given_up(conn, estimator.backoff):
+        return
+    sending.congestion.timed_out(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt, again=estimator.backoff > 0)
+    sending.flight.lose_all()
+    estimator.backoff += 1
+    sending.progress_at = now
+    sending.reorder_at = 0.0
+
+
+def _look_for_losses(conn: Connection, sending: Sending, now: float) -> None:
+    sending.reorder_at = 0.0
+    find_losses(conn, sending, now)
+
+
+def _probe_for_loss(conn: Connection, sending: Sending, now: float) -> None:
+    """RFC 8985 §7.3: new data if there is some, else the last segment again; then the time-out."""
+    sending.progress_at = now
+    if not send_one(conn, sending, now):
+        last = sending.flight.records[-1]
+        if last.fate != SACKED:
+            send_record(conn, last, now)
+    sending.probing = True
+
+
+def _probe_window(conn: Connection, sending: Sending, now: float) -> None:
+    """RFC 9293 §3.8.6.1, and the override of the silly-window rules where the window is merely small."""
+    estimator = sending.estimator
+    if _given_up(conn, max(conn.probes, estimator.backoff if conn.released else 0)):
+        return
+    conn.probes += 1
+    estimator.backoff += 1
+    sending.progress_at = now
+    if diff(add(conn.snd_una, conn.snd_wnd), conn.snd_nxt) <= 0 or not send_one(conn, sending, now):
+        send_probe(conn, now)
+
+
+def _keep_alive(conn: Connection, now: float) -> None:
+    if conn.probes >= KEEP_ALIVE_PROBES:
+        conn.tcp.finish(conn, CloseReason.TIMEOUT)
+    elif now - conn.last_activity >= (conn.tcp.keep_alive or 0.0):
+        conn.probes += 1
+        send_probe(conn, now)
+
+
+def _retransmit_syn(conn: Connection, now: float) -> None:
+    if conn.probes >= SYN_RETRIES:
+        conn.tcp.finish(conn, CloseReason.TIMEOUT)
+        return
+    conn.probes += 1
+    conn.tcp.send_syn(conn, now)
+
+
+_ON_EXPIRY = {
+    Timer.RETRANSMIT: _retransmit,
+    Timer.REORDER: _look_for_losses,
+    Timer.LOSS_PROBE: _probe_for_loss,
+    Timer.PERSIST: _probe_window,
+}

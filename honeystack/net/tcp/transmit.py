@@ -1,0 +1,181 @@
+"""What a connection sends: retransmissions, new data, FIN, acknowledgements (RFC 9293 §3.8, RFC 6675 §5).
+
+Called once per touched connection when the driver asks for output, so that a reply carries the acknowledgement.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from honeystack.net.tcp.flight import Sent
+from honeystack.net.tcp.seq import MASK, add, diff
+from honeystack.net.tcp.state import State
+from honeystack.net.tcp.window import window_field
+from honeystack.net.wire import tcp as wire
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, encode_segment
+
+if TYPE_CHECKING:
+    from honeystack.net.tcp.connection import Connection
+    from honeystack.net.tcp.sending import Sending
+
+TICKS_PER_SECOND = 1000  # of the timestamp clock, as Linux has it
+
+
+def transmit(conn: Connection, now: float) -> None:
+    """Send all that may be sent now."""
+    sending = conn.sending
+    if sending is not None and conn.state >= State.ESTABLISHED:
+        _send_lost(conn, sending, now)
+        _send_new(conn, sending, now)
+    if conn.ack_needed:
+        send_ack(conn, now)
+
+
+def send_ack(conn: Connection, now: float) -> None:
+    """A bare acknowledgement, with the SACK blocks that fit."""
+    options = _timestamps(conn, now) + _sack_blocks(conn)
+    emit(conn, conn.snd_nxt, ACK, options, b"")
+
+
+def send_reset(conn: Connection) -> None:
+    """RST as Linux sends it on abort: with the acknowledgement, without options."""
+    emit(conn, conn.snd_nxt, RST | ACK, b"", b"")
+
+
+def send_probe(conn: Connection, now: float) -> None:
+    """Zero-window and keep-alive probes as in Linux: a sequence number already used draws an acknowledgement."""
+    emit(conn, add(conn.snd_una, -1), ACK, _timestamps(conn, now), b"")
+
+
+def send_record(conn: Connection, record: Sent, now: float) -> None:
+    """Send one segment of the flight again."""
+    sending = conn.sending
+    assert sending is not None
+    conn.tcp.counters["retransmitted"] += 1
+    sending.flight.resent(record, now)
+    _emit_data(conn, sending, record.seq, record.end, now)
+
+
+def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes) -> None:
+    """Every segment of a connection leaves here."""
+    conn.ack_needed = False
+    conn.last_ack_sent = conn.rcv_nxt
+    conn.packets_out += 1
+    segment = encode_segment(
+        conn.local_port,
+        conn.remote_port,
+        seq,
+        conn.rcv_nxt,
+        flags,
+        window_field(conn),
+        conn.pseudo_sum,
+        options,
+        data,
+    )
+    conn.tcp.out.append((conn.path, segment))
+
+
+def clock_ticks(now: float, offset: int) -> int:
+    """TSval: milliseconds from a secret beginning."""
+    return (int(now * TICKS_PER_SECOND) + offset) & MASK
+
+
+def _send_lost(conn: Connection, sending: Sending, now: float) -> None:
+    flight, congestion = sending.flight, sending.congestion
+    while flight.lost and flight.pipe(conn.mss) < congestion.cwnd:
+        record = flight.next_lost()
+        assert record is not None
+        send_record(conn, record, now)
+
+
+def _send_new(conn: Connection, sending: Sending, now: float) -> None:
+    flight, congestion = sending.flight, sending.congestion
+    if not flight and now - sending.progress_at > sending.estimator.rto:
+        congestion.idle()
+    while not sending.fin_sent:
+        unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
+        if unsent <= 0 and not conn.eof_sent:
+            return
+        room = min(_window_left(conn), congestion.cwnd - flight.pipe(conn.mss))
+        size = min(unsent, conn.mss, max(room, 0))
+        if not _worth_sending(conn, size, unsent):
+            return
+        _send_next(conn, sending, size, now)
+
+
+def send_one(conn: Connection, sending: Sending, now: float) -> bool:
+    """Send what the window lets of the next segment, whatever the other rules say; whether there was anything."""
+    unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
+    size = min(unsent, conn.mss, _window_left(conn))
+    if size <= 0:
+        return False
+    _send_next(conn, sending, size, now)
+    return True
+
+
+def _window_left(conn: Connection) -> int:
+    return diff(add(conn.snd_una, conn.snd_wnd), conn.snd_nxt)
+
+
+def _send_next(conn: Connection, sending: Sending, size: int, now: float) -> None:
+    """The next `size` bytes, and the FIN if it follows them."""
+    seq = conn.snd_nxt
+    fin = conn.eof_sent and diff(seq, conn.snd_una) + size == len(sending.data)
+    conn.snd_nxt = add(seq, size + fin)
+    if not sending.flight:
+        sending.progress_at = now
+    sending.flight.sent(seq, conn.snd_nxt, now)
+    sending.fin_sent = fin
+    sending.probing = False
+    conn.bytes_out += size
+    _emit_data(conn, sending, seq, conn.snd_nxt, now)
+
+
+def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
+    """The sender's silly-window rules (RFC 9293 §3.8.6.2.1) and Nagle's algorithm where it is on (§3.7.4)."""
+    if size == unsent == 0:
+        return True  # the FIN alone, which needs no window
+    if size <= 0:
+        return False
+    if size == conn.mss:
+        return True
+    if size == unsent:
+        return conn.nodelay or conn.snd_nxt == conn.snd_una
+    return size >= conn.max_window // 2
+
+
+def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, now: float) -> None:
+    start = diff(seq, conn.snd_una)
+    stop = diff(end, conn.snd_una)
+    flags = ACK
+    if stop > len(sending.data):
+        flags |= FIN
+        stop = len(sending.data)
+    with memoryview(sending.data) as view:
+        data = bytes(view[start:stop])
+    if data and stop == len(sending.data):
+        flags |= PSH
+    options = _timestamps(conn, now)
+    if conn.assembler is not None or conn.dsack is not None:
+        blocks = _sack_blocks(conn)
+        if len(data) + len(blocks) <= conn.mss:
+            options += blocks
+    emit(conn, seq, flags, options, data)
+
+
+def _timestamps(conn: Connection, now: float) -> bytes:
+    if conn.ts_recent is None:
+        return b""
+    return wire.timestamp_option(clock_ticks(now, conn.ts_offset), conn.ts_recent)
+
+
+def _sack_blocks(conn: Connection) -> bytes:
+    """RFC 2018 §3, and a duplicate first (RFC 2883 §4)."""
+    if not conn.sack:
+        return b""
+    blocks = [conn.dsack] if conn.dsack is not None else []
+    conn.dsack = None
+    if conn.assembler is not None:
+        most = 4 if conn.ts_recent is None else 3
+        blocks += conn.assembler.blocks(most - len(blocks))
+    return wire.sack_option(blocks) if blocks else b""
