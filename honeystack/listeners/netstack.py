@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -113,6 +114,7 @@ async def serve(
             driver = attendant.driver = Driver(attachment.stack, attachment.link, attendant)
             attachment.stack.tcp.listen(None)
             attachment.stack.udp.listen(None)
+            reception.watch(partial(counters, driver))
             await nursery.start(driver.run)
             nursery.start_soon(witness.run)
             task_status.started()
@@ -122,3 +124,12 @@ async def serve(
                 driver.stop()
     finally:
         witness.finish()
+
+
+def counters(driver: Driver) -> dict[str, int]:
+    """What a heartbeat tells of the stack and its link."""
+    found = {"connections": driver.stack.tcp.connections}
+    for name, count in driver.stack.statistics().items():
+        room, rest = ("tcp", name[4:]) if name.startswith("tcp_") else ("frames", name.removeprefix("frames_"))
+        found[f"{room}.{rest.replace('_', '-')}"] = count
+    return {**found, "frames.lost-in": driver.frames.dropped_in, "frames.lost-out": driver.frames.dropped_out}
