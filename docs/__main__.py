@@ -6,24 +6,20 @@ both.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
-import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
 
-import honeystack
 from honeystack import registry
 from honeystack.config.schema import config_schema
 from honeystack.config.sections import LISTS, TABLES
 from honeystack.config.structure import kind_name
 from honeystack.events.catalogue import EventKind, kinds_in
-from honeystack.events.schema import event_schema
+from honeystack.events.schema import all_modules, event_schema, merged
 from honeystack.settings import Setting, settings_of
 
 HERE = Path(__file__).parent
@@ -58,18 +54,11 @@ def documents() -> dict[str, str]:
     """Every generated file: its path under docs/, and what belongs into it."""
     schemas = {f"schemas/event.{name}.json": event_schema(name) for name in FORMATS}
     return {
-        "events.md": events_page(kinds_in(modules())),
+        "events.md": events_page(merged(kinds_in(all_modules()))),
         "settings.md": settings_page(),
         **{path: as_json(schema) for path, schema in schemas.items()},
         "schemas/config.json": as_json(config_schema()),
     }
-
-
-def modules() -> list[ModuleType]:
-    """Every module of honeystack but its test support and its entry point."""
-    found = pkgutil.walk_packages(honeystack.__path__, "honeystack.")
-    names = (module.name for module in found)
-    return [importlib.import_module(name) for name in names if ".testing" not in name and not name.endswith("__main__")]
 
 
 def as_json(schema: dict[str, Any]) -> str:

@@ -103,11 +103,11 @@ def runtime_imports(tree: ast.Module) -> list[str]:
     return found
 
 
-def uses_only_the_version(path: Path) -> bool:
-    """The front of the package imports nothing by itself; its version is for everyone, its names are for users."""
+def takes_no_name_of_the_front(path: Path) -> bool:
+    """The front of the package imports nothing by itself; its version and its place are for everyone."""
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
     used = {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == "honeystack"}
-    return used <= {"__version__"}
+    return used <= {"__version__", "__path__"}
 
 
 def target(package: str, name: str) -> str:
@@ -130,7 +130,7 @@ def test_imports_go_down(path: Path) -> None:
         top, _, rest = imported.partition(".")
         if top != "honeystack":
             continue
-        if rest == "" and (floor_of(module) == DOOR or uses_only_the_version(path)):
+        if rest == "" and (floor_of(module) == DOOR or takes_no_name_of_the_front(path)):
             continue
         assert not rest.startswith("testing"), f"{module} imports the test support {imported}"
         here, there = floor_of(module), floor_of(rest)
