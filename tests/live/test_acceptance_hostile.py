@@ -74,7 +74,7 @@ def counted_frames(pot: Arena, frames: list[bytes]) -> tuple[Event, Event]:
 
 
 def total(event: Event) -> int:
-    return int(event["frames.seen"])
+    return int(event["frames.in"])
 
 
 @pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
