@@ -1,13 +1,17 @@
 """The log: structlog on the handlers of the standard library, as `[[logging]]` says.
 
 A log that cannot be written (a full disk, a closed terminal, a missing directory) costs lines, never the service.
+A thread of its own writes, since a stopped terminal or a hung file system would else stop the packets too.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import queue
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,6 +28,8 @@ LEVELS = {
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
 }
+QUEUED = 10_000  # lines that wait for the thread; more are lost and counted
+PATIENCE = 2.0  # seconds that an orderly end waits for the outputs
 RETRY_EVERY = 5.0  # seconds between two attempts to open a log file again
 
 
@@ -51,11 +57,10 @@ def set_up_logging(outputs: Sequence[LogOutput] = (LogOutput(),)) -> None:
     """Send the log to these outputs and no others; may be called again, for a new configuration."""
     logging.addLevelName(NOTICE, "NOTICE")
     root = logging.getLogger()
-    for old in [handler for handler in root.handlers if isinstance(handler, _Output)]:
+    for old in [handler for handler in root.handlers if isinstance(handler, _Outputs)]:
         root.removeHandler(old)
         old.close()
-    for output in outputs:
-        root.addHandler(_Output(output))
+    root.addHandler(_Outputs([_Output(output) for output in outputs]))
     root.setLevel(min((LEVELS[output.level] for output in outputs), default=logging.CRITICAL))
     structlog.configure(
         processors=[
@@ -63,6 +68,7 @@ def set_up_logging(outputs: Sequence[LogOutput] = (LogOutput(),)) -> None:
             structlog.contextvars.merge_contextvars,
             _add_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,  # here: the thread that writes knows no current exception
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -74,10 +80,58 @@ def set_up_logging(outputs: Sequence[LogOutput] = (LogOutput(),)) -> None:
 def alarm(message: str, **fields: object) -> None:
     """Log an error, and make sure that it stands on stderr even if the log goes elsewhere or nowhere."""
     structlog.get_logger("honeystack").error(message, **fields)
-    outputs = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Output)]
-    if not any(output.shown_on_stderr for output in outputs):
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Outputs)]
+    if not any(handler.shown_on_stderr for handler in handlers):
         details = "".join(f" {key}={_printable(value)}" for key, value in fields.items())
         _say_on_stderr(f"honeystack: {_printable(message)}{details}")
+
+
+class _Outputs(logging.Handler):
+    """Hands lines to the thread that writes them; never waits."""
+
+    def __init__(self, outputs: Sequence[_Output]) -> None:
+        super().__init__()
+        self._outputs = outputs
+        self._lines: queue.Queue[logging.LogRecord | None] = queue.Queue(QUEUED)
+        self._lost = 0
+        self._thread = threading.Thread(target=self._write, name="honeystack log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    @property
+    def shown_on_stderr(self) -> bool:
+        return any(output.shown_on_stderr for output in self._outputs)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.put_nowait(record)
+        except queue.Full:
+            self._lost += 1
+
+    def close(self) -> None:
+        """Write what waits, for a bounded time, and end the thread."""
+        atexit.unregister(self.close)
+        try:
+            self._lines.put(None, timeout=PATIENCE)
+            self._thread.join(PATIENCE)
+        except queue.Full:  # an output hangs; the thread ends with the process
+            self._lost += 1
+        super().close()
+
+    def _write(self) -> None:
+        while (record := self._lines.get()) is not None:
+            lost, self._lost = self._lost, 0
+            if lost:
+                told = "%d lines lost: the log's outputs are too slow"
+                self._hand_out(logging.LogRecord("honeystack", logging.WARNING, "", 0, told, (lost,), None))
+            self._hand_out(record)
+        for output in self._outputs:
+            output.close()
+
+    def _hand_out(self, record: logging.LogRecord) -> None:
+        for output in self._outputs:
+            if record.levelno >= output.level:
+                output.handle(record)
 
 
 class _Output(logging.Handler):
@@ -88,8 +142,7 @@ class _Output(logging.Handler):
         self._output = settings.output
         self._file: TextIO | None = None
         self._failed_at: float | None = None
-        colour = self._standard() is not None and _wants_colour(self._standard())
-        self.setFormatter(_formatter(colour))
+        self.setFormatter(_formatter(_wants_colour(self._standard())))
 
     @property
     def shown_on_stderr(self) -> bool:
@@ -180,7 +233,7 @@ def _printable(value: object) -> object:
 
 
 def _wants_colour(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+    return stream is not None and not stream.closed and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _is_open_at(file: TextIO, path: Path) -> bool:
