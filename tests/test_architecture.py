@@ -22,6 +22,7 @@ FLOORS = {
     "net.address": BYTES,
     "tls.hello": BYTES,
     "tls.fingerprint": BYTES,
+    "tls.suites": BYTES,
     "net.tcp": PROTOCOL,
     "net.stack": PROTOCOL,
     "net.internet": PROTOCOL,
