@@ -27,7 +27,8 @@ def command(ctx: click.Context, path: Path | None, overrides: tuple[str, ...], f
     """
     found = find_config(path)
     try:
-        problems, notes = (), load_config(found, overrides=overrides, machine=True).notes
+        notes = load_config(found, overrides=overrides, machine=True).notes
+        problems: Sequence[Problem] = ()
     except ConfigErrors as errors:
         problems, notes = errors.problems, errors.notes
     click.echo(_FORMS[form](found, problems, notes))

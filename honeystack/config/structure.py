@@ -61,7 +61,7 @@ def structure(
     before = len(reading.problems)
     settings = settings_of(plugin)
     _tell_unknown(settings, table, reading, where=where, known=known)
-    values = {}
+    values: dict[str, Any] = {}
     for name, (field, setting) in settings.items():
         entry = _entry(table, name, setting, reading)
         if entry is None:
@@ -69,7 +69,7 @@ def structure(
                 reading.wrong(table.span, f"{where} needs {name!r}: {setting.text}")
             continue
         value = resolve[name](entry.node) if name in resolve else _value(field, setting, entry, reading)
-        values[field.alias] = value
+        values[str(field.alias)] = value
     if len(reading.problems) > before:
         return INVALID
     try:

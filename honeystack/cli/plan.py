@@ -1,0 +1,138 @@
+"""`honeystack plan`: what `run` would do, in words; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from honeystack.cli.options import config_option, data_option, set_option
+from honeystack.config import Config, find_config, load_config
+from honeystack.config.model import FilterEntry, PortEntry
+from honeystack.errors import HoneystackError
+from honeystack.net.attachment import AttachmentSettings, fence_rules, packet_filter_text
+from honeystack.net.interface import interface_facts
+from honeystack.registry import plugin_name
+
+
+@click.command("plan")
+@config_option
+@data_option
+@set_option
+def command(path: Path | None, data: Path | None, overrides: tuple[str, ...]) -> None:
+    """Say what run would do, and change nothing: addresses, ports, what is left to the host, kernel rules, bounds."""
+    config = load_config(find_config(path), overrides=overrides, data=data, machine=True)
+    click.echo("\n".join(plan_lines(config)))
+
+
+def plan_lines(config: Config) -> Iterator[str]:
+    """The whole plan, line by line."""
+    listener = config.listener
+    attachment: AttachmentSettings | None = getattr(listener, "attachment", None)
+    where = f" on {attachment.interface}" if attachment else ""
+    yield f"configuration: {config.path}"
+    yield f"data:          {config.data}"
+    yield f"listener:      {plugin_name(type(listener))}{where}"
+    if attachment is not None:
+        yield from _section("addresses", _addresses(attachment))
+        yield from _section("left to the host", _exclusions(attachment))
+    yield from _section("ports", _ports(config, every_port=attachment is not None))
+    yield from _section("channels", _channels(config))
+    if attachment is not None:
+        yield from _section("kernel rules while it runs", _fence(attachment))
+        yield from _section("packet filter on the raw socket", packet_filter_text(attachment.exclusions).splitlines())
+    yield from _section("bounds", _bounds(getattr(listener, "limits", None)))
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield ""
+    yield f"{title}:"
+    yield from (f"    {line}" for line in lines)
+
+
+def _addresses(attachment: AttachmentSettings) -> list[str]:
+    if attachment.addresses:
+        return list(attachment.addresses)
+    try:
+        found = interface_facts(attachment.interface).addresses
+    except HoneystackError as error:
+        return [f"all of {attachment.interface} ({error})"]
+    return [f"{address.partition('/')[0]} (of {attachment.interface})" for address in found]
+
+
+def _exclusions(attachment: AttachmentSettings) -> list[str]:
+    names = {None: "tcp and udp", 6: "tcp", 17: "udp"}
+    lines = [
+        f"local port {ports.first if ports.first == ports.last else f'{ports.first}-{ports.last}'} "
+        f"({names.get(ports.protocol, ports.protocol)})"
+        for ports in attachment.exclusions.ports
+    ]
+    lines += [f"all traffic with {network}" for network in attachment.exclusions.addresses]
+    return lines or ["nothing: this host cannot be reached from outside while the honeypot runs"]
+
+
+def _ports(config: Config, *, every_port: bool) -> Iterator[str]:
+    rows = [
+        (str(spec), _served(entry, config)) for entry in config.ports for spec in entry.specs if not spec.is_fallback
+    ]
+    if every_port:
+        rows += [(f"every other {name} port", _sensor(config, name)) for name in ("tcp", "udp")]
+    width = max((len(name) for name, _ in rows), default=0)
+    yield from (f"{name:<{width}}  {served}" for name, served in rows)
+
+
+def _served(entry: PortEntry, config: Config) -> str:
+    types = [f"{name} ({plugin_name(type(config.services[name]))})" for name in entry.services]
+    tcp = any(spec.transport == "tcp" for spec in entry.specs)
+    return (" or ".join(types) or "sensor mode") + (_tls(entry, config) if tcp else "")
+
+
+def _sensor(config: Config, transport: str) -> str:
+    return "sensor mode" + (_tls(None, config) if transport == "tcp" else "")
+
+
+def _tls(entry: PortEntry | None, config: Config) -> str:
+    if entry is not None and entry.certificate is not None:
+        return f"; TLS with {_certificate(entry.certificate)}"
+    fallback = config.fallback_certificate
+    return "; TLS is told, not decoded" if fallback is None else f"; TLS with {_certificate(fallback)} (of tcp/0)"
+
+
+def _certificate(certificate: Any) -> str:
+    return str(getattr(certificate, "path", "a certificate"))
+
+
+def _channels(config: Config) -> Iterator[str]:
+    for name, channel in config.channels.items():
+        yield f"{name} ({plugin_name(type(channel))})"
+        for entry in config.filters:
+            if name in entry.channels:
+                yield f"    {_filter(entry)}"
+    if not config.channels:
+        yield "none: events go nowhere"
+
+
+def _filter(entry: FilterEntry) -> str:
+    parts = [
+        f"{field.name.replace('_', ' ')} {' or '.join(getattr(entry, field.name))}"
+        for field in attrs.fields(FilterEntry)
+        if field.name != "channels" and getattr(entry, field.name)
+    ]
+    return "events with " + ", ".join(parts) if parts else "all events"
+
+
+def _fence(attachment: AttachmentSettings) -> list[str]:
+    if attachment.fence == "none":
+        return ['none (fence = "none")']
+    try:
+        return [f"({attachment.fence})", *fence_rules(attachment)]
+    except HoneystackError as error:
+        return [f"unknown here: {error}"]
+
+
+def _bounds(limits: Any) -> Iterator[str]:
+    if limits is not None and attrs.has(type(limits)):
+        yield from (f"{name} = {value}" for name, value in attrs.asdict(limits).items())
