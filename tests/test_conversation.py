@@ -1,0 +1,131 @@
+"""The meeting place: peeking, giving back, and the tap on the first raw bytes."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from honeystack.conversation import PAYLOAD, FirstBytes
+from honeystack.errors import StateError
+from honeystack.events.event import Identity, Payload
+from honeystack.testing.conversations import Meeting
+
+
+async def test_what_is_peeked_is_received_again() -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"ab")
+    assert await peer.peek() == b"ab"
+    await client.send_all(b"cd")
+    assert await peer.peek_more() == b"cd"
+    assert peer.ahead == b"abcd"
+    assert await peer.receive_some(3) == b"abc"
+    assert await peer.receive_some() == b"d"
+
+
+async def test_what_is_given_back_comes_first() -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"cd")
+    peer.unreceive(b"ab")
+    assert await peer.receive_some() == b"ab"
+    assert await peer.receive_some() == b"cd"
+
+
+async def test_the_end_is_seen_by_peek_and_by_receive() -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"x")
+    await client.send_eof()
+    assert await peer.peek() == b"x"
+    assert await peer.peek() == b"x"
+    assert peer.eof_received
+    assert await peer.peek_more() == b""
+    assert await peer.receive_some() == b"x"
+    assert await peer.receive_some() == b""
+    assert await peer.receive_some(5) == b""
+
+
+async def test_a_receive_of_nothing_is_a_mistake() -> None:
+    _, peer = Meeting().conversation()
+    with pytest.raises(ValueError, match="at least 1"):
+        await peer.receive_some(0)
+
+
+async def test_a_new_layer_may_not_lose_bytes() -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"hello")
+    await peer.peek()
+    other, _ = trio.testing.memory_stream_pair()
+    with pytest.raises(StateError, match="consume them first"):
+        peer.replace_stream(other)  # type: ignore[arg-type]
+
+
+async def test_a_new_layer_is_not_tapped() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await client.send_all(b"raw")
+    await peer.receive_some()
+    inside, ours = trio.testing.memory_stream_pair()
+    peer.replace_stream(ours)  # type: ignore[arg-type]
+    await inside.send_all(b"decoded")
+    assert await peer.receive_some() == b"decoded"
+    await peer.aclose()
+    assert [event.fields["payload"] for event in meeting.of("tcp", "payload")] == [Payload(b"raw", 3)]
+
+
+async def test_the_first_bytes_are_told_when_we_answer() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await peer.send_all(b"220 ready")  # before the peer has spoken: nothing to tell
+    assert not meeting.events
+    for part in (b"HE", b"LO"):
+        await client.send_all(part)
+        await peer.receive_some()
+    await peer.send_all(b"250 hello")
+    assert [event.fields["payload"] for event in meeting.events] == [Payload(b"HELO", 4)]
+    await client.send_all(b"QUIT")
+    await peer.receive_some()
+    await peer.aclose()
+    assert len(meeting.events) == 1
+    assert meeting.events[0].identity == peer.identity
+
+
+async def test_the_first_bytes_are_told_at_the_end_at_the_latest() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await client.send_all(b"x")
+    await peer.receive_some()
+    await peer.aclose()
+    await peer.aclose()
+    assert [event.fields["payload"] for event in meeting.events] == [Payload(b"x", 1)]
+
+
+async def test_a_silent_peer_leaves_no_payload() -> None:
+    meeting = Meeting()
+    _, peer = meeting.conversation()
+    await peer.aclose()
+    assert not meeting.events
+
+
+@given(st.lists(st.binary(max_size=20), max_size=8), st.integers(1, 40))
+def test_the_first_bytes_are_the_beginning_of_what_came_and_are_told_once(parts: list[bytes], limit: int) -> None:
+    meeting = Meeting()
+    first = FirstBytes(meeting.recorder, Identity("tcp"), limit)
+    for part in parts:
+        first.received(part)
+    first.finish()
+    first.received(b"late")
+    first.answered()
+    first.finish()
+    whole = b"".join(parts)
+    if not whole:
+        assert not meeting.events
+        return
+    (event,) = meeting.events
+    payload = event.fields["payload"]
+    assert isinstance(payload, Payload)
+    assert event.kind is PAYLOAD
+    assert payload.data == whole[:limit]
+    assert payload.length <= len(whole)
+    assert payload.truncated == (payload.length > limit)
