@@ -152,9 +152,7 @@ class _Output(logging.Handler):
         if self._failed_at is not None and record.created < self._failed_at + RETRY_EVERY:
             return
         try:
-            stream = self._standard() or self._opened()
-            stream.write(self.format(record) + "\n")
-            stream.flush()
+            _write(self._standard() or self._opened(), self.format(record) + "\n")
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self._failed(record, error)
         else:
@@ -245,6 +243,19 @@ def _is_open_at(file: TextIO, path: Path) -> bool:
 
 def _say_on_stderr(line: str) -> None:
     try:
-        print(line, file=sys.stderr, flush=True)
+        _write(sys.stderr, line + "\n")
     except (OSError, ValueError):
         return  # nobody is left to tell
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write past the stream's buffer: what stays in it after a failure would make the interpreter end with 120."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):  # a stream in memory, or a closed one
+        stream.write(text)
+        stream.flush()
+        return
+    rest = text.encode(errors="backslashreplace")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

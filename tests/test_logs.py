@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import pty
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -234,6 +235,27 @@ def test_a_closed_terminal_costs_lines_only(
     written()
     monkeypatch.undo()
     assert capsys.readouterr().err.count("cannot write the log") == (name == "stdout")
+
+
+ENDS = """
+from honeystack.logs import LogOutput, set_up_logging
+import structlog
+set_up_logging([LogOutput("stdout"), LogOutput("stderr")])
+structlog.get_logger().info("gr\u00fcn")
+"""
+
+
+def test_a_reader_that_went_away_does_not_change_the_exit_code() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", ENDS], stdout=pipe, stderr=subprocess.PIPE, env=environment, check=False
+        )
+    assert done.returncode == 0
+    assert done.stderr.decode().count("cannot write the log stdout") == 1
+    assert "grün" in done.stderr.decode()
 
 
 class Stuck(io.StringIO):
