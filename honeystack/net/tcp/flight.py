@@ -122,7 +122,7 @@ class Flight:
         return news
 
     def lose_by_time(self, now: float, min_rtt: float, *, recovering: bool) -> tuple[bool, float]:
-        """Find losses (RFC 8985 §6.2, step 5): whether there are new ones, and in how many seconds to look again, or 0."""
+        """Find losses (RFC 8985 §6.2, step 5): whether there are new ones, and in how many seconds to look again."""
         patience = self._rack_rtt + self._reordering_window(min_rtt, recovering=recovering)
         found, again = False, 0.0
         for record in self.records:

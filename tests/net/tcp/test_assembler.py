@@ -1,0 +1,100 @@
+"""Out-of-order data against a dictionary of octets."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from honeystack.net.tcp.assembler import MAX_BLOCKS, Assembler
+from honeystack.net.tcp.seq import add, after, before
+
+BASE = 0xFFFF_FFF0  # the wrap lies inside
+TEXT = bytes(range(256))
+
+
+def piece(start: int, end: int) -> tuple[int, bytes]:
+    return add(BASE, start), TEXT[start:end]
+
+
+def test_apart_stays_apart_and_the_newest_is_told_first() -> None:
+    assembler = Assembler()
+    for start in (10, 30, 20):
+        assert assembler.insert(*piece(start, start + 5)) is None
+    assert assembler.blocks(2) == [(add(BASE, 20), add(BASE, 25)), (add(BASE, 30), add(BASE, 35))]
+    assert assembler.size == 15
+
+
+def test_touching_runs_become_one() -> None:
+    assembler = Assembler()
+    assembler.insert(*piece(10, 15))
+    assembler.insert(*piece(20, 25))
+    assert assembler.insert(*piece(15, 20)) is None
+    assert assembler.blocks(4) == [(add(BASE, 10), add(BASE, 25))]
+    assert assembler.take(add(BASE, 10)) == bytearray(TEXT[10:25])
+    assert assembler.size == 0
+
+
+def test_what_came_before_is_a_duplicate() -> None:
+    assembler = Assembler()
+    assembler.insert(*piece(10, 20))
+    assert assembler.insert(*piece(12, 18)) == (add(BASE, 12), add(BASE, 18))
+    assert assembler.insert(*piece(5, 12)) == (add(BASE, 10), add(BASE, 12))
+    assert assembler.insert(*piece(18, 30)) == (add(BASE, 18), add(BASE, 20))
+    assert assembler.take(add(BASE, 5)) == bytearray(TEXT[5:30])
+
+
+def test_what_is_held_wins_over_what_comes_again_different() -> None:
+    assembler = Assembler()
+    assembler.insert(add(BASE, 10), b"first")
+    assembler.insert(add(BASE, 8), b"xxOTHERyy")
+    assert assembler.take(add(BASE, 8)) == bytearray(b"xxfirstyy")
+
+
+def test_nothing_is_taken_while_there_is_a_gap() -> None:
+    assembler = Assembler()
+    assert assembler.take(BASE) is None
+    assembler.insert(*piece(1, 2))
+    assert assembler.take(BASE) is None
+
+
+def test_the_number_of_runs_is_bounded_and_the_nearest_are_kept() -> None:
+    assembler = Assembler()
+    for i in range(MAX_BLOCKS + 10):
+        assembler.insert(add(BASE, 10 + 2 * i), b"x")
+    assert len(assembler.runs) == assembler.size == MAX_BLOCKS
+    assembler.insert(BASE, b"y")
+    assert len(assembler.runs) == assembler.size == MAX_BLOCKS
+    assert assembler.take(BASE) == bytearray(b"y")
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 55)), max_size=25))
+def test_it_agrees_with_a_set_of_octets(pieces: list[tuple[int, int]]) -> None:
+    assembler = Assembler()
+    held: set[int] = set()
+    for start, length in pieces:
+        new = set(range(start, start + length))
+        duplicate = assembler.insert(*piece(start, start + length))
+        assert (duplicate is not None) == bool(new & held)
+        held |= new
+        assert assembler.size == len(held)
+        for run, following in zip(assembler.runs, assembler.runs[1:], strict=False):
+            assert before(run.end, following.seq)
+        for run in assembler.runs:
+            assert after(run.end, run.seq)
+    if held:
+        first = min(held)
+        taken = assembler.take(add(BASE, first))
+        assert taken is not None
+        assert bytes(taken) == TEXT[first : first + len(taken)]
+
+
+def test_any_order_of_pieces_gives_the_whole() -> None:
+    for seed in range(20):
+        starts = list(range(0, 256, 8))
+        random.Random(seed).shuffle(starts)
+        assembler = Assembler()
+        for start in starts:
+            assembler.insert(*piece(start, start + 8))
+        assert assembler.take(BASE) == bytearray(TEXT)

@@ -1,0 +1,74 @@
+"""Slow start, avoidance, and what loss does (RFC 5681)."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.tcp.congestion import Congestion, initial_window
+
+MSS = 1448
+
+
+@pytest.mark.parametrize(("mss", "window"), [(1448, 14_480), (1460, 14_600), (536, 5360), (9000, 18_000)])
+def test_the_initial_window_is_that_of_rfc_6928(mss: int, window: int) -> None:
+    assert initial_window(mss) == window
+
+
+def test_slow_start_grows_by_what_is_acknowledged_two_segments_at_most() -> None:
+    congestion = Congestion(MSS)
+    before = congestion.cwnd
+    congestion.acknowledged(1000)
+    assert congestion.cwnd == before + 1000
+    congestion.acknowledged(10 * MSS)
+    assert congestion.cwnd == before + 1000 + 2 * MSS
+
+
+def test_avoidance_grows_one_segment_per_window() -> None:
+    congestion = Congestion(MSS)
+    congestion.ssthresh = congestion.cwnd
+    before = congestion.cwnd
+    for _ in range(9):
+        congestion.acknowledged(MSS)
+    assert congestion.cwnd == before
+    congestion.acknowledged(MSS)
+    assert congestion.cwnd == before + MSS
+
+
+def test_loss_halves_once_per_recovery_and_stops_growth() -> None:
+    congestion = Congestion(MSS)
+    congestion.loss_found(20 * MSS, 5000)
+    assert congestion.cwnd == congestion.ssthresh == 10 * MSS
+    congestion.loss_found(20 * MSS, 9000)
+    congestion.acknowledged(MSS)
+    assert congestion.cwnd == 10 * MSS
+    assert congestion.recovery_point == 5000
+    congestion.recovered()
+    assert congestion.recovery_point is None
+
+
+def test_a_timeout_begins_again_with_one_segment_and_grows_during_recovery() -> None:
+    congestion = Congestion(MSS)
+    congestion.timed_out(20 * MSS, 5000, again=False)
+    assert (congestion.cwnd, congestion.ssthresh) == (MSS, 10 * MSS)
+    congestion.acknowledged(MSS)
+    assert congestion.cwnd == 2 * MSS
+
+
+def test_a_second_timeout_of_the_same_data_does_not_halve_again() -> None:
+    congestion = Congestion(MSS)
+    congestion.timed_out(20 * MSS, 5000, again=False)
+    congestion.timed_out(MSS, 5000, again=True)
+    assert congestion.ssthresh == 10 * MSS
+
+
+def test_the_threshold_is_never_below_two_segments() -> None:
+    congestion = Congestion(MSS)
+    congestion.loss_found(1, 5000)
+    assert congestion.ssthresh == 2 * MSS
+
+
+def test_after_idleness_the_window_is_the_initial_one_at_most() -> None:
+    congestion = Congestion(MSS)
+    congestion.cwnd = 100 * MSS
+    congestion.idle()
+    assert congestion.cwnd == initial_window(MSS)

@@ -1,0 +1,186 @@
+"""The scoreboard: what is in flight, what is lost, what is sent again."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from honeystack.net.tcp.flight import FLYING, LOST, SACKED, Flight
+from honeystack.net.tcp.seq import add, diff
+
+BASE = 0xFFFF_FFC0
+SIZE = 10
+
+
+def at(index: int) -> int:
+    return add(BASE, index * SIZE)
+
+
+def flight_of(count: int) -> Flight:
+    flight = Flight(BASE)
+    for i in range(count):
+        flight.sent(at(i), at(i + 1), i * 0.001)
+    return flight
+
+
+def fates(flight: Flight) -> list[int]:
+    return [record.fate for record in flight.records]
+
+
+def test_acknowledged_segments_leave_and_give_a_round_trip() -> None:
+    flight = flight_of(3)
+    flight.acknowledge(at(2), 0.101, 0.0)
+    assert len(flight.records) == 1
+    assert flight.flying == SIZE
+    assert flight.rtt == 0.1
+    assert flight
+
+
+def test_a_segment_acknowledged_in_part_is_cut() -> None:
+    flight = flight_of(1)
+    flight.acknowledge(add(BASE, 4), 0.1, 0.0)
+    assert flight.records[0].seq == add(BASE, 4)
+    assert flight.flying == 6
+
+
+def test_three_selected_segments_lose_those_sent_before() -> None:
+    flight = flight_of(5)
+    assert flight.select([(at(2), at(5))], BASE, 0.1, 0.05)
+    found, again = flight.lose_by_time(0.1, 0.05, recovering=False)
+    assert found
+    assert again == 0
+    assert fates(flight) == [LOST, LOST, SACKED, SACKED, SACKED]
+    assert flight.flying == 0
+
+
+def test_fewer_wait_for_reordering_first() -> None:
+    flight = flight_of(3)
+    flight.select([(at(1), at(2))], BASE, 0.1, 0.08)
+    found, again = flight.lose_by_time(0.1, 0.08, recovering=False)
+    assert not found
+    assert 0 < again <= 0.021
+    assert flight.lose_by_time(0.1 + again, 0.08, recovering=False)[0]
+
+
+def test_a_path_seen_to_reorder_is_given_time_whatever_is_selected() -> None:
+    flight = flight_of(6)
+    flight.select([(at(3), at(4))], BASE, 0.1, 0.05)
+    flight.select([(at(1), at(2))], BASE, 0.1, 0.05)
+    assert flight.reordered
+    flight.select([(at(4), at(6))], BASE, 0.1, 0.05)
+    assert not flight.lose_by_time(0.1, 0.05, recovering=True)[0]
+
+
+def test_a_lost_segment_flies_again_once_resent() -> None:
+    flight = flight_of(5)
+    flight.select([(at(1), at(5))], BASE, 0.1, 0.05)
+    flight.lose_by_time(0.1, 0.05, recovering=False)
+    record = flight.next_lost()
+    assert record is not None
+    flight.resent(record, 0.1)
+    assert flight.next_lost() is None
+    assert (record.times, flight.flying) == (2, SIZE)
+
+
+def test_a_retransmission_acknowledged_too_soon_says_nothing() -> None:
+    flight = flight_of(2)
+    flight.lose_all()
+    for record in flight.records:
+        flight.resent(record, 0.5)
+    flight.acknowledge(at(1), 0.501, 0.1)
+    assert flight.rtt is None
+
+
+def test_blocks_outside_of_the_flight_and_empty_ones_are_ignored() -> None:
+    flight = flight_of(3)
+    for block in ((at(-1), at(1)), (at(2), at(4)), (at(2), at(1)), (at(1), at(1))):
+        assert not flight.select([block], BASE, 0.1, 0.05)
+    assert not Flight(BASE).select([(at(0), at(1))], BASE, 0.1, 0.05)
+
+
+def test_duplicates_stand_in_for_selective_acknowledgements() -> None:
+    flight = flight_of(4)
+    flight.duplicates = 2
+    assert flight.pipe(SIZE) == 2 * SIZE
+    assert flight.lose_first()
+    assert not flight.lose_first()
+    flight.duplicates = 99
+    assert flight.pipe(SIZE) == 0
+
+
+def test_what_was_sent_again_is_not_lost_by_a_partial_acknowledgement() -> None:
+    flight = flight_of(2)
+    flight.lose_first()
+    flight.resent(flight.records[0], 0.2)
+    assert not flight.lose_first()
+    assert not Flight(BASE).lose_first()
+
+
+def test_a_timeout_loses_all_but_the_selected() -> None:
+    flight = flight_of(4)
+    flight.select([(at(2), at(3))], BASE, 0.1, 0.05)
+    flight.lose_all()
+    assert fates(flight) == [LOST, LOST, SACKED, LOST]
+
+
+def test_a_peer_that_reneged_is_not_believed() -> None:
+    flight = flight_of(3)
+    flight.select([(at(0), at(1))], BASE, 0.1, 0.05)
+    flight.lose_all()
+    assert fates(flight) == [LOST, LOST, LOST]
+    assert flight.sacked == 0
+
+
+def test_a_selected_segment_that_was_lost_needs_no_sending() -> None:
+    flight = flight_of(3)
+    flight.lose_all()
+    flight.select([(at(0), at(3))], BASE, 0.1, 0.05)
+    assert flight.lost == 0
+    assert flight.flying == 0
+
+
+def test_splitting_keeps_every_octet_and_its_fate() -> None:
+    flight = flight_of(3)
+    flight.select([(at(1), at(2))], BASE, 0.1, 0.05)
+    flight.lose_first()
+    flight.split(4)
+    assert [len(record) for record in flight.records] == [4, 4, 2] * 3
+    assert fates(flight) == [LOST] * 3 + [SACKED] * 3 + [FLYING] * 3
+    assert (flight.lost, flight.sacked, flight.flying) == (3, 3, SIZE)
+
+
+STEP = st.one_of(
+    st.tuples(st.just("ack"), st.integers(0, 12), st.just(0)),
+    st.tuples(st.just("sack"), st.integers(0, 12), st.integers(0, 12)),
+    st.tuples(st.sampled_from(["send", "resend", "time", "first", "all", "split"]), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(STEP, max_size=30))
+def test_the_counts_hold_whatever_happens(steps: list[tuple[str, int, int]]) -> None:
+    flight, now, una, nxt = flight_of(8), 0.01, 0, 8
+    for verb, a, b in steps:
+        now += 0.013
+        if verb == "ack" and una <= a <= nxt:
+            una = a
+            flight.acknowledge(at(a), now, 0.02)
+        elif verb == "sack":
+            flight.select([(at(a), at(b))], at(una), now, 0.02)
+        elif verb == "send":
+            flight.sent(at(nxt), at(nxt + 1), now)
+            nxt += 1
+        elif verb == "resend" and (record := flight.next_lost()):
+            flight.resent(record, now)
+        elif verb == "time":
+            flight.lose_by_time(now, 0.02, recovering=False)
+        elif verb == "first":
+            flight.lose_first()
+        elif verb == "all":
+            flight.lose_all()
+        elif verb == "split":
+            flight.split(7)
+        assert flight.flying == sum(len(r) for r in flight.records if r.fate == FLYING)
+        assert flight.lost == fates(flight).count(LOST)
+        assert flight.sacked == fates(flight).count(SACKED)
+        assert sum(len(r) for r in flight.records) == diff(at(nxt), at(una))
