@@ -20,8 +20,8 @@ BAD_REQUEST, TOO_LARGE, URI_TOO_LONG, NOT_IMPLEMENTED, VERSION = 400, 413, 414, 
 HEAD_TOO_LARGE = 494  # nginx's own number; it goes out as a 400 with a text of its own
 
 _BLANK = re.compile(rb"\n\r?\n")
-_REQUEST_LINE = re.compile(rb"([A-Z_-]+) +([^ \x00-\x1f\x7f][^\x00-\x1f\x7f]*?)(?: +HTTP/(\d{1,3})\.(\d{1,3}))? *\r?\n")
-_BEGINNING = re.compile(rb"[A-Z_-]+( +([^ \x00-\x1f\x7f][^\x00-\x1f\x7f]*\r?)?)?", re.DOTALL)  # of a good request line
+_REQUEST_LINE = re.compile(rb"([A-Z_-]+) +([^\x00-\x20\x7f]+)(?: +HTTP/(\d{1,3})\.(\d{1,3}))? *\r?\n")
+_BEGINNING = re.compile(rb"[A-Z_-]+( +([^\x00-\x20\x7f]+( [^\x00-\x1f\x7f]*)?\r?)?)?")  # of a good request line
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://[^/?#]|\*$")
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _HOST = re.compile(r"[^\x00-\x20/\\\x7f]+")
@@ -215,7 +215,8 @@ def parse_line(line: bytes) -> Request:
         return Request(method, url, version.removeprefix("HTTP/"), refused=BAD_REQUEST)
     verb, target, major, minor = match.groups()
     version = "0.9" if major is None else f"{int(major)}.{int(minor)}"
-    return Request(_text(verb), _text(target), version, refused=_judge_line(verb, target, version))
+    refused = URI_TOO_LONG if len(line) > LINE_BYTES else _judge_line(verb, target, version)
+    return Request(_text(verb), _text(target), version, refused=refused)
 
 
 def _judge_line(method: bytes, target: bytes, version: str) -> int | None:
