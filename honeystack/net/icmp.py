@@ -48,9 +48,7 @@ class Icmp:
         if path is None or message.code:
             return False
         if message.type == (icmpv6.ECHO_REQUEST if six else icmp.ECHO_REQUEST):
-            self._send(
-                packet.path, message._replace(type=icmpv6.ECHO_REPLY if six else icmp.ECHO_REPLY), packet.facts.tos
-            )
+            self._send(path, message._replace(type=icmpv6.ECHO_REPLY if six else icmp.ECHO_REPLY), packet.facts.tos)
             return True
         if message.type == icmp.TIMESTAMP and not six and len(message.data) >= 12:
             # Our clock does not know midnight: RFC 792 has the high bit say so.

@@ -1,0 +1,102 @@
+"""A peer on the wire for the tests of the stack: makes frames, and a stack to give them to."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+
+from honeystack.net.address import AddressSet, Path
+from honeystack.net.notices import Notice
+from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
+from honeystack.net.wire.checksum import pseudo_header_sum
+from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+from honeystack.net.wire.facts import IpFacts, IpPacket
+from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.tcp import SYN, encode_segment
+from honeystack.net.wire.udp import UdpDatagram, encode_udp
+
+OUR_MAC, PEER_MAC = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
+BROADCAST = b"\xff" * 6
+
+
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
+US4, PEER4 = packed("10.0.0.1"), packed("10.0.0.2")
+US6, PEER6, LINK_LOCAL = packed("2001:db8::1"), packed("2001:db8::2"), packed("fe80::1")
+PATH4 = Path(4, US4, PEER4, OUR_MAC, PEER_MAC)
+PATH6 = Path(6, US6, PEER6, OUR_MAC, PEER_MAC)
+PATHS = {4: PATH4, 6: PATH6}
+ADDRESSES = AddressSet(["10.0.0.1/32", "10.9.0.0/16", "2001:db8::1/128", "fe80::1/128", "2001:db8:9::/64"])
+
+
+def make_stack(**settings: object) -> Stack:
+    fields = {"mac": OUR_MAC, "addresses": ADDRESSES, "secret": bytes(32), **settings}
+    stack = Stack(StackSettings(**fields), rng=random.Random(1))  # type: ignore[arg-type]
+    stack.tcp.listen(80)
+    stack.udp.listen(None)
+    return stack
+
+
+def notices(stack: Stack) -> list[Notice]:
+    found: list[Notice] = []
+    while (notice := stack.poll_notice()) is not None:
+        found.append(notice)
+    return found
+
+
+def ip_packet(path: Path, protocol: int, payload: bytes, *, ttl: int = 64, fragment: int = 0, ident: int = 7) -> bytes:
+    """A packet from the path's remote to its local end."""
+    if path.version == 4:
+        header = ipv4.encode_ipv4(
+            path.remote, path.local, protocol, len(payload), ttl=ttl, ident=ident, fragment=fragment
+        )
+    else:
+        header = ipv6.encode_ipv6(path.remote, path.local, protocol, len(payload), hop_limit=ttl)
+    return header + payload
+
+
+def frame(path: Path, packet: bytes) -> bytes:
+    ethertype = IPV4 if path.version == 4 else IPV6
+    return encode_ethernet(path.local_mac, path.remote_mac, ethertype, path.vlan) + packet
+
+
+def ip_frame(path: Path, protocol: int, payload: bytes, **fields: int) -> bytes:
+    return frame(path, ip_packet(path, protocol, payload, **fields))
+
+
+def udp_frame(path: Path, data: bytes, local_port: int = 5000, remote_port: int = 40000) -> bytes:
+    return ip_frame(path, 17, encode_udp(UdpDatagram(remote_port, local_port, data), path.remote, path.local))
+
+
+def syn_segment(path: Path, local_port: int = 80, remote_port: int = 40000) -> bytes:
+    pseudo = pseudo_header_sum(path.remote, path.local, 6, 0)
+    return encode_segment(remote_port, local_port, 1000, 0, SYN, 64240, pseudo)
+
+
+def syn_frame(path: Path, local_port: int = 80, remote_port: int = 40000) -> bytes:
+    return ip_frame(path, 6, syn_segment(path, local_port, remote_port))
+
+
+def icmp_payload(path: Path, message: IcmpMessage) -> bytes:
+    if path.version == 4:
+        return icmp.encode_icmp(message)
+    return icmpv6.encode_icmpv6(message, path.remote, path.local)
+
+
+def icmp_frame(path: Path, message: IcmpMessage, **fields: int) -> bytes:
+    return ip_frame(path, 1 if path.version == 4 else 58, icmp_payload(path, message), **fields)
+
+
+def ping_frame(path: Path, data: bytes = b"abcdefgh") -> bytes:
+    kind = icmp.ECHO_REQUEST if path.version == 4 else icmpv6.ECHO_REQUEST
+    return icmp_frame(path, IcmpMessage(kind, 0, 0x12340001, data))
+
+
+def received(path: Path, protocol: int, payload: bytes, *, unicast: bool = True, ttl: int = 64) -> IpPacket:
+    """A packet as the internet layer hands it on."""
+    offset = 20 if path.version == 4 else 40
+    facts = IpFacts(ttl, 7, dont_fragment=False, tos=0)
+    return IpPacket(path, protocol, ip_packet(path, protocol, payload, ttl=ttl), offset, facts, unicast, verify=True)

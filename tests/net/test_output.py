@@ -1,0 +1,139 @@
+"""How packets leave: headers, identification, fragments, tags."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from honeystack.net import output as module
+from honeystack.net.output import Output
+from honeystack.net.wire.checksum import pseudo_header_sum
+from honeystack.net.wire.ethernet import decode_ethernet
+from honeystack.net.wire.ipv4 import decode_ipv4
+from honeystack.net.wire.ipv6 import FRAGMENT, decode_ipv6
+from honeystack.net.wire.tcp import ACK, RST, SYN, encode_segment
+from tests.net.frames import OUR_MAC, PATH4, PATH6, PEER4, PEER6, PEER_MAC, US4, US6, packed
+
+
+def output(mtu: int = 1500) -> Output:
+    return Output(mtu=mtu, ttl=64, rng=random.Random(1))
+
+
+def segment(flags: int, remote_port: int = 40000) -> bytes:
+    return encode_segment(80, remote_port, 1, 2, flags, 3, pseudo_header_sum(US4, PEER4, 6, 0))
+
+
+def idents(out: Output) -> list[int]:
+    return [decode_ipv4(frame[14:]).ident for frame in out.drain()]
+
+
+def test_a_segment_goes_back_where_its_peer_is() -> None:
+    out = output()
+    out.segment(PATH4, segment(ACK))
+    (frame,) = out.drain()
+    ethernet, header = decode_ethernet(frame), decode_ipv4(frame[14:])
+    assert (ethernet.destination, ethernet.source, ethernet.vlan) == (PEER_MAC, OUR_MAC, None)
+    assert (header.source, header.destination, header.ttl, header.dont_fragment) == (US4, PEER4, 64, True)
+    assert frame[34:] == segment(ACK)
+    assert out.drain() == []
+
+
+def test_a_segment_over_ipv6_has_a_flow_label_of_its_flow() -> None:
+    out = output()
+    for port in (40000, 40000, 40001):
+        out.segment(PATH6, segment(ACK, port))
+    frames = out.drain()
+    header = decode_ipv6(frames[0][14:])
+    assert (header.source, header.destination, header.hop_limit, header.protocol) == (US6, PEER6, 64, 6)
+    labels = [frame[15:18] for frame in frames]
+    assert labels[0] == labels[1] != labels[2]
+
+
+def test_the_tag_of_the_path_is_kept() -> None:
+    out = output()
+    out.segment(PATH4._replace(vlan=5), segment(ACK))
+    out.packet(PATH6._replace(vlan=5), 17, b"12345678")
+    assert [decode_ethernet(frame).vlan for frame in out.drain()] == [5, 5]
+
+
+@pytest.mark.parametrize("flags", [SYN | ACK, RST, RST | ACK])
+def test_syn_ack_and_rst_have_no_identification(flags: int) -> None:
+    out = output()
+    out.segment(PATH4, segment(flags))
+    assert idents(out) == [0]
+
+
+def test_the_identification_of_a_flow_counts_on_and_says_nothing_of_other_flows() -> None:
+    out = output()
+    for port in (1, 1, 2, 1):
+        out.segment(PATH4, segment(ACK, port))
+    first, second, other, third = idents(out)
+    assert (second, third) == ((first + 1) & 0xFFFF, (first + 2) & 0xFFFF)
+    assert other not in (first, second, third)
+
+
+def test_icmp_may_be_fragmented_on_the_way_and_udp_may_not() -> None:
+    out = output()
+    out.packet(PATH4, 1, b"12345678", tos=0xC0, ttl=3)
+    out.packet(PATH4, 17, b"12345678", dont_fragment=True)
+    icmp, udp = (decode_ipv4(frame[14:]) for frame in out.drain())
+    assert (icmp.dont_fragment, icmp.tos, icmp.ttl) == (False, 0xC0, 3)
+    assert (udp.dont_fragment, udp.tos, udp.ttl) == (True, 0, 64)
+
+
+@given(st.integers(0, 9000), st.sampled_from([576, 1500, 1499]))
+def test_ipv4_fragments_make_the_whole(length: int, mtu: int) -> None:
+    data = random.Random(length).randbytes(length)
+    out = output(mtu)
+    out.packet(PATH4, 17, data, dont_fragment=True)
+    made, ids, frames = b"", set(), out.drain()
+    for number, frame in enumerate(frames):
+        header = decode_ipv4(frame[14:])
+        assert header.total_length <= mtu
+        assert header.fragment_offset == len(made)
+        assert header.more_fragments is (number < len(frames) - 1)
+        assert header.dont_fragment is (len(frames) == 1)
+        made += frame[34:]
+        ids.add(header.ident)
+    assert made == data
+    assert len(ids) == 1
+
+
+@given(st.integers(0, 9000), st.sampled_from([1280, 1500]))
+def test_ipv6_fragments_make_the_whole(length: int, mtu: int) -> None:
+    data = random.Random(length).randbytes(length)
+    out = output(mtu)
+    out.packet(PATH6, 17, data)
+    frames = out.drain()
+    if length <= mtu - 40:
+        assert [frame[54:] for frame in frames] == [data]
+        return
+    made = b""
+    for number, frame in enumerate(frames):
+        header = decode_ipv6(frame[14:])
+        assert header.end <= mtu
+        assert frame[20] == FRAGMENT
+        assert header.fragment is not None
+        assert (header.fragment.offset, header.fragment.more) == (len(made), number < len(frames) - 1)
+        made += frame[62:]
+    assert made == data
+
+
+def test_templates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TEMPLATES", 2)
+    out = output()
+    for host in range(1, 6):
+        out.segment(PATH4._replace(remote=packed(f"10.0.1.{host}")), segment(ACK))
+        assert len(out._templates) <= 2
+    assert len(out) == 5
+
+
+def test_whole_frames_keep_their_place() -> None:
+    out = output()
+    out.frame(b"first")
+    out.packet(PATH4, 1, b"")
+    out.frame(b"last")
+    assert [frame[:5] for frame in out.drain()][::2] == [b"first", b"last"]
