@@ -86,7 +86,7 @@ def ja4_raw(hello: ClientHello, transport: Transport = "t") -> str:
 
 
 def _ja4(hello: ClientHello, transport: Transport) -> tuple[str, str, str]:
-    """The three parts of JA4: the head, the sorted cipher suites, the sorted extensions and the signature algorithms."""
+    """The three parts of JA4: the head, the sorted suites, and the sorted extensions with the signature algorithms."""
     suites = [suite for suite in hello.cipher_suites if suite not in GREASE]
     kinds = [kind for kind, _ in hello.extensions if kind not in GREASE]
     version = max(hello.versions, key=lambda number: number if number < _DTLS else 2 * 0xFFFF - number)

@@ -108,7 +108,7 @@ cca8 ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
 cca9 ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
 ccaa DHE_RSA_WITH_CHACHA20_POLY1305_SHA256
 """
-_NAMES = {int(number, 16): f"TLS_{name}" for number, name in (line.split() for line in _TABLE.splitlines())}
+_NAMES = {int(number, 16): f"TLS_{name}" for number, name in (line.split() for line in _TABLE.strip().splitlines())}
 
 
 def suite_name(number: int) -> str:

@@ -1,0 +1,111 @@
+"""Certificates from files: loaded and checked once, when the configuration is read."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from honeystack.errors import ConfigError
+from honeystack.tls.contexts import Contexts
+from honeystack.tls.openssl import OpenSsl
+from honeystack.tls.profiles import Key
+
+SLOW_RSA_BITS = 4096  # 150-180 handshakes a second and core, against 2 000 with P-256
+
+
+@attrs.frozen(eq=False)
+class Certificate:
+    """A certificate with its key, ready to serve. `warnings` are sentences for the operator."""
+
+    certificate: Path
+    key: Path
+    signs_with: Key
+    names: tuple[str, ...]  # that it is valid for, or its common name
+    expires: datetime
+    warnings: tuple[str, ...]
+    contexts: Contexts = attrs.field(repr=False)
+
+
+def load_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> Certificate:
+    """Load a certificate (with its chain) and its key, both PEM. Raises ConfigError, whose message names the file.
+
+    `now` is the time that expiry is judged by, the clock's where it is not given.
+    """
+    leaf = _read_certificate(certificate)
+    private = _read_key(key)
+    public = leaf.public_key()
+    if _spki(public) != _spki(private.public_key()):
+        raise ConfigError(f"{key} is not the key of {certificate}")
+    try:
+        contexts = Contexts(certificate, key, openssl=OpenSsl.find())
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"{certificate} cannot be served: {error}") from error
+    return Certificate(
+        certificate,
+        key,
+        "RSA" if isinstance(public, RSAPublicKey) else "ECDSA",
+        _names(leaf),
+        leaf.not_valid_after_utc,
+        tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),
+        contexts,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    data = _read(path)
+    try:
+        return x509.load_pem_x509_certificates(data)[0]
+    except ValueError as error:
+        raise ConfigError(f"{path} holds no certificate in PEM form{_mixed_up(data, b'PRIVATE KEY')}") from error
+
+
+def _read_key(path: Path) -> PrivateKeyTypes:
+    data = _read(path)
+    try:
+        return load_pem_private_key(data, password=None)
+    except TypeError as error:
+        raise ConfigError(f"{path} is encrypted; decrypt it with: openssl pkey -in {path.name} -out …") from error
+    except Exception as error:  # cryptography raises its own kinds for keys that it does not know
+        raise ConfigError(f"{path} holds no private key in PEM form{_mixed_up(data, b'CERTIFICATE')}") from error
+
+
+def _mixed_up(data: bytes, found: bytes) -> str:
+    return f", but a {found.decode().lower()}" if b"-----BEGIN" in data and found in data else ""
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    try:
+        alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(str(name.value) for name in alternatives)
+    except (x509.ExtensionNotFound, ValueError):  # ValueError: extensions that cryptography finds badly formed
+        return tuple(str(name.value) for name in leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
+
+
+def _warnings(path: Path, leaf: x509.Certificate, now: datetime) -> list[str]:
+    found = []
+    if now > leaf.not_valid_after_utc:
+        found.append(f"{path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}")
+    if now < leaf.not_valid_before_utc:
+        found.append(f"{path} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}")
+    public = leaf.public_key()
+    if isinstance(public, RSAPublicKey) and public.key_size >= SLOW_RSA_BITS:
+        found.append(f"{path} has an RSA key of {public.key_size} bits, which is slow to serve; use P-256 or RSA-2048")
+    return found

@@ -1,0 +1,75 @@
+"""What TLS tells in events: the one kind they have, and their fields from a hello and from an outcome."""
+
+from __future__ import annotations
+
+from honeystack.events.catalogue import EventKind
+from honeystack.tls.fingerprint import Fingerprint
+from honeystack.tls.hello import ClientHello
+from honeystack.tls.stream import TlsOutcome
+
+TLS = EventKind(
+    "tcp",
+    "tls",
+    "A ClientHello was seen, its handshake came to an end, or the first decrypted bytes came: see `tls.stage`.",
+    {
+        "tls.stage": "`hello`, `established`, `failed` or `payload`",
+        "ja3.digest": "MD5 of the JA3 string",
+        "ja3.string": "JA3 before hashing",
+        "ja3.nogrease-digest": "MD5 of the JA3 string without GREASE values",
+        "ja4": "JA4 of the hello",
+        "ja4.raw": "JA4 with its lists in place of their hashes",
+        "tls.sni": "server name that the client asks for",
+        "tls.alpn": "list: protocols that the client offers",
+        "tls.versions": "list: versions that the client offers, in its order; of an old hello the highest alone",
+        "tls.client.hello.payload": "hex: the hello as it came, with the headers of its records",
+        "tls.version": "version agreed on, `1.0` to `1.3`",
+        "tls.ciphersuite": "cipher suite agreed on, by its IANA name",
+        "tls.next-protocol": "protocol agreed on by ALPN",
+        "tls.resumed": "bool: whether an earlier session was resumed",
+        "tls.profile": "how our side was configured; `random` is drawn for each connection",
+        "tls.error": "why the hello does not parse or the handshake failed",
+        "tls.alert": "alert that ended the handshake, sent by either side",
+        "payload": "first decrypted bytes",
+    },
+)
+
+_VERSIONS = {
+    0x0002: "ssl2",
+    0x0300: "ssl3",
+    0x0301: "1.0",
+    0x0302: "1.1",
+    0x0303: "1.2",
+    0x0304: "1.3",
+}
+
+
+def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: bytes) -> dict[str, object]:
+    """The fields of a hello; of one that did not parse, its bytes alone."""
+    fields: dict[str, object] = {"tls.client.hello.payload": raw}
+    if prints is not None:
+        fields["ja3.digest"] = prints.ja3_digest
+        fields["ja3.string"] = prints.ja3
+        fields["ja3.nogrease-digest"] = prints.ja3_nogrease_digest
+        fields["ja4"] = prints.ja4
+        fields["ja4.raw"] = prints.ja4_raw
+    if hello is not None:
+        if hello.sni is not None:
+            fields["tls.sni"] = hello.sni
+        if hello.alpn:
+            fields["tls.alpn"] = [name.decode("utf-8", "backslashreplace") for name in hello.alpn]
+        fields["tls.versions"] = [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
+    return fields
+
+
+def outcome_fields(outcome: TlsOutcome) -> dict[str, object]:
+    """The fields of a handshake that is over; what it did not come to is left out."""
+    fields: dict[str, object] = {
+        "tls.profile": outcome.profile,
+        "tls.version": outcome.version,
+        "tls.ciphersuite": outcome.cipher_suite,
+        "tls.next-protocol": outcome.alpn,
+        "tls.resumed": outcome.resumed or None,
+        "tls.error": outcome.error,
+        "tls.alert": outcome.alert,
+    }
+    return {key: value for key, value in fields.items() if value is not None}

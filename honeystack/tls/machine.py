@@ -1,0 +1,199 @@
+"""The server's side of TLS over memory: bytes in, bytes out, no I/O. OpenSSL does the work.
+
+The first bytes and the first step of the handshake go together, in one call: OpenSSL looks at the shared context while
+it handles the hello, and no other connection may have changed it in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import re
+import ssl
+from collections.abc import Callable
+
+from honeystack.errors import StateError
+
+_NO_FINISH = "the peer ended the handshake"
+_PIECE = 16_384  # of decrypted bytes at a time: a record holds no more
+_ALERT = re.compile(rb"\x15\x03.\x00\x02\x02(.)\Z", re.DOTALL)  # a fatal alert in the clear, RFC 8446 §5.1, §6
+_THEIR_ALERT = re.compile(r"(?:sslv3_alert|tlsv1_alert|tlsv13_alert|tlsv1)_(\w+)")  # openssl/sslerr.h, 1000 and up
+# RFC 8446 §6, and the older ones that OpenSSL still sends
+_ALERTS = {
+    0: "close_notify",
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    22: "record_overflow",
+    40: "handshake_failure",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    50: "decode_error",
+    51: "decrypt_error",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    112: "unrecognized_name",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
+_VERSIONS = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
+
+
+class TlsState(enum.Enum):
+    """Where a connection stands."""
+
+    HANDSHAKE = "handshake"
+    ESTABLISHED = "established"
+    FAILED = "failed"  # in the handshake or later; nothing more can be read or sent
+
+
+class TlsMachine:
+    """One TLS connection. No input raises for what a peer sends.
+
+    Inputs: `receive_data`, `receive_eof`, `send`, `send_close`.
+    Outputs: `read`, `poll_transmit`.
+    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`.
+
+    `configure` gives the context, configured for this connection; it is asked before every step of the handshake.
+    """
+
+    __slots__ = ("_configure", "_incoming", "_object", "_outgoing", "_plain", "_sent_close", "alert", "error", "state")
+
+    def __init__(self, configure: Callable[[], ssl.SSLContext], *, server_side: bool = True) -> None:
+        self.state = TlsState.HANDSHAKE
+        self.error: str | None = None  # once FAILED
+        self.alert: str | None = None  # the alert that ended it, sent by either side
+        self._configure = configure
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = configure().wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+        self._plain = bytearray()  # decrypted before `send_close`, which needs OpenSSL to have nothing left
+        self._sent_close = False
+
+    # inputs
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """The next bytes from the peer. In the handshake they are worked on at once."""
+        if self.state is TlsState.FAILED:
+            return
+        self._incoming.write(data)
+        self._handshake()
+
+    def receive_eof(self) -> None:
+        """The peer's bytes end here."""
+        self._incoming.write_eof()
+        self._handshake()
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt bytes; `poll_transmit` has them. Raises StateError before the handshake, after `send_close`."""
+        if self.state is not TlsState.ESTABLISHED or self._sent_close:
+            raise StateError("TLS bytes can be sent between the handshake and the close")
+        if data:
+            self._object.write(data)
+
+    def send_close(self) -> None:
+        """Say close_notify: nothing more will be sent. What the peer still sends can be read."""
+        if self.state is not TlsState.ESTABLISHED or self._sent_close:
+            return
+        while piece := self._decrypt(_PIECE):
+            self._plain += piece
+        if self.error is not None:
+            return
+        self._sent_close = True
+        with contextlib.suppress(ssl.SSLError):  # it would wait for the peer's close_notify; ours is out
+            self._object.unwrap()
+
+    # outputs
+
+    def read(self, max_bytes: int) -> bytes | None:
+        """Decrypted bytes; b"" at the peer's close_notify, its end, or after a failure; None if more must come."""
+        if self._plain:
+            taken = bytes(self._plain[:max_bytes])
+            del self._plain[:max_bytes]
+            return taken
+        return self._decrypt(max_bytes)
+
+    def poll_transmit(self) -> bytes:
+        """All that is to go to the peer, alerts included."""
+        return self._outgoing.read()
+
+    # getters
+
+    @property
+    def pending(self) -> bool:
+        """Whether `poll_transmit` would give anything."""
+        return bool(self._outgoing.pending)
+
+    @property
+    def version(self) -> str | None:
+        """The version agreed on: "1.0" to "1.3"; None while there is none."""
+        return _VERSIONS.get(self._object.version() or "") if self._object.cipher() else None
+
+    @property
+    def cipher(self) -> str | None:
+        """The suite agreed on, by OpenSSL's name."""
+        cipher = self._object.cipher()
+        return None if cipher is None else cipher[0]
+
+    @property
+    def alpn(self) -> str | None:
+        return self._object.selected_alpn_protocol()
+
+    @property
+    def resumed(self) -> bool:
+        return bool(self._object.session_reused)
+
+    # work
+
+    def _handshake(self) -> None:
+        if self.state is not TlsState.HANDSHAKE:
+            return
+        self._configure()
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLError as error:
+            self._fail(error)
+            return
+        self.state = TlsState.ESTABLISHED
+
+    def _decrypt(self, max_bytes: int) -> bytes | None:
+        if self.state is TlsState.HANDSHAKE:
+            return None
+        if self.state is TlsState.FAILED:
+            return b""
+        try:
+            return self._object.read(max_bytes)
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # the first without close_notify: half the world's clients
+            return b""
+        except ssl.SSLError as error:
+            self._fail(error)
+            return b""
+
+    def _fail(self, error: ssl.SSLError) -> None:
+        self.state = TlsState.FAILED
+        reason = (error.reason or "unknown error").lower()
+        if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            self.error = _NO_FINISH
+        elif theirs := _THEIR_ALERT.fullmatch(reason):
+            self.alert = theirs[1]
+            self.error = f"the peer sent the alert {theirs[1]}"
+        else:
+            self.error = reason.replace("_", " ")
+            self.alert = self._our_alert()
+
+    def _our_alert(self) -> str | None:
+        """The alert that waits to be sent; None where it is encrypted."""
+        out = self._outgoing.read()
+        self._outgoing.write(out)
+        alert = _ALERT.search(out)
+        return None if alert is None else _ALERTS.get(alert[1][0], str(alert[1][0]))

@@ -1,0 +1,69 @@
+"""The few settings of OpenSSL that Python's ssl does not offer, through ctypes on the library that ssl itself uses.
+
+`OpenSsl.find` gives None where the library hides its functions (linked into the interpreter) or where a context is not
+laid out as CPython has it; the callers then do without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ssl
+import sys
+from importlib.util import find_spec
+
+import attrs
+
+# openssl/ssl.h
+_SET_SESSION_CACHE_MODE = 44
+_SET_DH_AUTO = 118
+_SET_MINIMUM_VERSION = 123
+_SET_MAXIMUM_VERSION = 124
+
+
+@attrs.frozen
+class OpenSsl:
+    """Functions of libssl, each for the SSL_CTX of an `ssl.SSLContext`."""
+
+    _library: ctypes.PyDLL
+
+    @classmethod
+    def find(cls) -> OpenSsl | None:
+        """The libssl behind Python's ssl module."""
+        if sys.implementation.name != "cpython":
+            return None
+        spec = find_spec("_ssl")
+        try:
+            library = ctypes.PyDLL(spec.origin if spec is not None and spec.has_location else None)
+            control, suites = library.SSL_CTX_ctrl, library.SSL_CTX_set_ciphersuites
+        except (OSError, AttributeError):
+            return None
+        control.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p
+        control.restype = ctypes.c_long
+        suites.argtypes = ctypes.c_void_p, ctypes.c_char_p
+        suites.restype = ctypes.c_int
+        return cls(library)
+
+    def set_versions(self, context: ssl.SSLContext, minimum: int, maximum: int) -> None:
+        """What `minimum_version` and `maximum_version` do, without their deprecation warnings for old versions."""
+        self._control(context, _SET_MINIMUM_VERSION, minimum)
+        self._control(context, _SET_MAXIMUM_VERSION, maximum)
+
+    def set_suites13(self, context: ssl.SSLContext, suites: str) -> None:
+        """The order of the TLS 1.3 suites."""
+        self._library.SSL_CTX_set_ciphersuites(_pointer(context), suites.encode())
+
+    def keep_no_sessions(self, context: ssl.SSLContext) -> None:
+        """Switch the session cache off: without tickets it grows by 1-2 kB with each handshake."""
+        self._control(context, _SET_SESSION_CACHE_MODE, 0)
+
+    def allow_dhe(self, context: ssl.SSLContext) -> None:
+        """Let OpenSSL choose Diffie-Hellman parameters, for old clients that know no elliptic curves."""
+        self._control(context, _SET_DH_AUTO, 1)
+
+    def _control(self, context: ssl.SSLContext, command: int, number: int) -> None:
+        self._library.SSL_CTX_ctrl(_pointer(context), command, number, None)
+
+
+def _pointer(context: ssl.SSLContext) -> int | None:
+    """The SSL_CTX: the first member behind the object's header, in every CPython so far (Modules/_ssl.c)."""
+    return ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value

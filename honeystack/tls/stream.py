@@ -1,0 +1,252 @@
+"""TLS over any stream: the handshake with its bounds, and a HalfCloseableStream of the decrypted bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+
+import attrs
+import trio
+
+from honeystack.errors import HoneystackError
+from honeystack.tls.certificates import Certificate
+from honeystack.tls.hello import ClientHello
+from honeystack.tls.machine import TlsMachine, TlsState
+from honeystack.tls.profiles import Rng, random_profile
+from honeystack.tls.suites import suite_name
+
+HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
+MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
+CLOSE_SECONDS = 5.0  # for close_notify to be taken
+_RECEIVE = 32_768  # from the stream below, two records
+_SEND = 65_536  # encrypted at a time, so that a large send does not stand in memory twice
+
+
+@attrs.frozen
+class TlsOutcome:
+    """What a handshake came to; parts that were not reached are None."""
+
+    profile: str
+    version: str | None = None  # "1.0" to "1.3"
+    cipher_suite: str | None = None  # by its IANA name
+    alpn: str | None = None
+    resumed: bool = False
+    error: str | None = None  # why it failed
+    alert: str | None = None  # the alert that ended it, sent by either side
+
+
+class TlsFailed(HoneystackError):
+    """A handshake did not come to its end: the peer's doing, told by `outcome`. The stream below is still open."""
+
+    def __init__(self, outcome: TlsOutcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
+@attrs.define(eq=False)
+class TlsAcceptor:
+    """Accepts TLS, with a bound on the handshakes under way at a time and on the seconds that each may take."""
+
+    max_handshakes: int = MAX_HANDSHAKES
+    timeout: float = HANDSHAKE_SECONDS
+    handshakes: int = attrs.field(default=0, init=False)  # under way
+    refused: int = attrs.field(default=0, init=False)  # because too many were under way
+
+    async def accept(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        certificate: Certificate,
+        *,
+        first: bytes,
+        hello: ClientHello | None,
+        rng: Rng,
+        alpn: Sequence[str] = (),
+    ) -> TlsStream:
+        """As `accept_tls`; beyond the bound it raises TlsFailed at once."""
+        if self.handshakes >= self.max_handshakes:
+            self.refused += 1
+            await trio.lowlevel.checkpoint()
+            raise TlsFailed(TlsOutcome("none", error=f"{self.max_handshakes} handshakes are under way"))
+        self.handshakes += 1
+        try:
+            return await accept_tls(
+                stream, certificate, first=first, hello=hello, rng=rng, alpn=alpn, timeout=self.timeout
+            )
+        finally:
+            self.handshakes -= 1
+
+
+async def accept_tls(
+    stream: trio.abc.HalfCloseableStream,
+    certificate: Certificate,
+    *,
+    first: bytes,
+    hello: ClientHello | None,
+    rng: Rng,
+    alpn: Sequence[str] = (),
+    timeout: float = HANDSHAKE_SECONDS,
+) -> TlsStream:
+    """Do the server's side of a handshake, under a configuration drawn for this hello.
+
+    `first` is everything the peer has sent so far, `hello` what could be parsed of it, `alpn` what the service speaks.
+    Raises TlsFailed after the alert is out; the stream below is then left open, for the caller to close.
+    """
+    profile = random_profile(hello, certificate.signs_with, alpn=alpn, rng=rng)
+    machine = TlsMachine(functools.partial(certificate.contexts.configure, profile))
+    tls = TlsStream(stream, machine)
+    error = None
+    try:
+        with trio.fail_after(timeout):
+            await tls.finish_handshake(first)
+    except trio.TooSlowError:
+        error = f"not finished within {timeout:g} s"
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        error = "the connection broke"
+    established = machine.state is TlsState.ESTABLISHED  # it may be so although our last bytes found nobody
+    cipher = machine.cipher
+    tls.outcome = TlsOutcome(
+        profile.name,
+        machine.version,
+        None if cipher is None else suite_name(certificate.contexts.suites[cipher]),
+        machine.alpn,
+        machine.resumed,
+        None if established else machine.error or error,
+        machine.alert,
+    )
+    if not established:
+        raise TlsFailed(tls.outcome)
+    return tls
+
+
+class TlsStream(trio.abc.HalfCloseableStream):
+    """Decrypted bytes over another stream, which it owns. A peer that ends without close_notify is at its end too."""
+
+    def __init__(self, transport: trio.abc.HalfCloseableStream, machine: TlsMachine) -> None:
+        self.transport = transport
+        self.outcome = TlsOutcome("none")
+        self._machine = machine
+        self._flushing = trio.Lock()  # what is encrypted must leave in order, also what reading makes us answer
+        self._busy: set[str] = set()
+        self._sent_eof = False
+        self._closed = False
+        self._broken = False  # encrypted bytes were lost on the way out
+
+    async def finish_handshake(self, first: bytes = b"") -> None:
+        """Drive the handshake to its end, good or bad; `first` has come already. Used by `accept_tls` and clients."""
+        machine = self._machine
+        machine.receive_data(first)
+        while machine.state is TlsState.HANDSHAKE:
+            await self._flush()
+            data = await self.transport.receive_some(_RECEIVE)
+            if data:
+                machine.receive_data(data)
+            else:
+                machine.receive_eof()
+        await self._flush()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if max_bytes is not None and max_bytes < 1:
+            raise ValueError("max_bytes must be at least 1")
+        with self._only_one("receive"):
+            await trio.lowlevel.checkpoint()
+            while True:
+                self._check_open()
+                data = self._machine.read(max_bytes or _RECEIVE)
+                if self._machine.pending:
+                    with contextlib.suppress(trio.BrokenResourceError):  # the peer may have sent all it had, and left
+                        await self._flush()
+                if not data and self._machine.error is not None:
+                    raise trio.BrokenResourceError(self._machine.error)
+                if data is not None:
+                    return data
+                more = await self.transport.receive_some(_RECEIVE)
+                if more:
+                    self._machine.receive_data(more)
+                else:
+                    self._machine.receive_eof()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        with self._only_one("send"):
+            self._check_may_send()
+            await trio.lowlevel.checkpoint()
+            view = memoryview(data)
+            for start in range(0, len(view), _SEND):
+                self._check_may_send()
+                self._machine.send(view[start : start + _SEND])
+                await self._flush()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        with self._only_one("send"):
+            self._check_may_send()
+            await self.transport.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Send close_notify; the stream below stays open both ways."""
+        with self._only_one("send"):
+            self._check_open()
+            await trio.lowlevel.checkpoint()
+            if self._sent_eof:
+                return
+            self._sent_eof = True
+            self._machine.send_close()
+            await self._flush()
+
+    async def aclose(self) -> None:
+        """Send close_notify if nothing is in its way, and close the stream below."""
+        if self._closed:
+            await trio.lowlevel.checkpoint()
+            return
+        self._closed = True
+        try:
+            if not (self._broken or self._busy & {"send"} or self._flushing.locked()):
+                self._machine.send_close()
+                with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
+                    await self._transmit()
+        finally:
+            await self.transport.aclose()
+
+    async def _flush(self) -> None:
+        """Send what is encrypted. Raises as the stream below, ClosedResourceError where we closed meanwhile."""
+        try:
+            async with self._flushing:
+                await self._transmit()
+        except trio.BrokenResourceError:
+            self._check_open()
+            raise
+
+    async def _transmit(self) -> None:
+        data = self._machine.poll_transmit()
+        if not data:
+            await trio.lowlevel.checkpoint()
+            return
+        sent = False
+        try:
+            await self.transport.send_all(data)
+            sent = True
+        finally:
+            self._broken = self._broken or not sent
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream was closed")
+
+    def _check_may_send(self) -> None:
+        self._check_open()
+        if self._sent_eof:
+            raise trio.ClosedResourceError("send_eof was called")
+        if self._broken or self._machine.state is not TlsState.ESTABLISHED:
+            raise trio.BrokenResourceError(self._machine.error or "bytes were lost when an earlier send was ended")
+
+    @contextlib.contextmanager
+    def _only_one(self, what: str) -> Iterator[None]:
+        if what in self._busy:
+            raise trio.BusyResourceError(f"another task is in the middle of a {what}")
+        self._busy.add(what)
+        try:
+            yield
+        finally:
+            self._busy.discard(what)
+
+
+_PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError)
