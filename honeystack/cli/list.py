@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -29,9 +31,15 @@ def _described(kind: registry.Kind, name: str) -> str:
         plugin = registry.load(kind, name)
     except Unavailable as missing:
         return f"{name}: not available here: {missing}"
-    lines = [f"{name}: {_first_line(plugin)}"]
-    lines += [f"    {_setting(field, about)}" for field, about in settings_of(plugin).values()]
-    return "\n".join(lines)
+    return "\n".join([f"{name}: {_first_line(plugin)}", *(f"    {line}" for line in _settings(plugin))])
+
+
+def _settings(plugin: type, prefix: str = "") -> Iterator[str]:
+    for name, (field, about) in settings_of(plugin).items():
+        if inspect.isclass(field.type) and attrs.has(field.type):
+            yield from _settings(field.type, f"{prefix}{name}.")
+        else:
+            yield prefix + _setting(field, about)
 
 
 def _first_line(plugin: type) -> str:
@@ -49,8 +57,7 @@ def _default(field: attrs.Attribute[Any]) -> str:
         return ", required"
     if field.default is None or field.default == () or not isinstance(field.default, _SHOWN):
         return ""
-    value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-    return f", default {value}"
+    return f", default {json.dumps(str(field.default) if isinstance(field.default, PurePath) else field.default)}"
 
 
 _SHOWN = (bool, int, float, str, PurePath, tuple)

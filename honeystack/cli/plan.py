@@ -96,21 +96,15 @@ def _sensor(config: Config, transport: str) -> str:
 
 def _tls(entry: PortEntry | None, config: Config) -> str:
     if entry is not None and entry.certificate is not None:
-        return f"; TLS with {_certificate(entry.certificate)}"
+        return f"; TLS with {entry.certificate.certificate}"
     fallback = config.fallback_certificate
-    return "; TLS is told, not decoded" if fallback is None else f"; TLS with {_certificate(fallback)} (of tcp/0)"
-
-
-def _certificate(certificate: Any) -> str:
-    return str(getattr(certificate, "path", "a certificate"))
+    return "; TLS is told, not decoded" if fallback is None else f"; TLS with {fallback.certificate} (of tcp/0)"
 
 
 def _channels(config: Config) -> Iterator[str]:
     for name, channel in config.channels.items():
-        yield f"{name} ({plugin_name(type(channel))})"
-        for entry in config.filters:
-            if name in entry.channels:
-                yield f"    {_filter(entry)}"
+        filters = [entry for entry in config.filters if name in entry.channels]
+        yield f"{name} ({plugin_name(type(channel))}): {'; or '.join(map(_filter, filters)) or 'all events'}"
     if not config.channels:
         yield "none: events go nowhere"
 
@@ -128,7 +122,7 @@ def _fence(attachment: AttachmentSettings) -> list[str]:
     if attachment.fence == "none":
         return ['none (fence = "none")']
     try:
-        return [f"({attachment.fence})", *fence_rules(attachment)]
+        return [f"fence = {attachment.fence}", *fence_rules(attachment)]
     except HoneystackError as error:
         return [f"unknown here: {error}"]
 

@@ -151,7 +151,7 @@ def _load(certificate: Path, key: Path, certificate_span: Span, key_span: Span, 
     try:
         loaded = load_certificate(certificate, key)
     except ConfigError as error:
-        about_key = str(key) in str(error) and str(certificate) not in str(error)
+        about_key = str(error).startswith(str(key))  # the message begins with the file that is at fault
         reading.wrong(key_span if about_key else certificate_span, str(error))
         return None
     for warning in loaded.warnings:

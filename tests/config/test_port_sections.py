@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -115,17 +116,17 @@ def test_certificates_load_under_both_spellings(certificates: Path, parse: Parse
         ("tls_certificate='c.crt'\ntls_key='a.key'", "2:17", "there is no file"),
         ("tls_certificate='a.crt'\ntls_key='c.key'", "3:9", "there is no file"),
         ("tls_certificate='.'\ntls_key='a.key'", "2:17", "is no file"),
-        ("tls_certificate='a.crt'\ntls_key='b.key'", None, ""),
-        ("tls_certificate='tcp.py'\ntls_key='a.key'", "2:17", ""),
-        ("tls_certificate='a.crt'\ntls_key='tcp.py'", "3:9", ""),
+        ("tls_certificate='a.crt'\ntls_key='b.key'", "3:9", "b.key is not the key of"),
+        ("tls_certificate='tcp.py'\ntls_key='a.key'", "2:17", "holds no certificate in PEM form"),
+        ("tls_certificate='a.crt'\ntls_key='tcp.py'", "3:9", "holds no private key in PEM form"),
     ],
 )
 def test_certificates_that_do_not_load_are_told(
-    certificates: Path, told: Callable[[str], list[str]], lines: str, place: str | None, message: str
+    certificates: Path, told: Callable[[str], list[str]], lines: str, place: str, message: str
 ) -> None:
     [line] = told(f"[[port]]\nport='tcp/443'\n{lines}\n")
     assert message in line
-    assert place is None or line.startswith(f"{place}: ")
+    assert line.startswith(f"{place}: ")
 
 
 def test_both_files_are_told_when_both_are_missing(told: Callable[[str], list[str]]) -> None:
@@ -173,3 +174,11 @@ def test_without_a_certificate_it_may(parse: Parse) -> None:
 def test_a_broken_service_is_told_once(told: Callable[[str], list[str]]) -> None:
     lines = told("[[port]]\nport='tcp/1'\nservices=['x']\n[service.x]\ntype='./none.py'\n")
     assert len(lines) == 1
+
+
+def test_what_is_odd_about_a_certificate_is_noted(folder: Path, parse: Parse, authority: trustme.CA) -> None:
+    old = authority.issue_cert("x.example", not_after=datetime(2020, 1, 1, tzinfo=UTC), key_type=trustme.KeyType.ECDSA)
+    old.cert_chain_pems[0].write_to_path(str(folder / "x.crt"))
+    old.private_key_pem.write_to_path(str(folder / "x.key"))
+    notes = parse("[[port]]\nport='tcp/443'\ntls_certificate='x.crt'\ntls_key='x.key'\n").notes
+    assert any("x.crt expired on 2020-01-01" in note.message and note.line == FREE + 2 for note in notes)

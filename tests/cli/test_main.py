@@ -1,0 +1,78 @@
+"""The door opens quickly, and every error is a sentence and an exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import honeystack
+from honeystack.cli import main as door
+from honeystack.cli.main import COMMANDS, main
+from honeystack.errors import ConfigError, StateError, Unavailable
+
+Invoke = Callable[..., Result]
+HEAVY = ("trio", "scapy", "cryptography", "structlog", "tomlkit", "honeystack.net", "honeystack.config")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom honeystack.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *shown, imported = done.stdout.splitlines()
+    assert imported == "[]"
+    for name, (_, line) in COMMANDS.items():
+        assert any(name in text and line in text for text in shown)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_own_help(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {name}")
+
+
+def test_the_module_is_the_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "honeystack", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"honeystack, version {honeystack.__version__}\n"
+
+
+def test_an_unknown_command_is_bad_usage(invoke: Invoke) -> None:
+    result = invoke("fly")
+    assert result.exit_code == 2
+    assert "No such command 'fly'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (ConfigError("a:1:1: bad"), 2, "a:1:1: bad\n"),
+        (Unavailable("no capability"), 1, "honeystack: no capability\n"),
+        (StateError("too late"), 1, "honeystack: too late\n"),
+    ],
+)
+def test_errors_are_a_sentence_on_stderr_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, text: str
+) -> None:
+    @click.command("fail")
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(door.Commands, "get_command", lambda self, ctx, name: fail)
+    result = CliRunner().invoke(main, ["fail"])
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", text)
+
+
+@pytest.mark.parametrize("name", ["check", "plan", "run"])
+def test_without_a_configuration_it_is_said_where_one_would_be(invoke: Invoke, name: str, tmp_path: Path) -> None:
+    result = invoke(name, "-c", tmp_path / "none.toml")
+    assert result.exit_code == 2
+    assert "none.toml cannot be read: No such file" in result.stderr
