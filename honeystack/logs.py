@@ -7,6 +7,7 @@ A thread of its own writes, since a stopped terminal or a hung file system would
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import queue
@@ -29,7 +30,9 @@ LEVELS = {
     "critical": logging.CRITICAL,
 }
 QUEUED = 10_000  # lines that wait for the thread; more are lost and counted
-PATIENCE = 2.0  # seconds that an orderly end waits for the outputs
+PATIENCE = 1.0  # seconds that an orderly end waits for the outputs
+# A process has one standard output, and a full pipe mixes what two threads write: held while whole lines go out.
+STANDARD_OUTPUT = threading.Lock()
 RETRY_EVERY = 5.0  # seconds between two attempts to open a log file again
 
 
@@ -152,7 +155,9 @@ class _Output(logging.Handler):
         if self._failed_at is not None and record.created < self._failed_at + RETRY_EVERY:
             return
         try:
-            _write(self._standard() or self._opened(), self.format(record) + "\n")
+            line = self.format(record) + "\n"
+            with STANDARD_OUTPUT if self._output == "stdout" else contextlib.nullcontext():
+                _write(self._standard() or self._opened(), line)
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self._failed(record, error)
         else:

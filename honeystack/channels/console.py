@@ -19,7 +19,7 @@ from honeystack.events.encode_people import encode_people
 from honeystack.events.encode_text import json_line
 from honeystack.events.event import Event
 from honeystack.events.sensor import Sensor
-from honeystack.logs import alarm
+from honeystack.logs import STANDARD_OUTPUT, alarm
 from honeystack.registry import channel
 from honeystack.settings import setting
 
@@ -77,8 +77,9 @@ class Console:
 
 def _write_events(descriptor: int, encode: Callable[[Event], bytes], batch: list[Event]) -> None:
     rest = memoryview(b"".join(map(encode, batch)))
-    while rest:
-        try:
-            rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:  # somebody who shares the pipe made it so
-            select.select([], [descriptor], [])
+    with STANDARD_OUTPUT:
+        while rest:
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:  # somebody who shares the pipe made it so
+                select.select([], [descriptor], [])

@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import os
 import pty
+import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
 from honeystack.channels.console import CLOSED, UNWRITABLE, Console
 from honeystack.events.bus import Bus, Subscription
+from honeystack.logs import LogOutput, set_up_logging
 from honeystack.settings import settings_of
 from tests.events.samples import SENSOR, event
 
@@ -140,6 +143,39 @@ async def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -
         await trio.to_thread.run_sync(read_all)
         await bus.drain(10)
     assert [json.loads(line)["id"] for line in read.splitlines()] == [f"id-{number:06}" for number in range(20)]
+
+
+async def test_events_and_log_share_a_full_pipe_and_tear_no_line(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    bus = Bus()
+    subscription = bus.subscribe("console")
+    read = bytearray()
+
+    def read_slowly() -> None:
+        while read.count(b"\n") < 400:
+            read.extend(os.read(reader, 5000))
+
+    with os.fdopen(os.dup(writer), "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        set_up_logging([LogOutput("stdout")])
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(lambda: Console(descriptor=writer).run(subscription, sensor=SENSOR))
+                nursery.start_soon(trio.to_thread.run_sync, read_slowly)
+                for number in range(200):
+                    bus.publish(event({"x": "y" * 10_000}, number=number))
+                    structlog.get_logger().info("a line of the log " + "z" * 9_000)
+                    await trio.sleep(0)
+                await subscription.wait_idle()
+                await bus.drain(10)
+        finally:
+            set_up_logging([])
+            structlog.reset_defaults()
+    lines = read.decode().splitlines()
+    assert sum(line.endswith("}") and "id" in json.loads(line) for line in lines) == 200
+    assert sum(line.endswith("zzz") and "a line of the log" in line for line in lines) == 200
 
 
 async def test_a_stopped_terminal_does_not_hold_the_end(pipe: tuple[int, int]) -> None:
