@@ -16,6 +16,9 @@ _OTHER_COLOUR = "\x1b[32m"  # what a service saw
 # Shown without their names, first, in this order.
 _PLAIN_KEYS = ("message", "http.method", "http.url", "tls.stage", "tls.sni", "tcp.reason", "channel", "reason", "error")
 
+# Too long for a line, and told by others: the hello by its fingerprints.
+_LEFT_OUT = frozenset({*_PLAIN_KEYS, "tls.client.hello.payload", "ja3.string", "ja4.raw"})
+
 
 def encode_people(event: Event, *, colour: bool) -> str:
     """One line without its newline; no control character but those of the colours."""
@@ -45,16 +48,23 @@ def _details(event: Event) -> str:
     words = [str(plain(event.fields[key])) for key in _PLAIN_KEYS if event.fields.get(key) is not None]
     if event.service is not None:
         words.insert(0, f"[{plain(event.service)}]")
-    words += [_named(key, value) for key, value in event.fields.items() if value is not None and key not in _PLAIN_KEYS]
+    front = f"{event.category}."
+    words += [
+        _named(key.removeprefix(front), value)
+        for key, value in event.fields.items()
+        if value is not None and key not in _LEFT_OUT
+    ]
     line = " ".join(words)
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
 def _named(key: str, value: object) -> str:
     if isinstance(value, Payload):
-        return f"{plain(key)}({value.length})={payload_text(value.data[:WIDTH])}"
+        return f"{value.length} bytes: {payload_text(value.data[:WIDTH])}"
     if isinstance(value, bytes):
         return f"{plain(key)}={value[:WIDTH].hex()}"
     if isinstance(value, str):
         return f"{plain(key)}={plain(value[:WIDTH])}"
+    if isinstance(value, list | tuple):
+        return f"{plain(key)}={','.join(str(plain(item)) for item in value[:WIDTH])}"
     return f"{plain(key)}={plain(value)}"

@@ -51,9 +51,16 @@ def test_who_it_is(identity: Identity | None, shown: str) -> None:
 
 def test_a_payload_is_shown_with_its_length_and_cut() -> None:
     line = encode_people(event({"payload": Payload(b"\x00" + b"a" * 1000, 5000)}), colour=False)
-    assert "payload(5000)=\\x00aaa" in line
+    assert "5000 bytes: \\x00aaa" in line
     assert line.endswith("…")
     assert len(line) == 77 + WIDTH
+
+
+def test_lists_and_names_are_short_and_what_is_long_is_left_out() -> None:
+    made = event(
+        {"http.tags": ["a", "b\n"], "ja3.string": "771,4865", "tls.client.hello.payload": "1603"}, service=None
+    )
+    assert encode_people(made, colour=False).endswith("5.6.7.8:80                    tags=a,b\\n")
 
 
 @given(
