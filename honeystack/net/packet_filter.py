@@ -4,7 +4,8 @@ Each rule is complete in itself: the last compare of a match falls into a `ret 0
 behind it. So no conditional jump is ever far (its offset is one byte), however many rules there are.
 
 The filter only saves work; the stack asks Exclusions itself again. So what cannot be said here may pass: ports behind
-IPv6 extension headers, ports of later fragments, and rules beyond the kernel's 4096 instructions.
+IPv6 extension headers, ports of later fragments, and rules beyond the kernel's 4096 instructions. A load behind the end
+of a frame would make the kernel drop it, so frames that are cut short pass by their length, to be counted as malformed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from honeystack.net.address import Exclusions, PortRange
 
 # linux/bpf_common.h: class, size, mode and operation, already joined.
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30  # A = packet[k]
+LOAD_LENGTH = 0x80  # A = length of the packet
 LOAD_HALF_INDEXED = 0x48  # A = packet[x + k]
 LOAD_IP_HEADER_LENGTH = 0xB1  # X = 4 * (packet[k] & 15)
-AND = 0x54
+AND, SUBTRACT = 0x54, 0x14
 JUMP, JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_EQUAL, JUMP_SET = 0x05, 0x15, 0x25, 0x35, 0x45
+JUMP_GREATER_EQUAL_X = 0x3D
 RETURN = 0x06
 
 MAX_INSTRUCTIONS = 4096  # linux/bpf_common.h: BPF_MAXINSNS
@@ -74,20 +77,22 @@ def _assemble(networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network], por
     ipv6 = [n for n in networks if isinstance(n, ipaddress.IPv6Network)]
     return [
         Instruction(LOAD_HALF, 0, 0, ETHERTYPE),
-        *_section(IPV4, [*_sources_v4(ipv4, IP + 12), *_ports_v4(ports)]),
-        *_section(IPV6, [*_sources_v6(ipv6, IP + 8), *_ports_v6(ports)]),
-        *_section(ARP, _sources_v4(ipv4, IP + 14)),
+        *_section(IPV4, IP + 20, [*_sources_v4(ipv4, IP + 12), *_ports_v4(ports)]),
+        *_section(IPV6, IP + 40, [*_sources_v6(ipv6, IP + 8), *_ports_v6(ports)]),
+        *_section(ARP, IP + 28, _sources_v4(ipv4, IP + 14)),
         ACCEPT,
     ]
 
 
-def _section(ethertype: int, body: Program) -> Program:
+def _section(ethertype: int, header_end: int, body: Program) -> Program:
     """The rules for one EtherType, ended by accepting; skipped, however long, for all others."""
     if not body:
         return []
+    whole_header = [Instruction(LOAD_LENGTH, 0, 0, 0), Instruction(JUMP_GREATER_EQUAL, 1, 0, header_end), ACCEPT]
     return [
         Instruction(JUMP_EQUAL, 1, 0, ethertype),
-        Instruction(JUMP, 0, 0, len(body) + 1),
+        Instruction(JUMP, 0, 0, len(whole_header) + len(body) + 1),
+        *whole_header,
         *body,
         ACCEPT,
     ]
@@ -131,12 +136,17 @@ def _ports_v4(ports: tuple[PortRange, ...]) -> Program:
         Instruction(JUMP_SET, 0, 1, 0x1FFF),  # a later fragment carries no port
         ACCEPT,
         Instruction(LOAD_IP_HEADER_LENGTH, 0, 0, IP),
+        Instruction(LOAD_LENGTH, 0, 0, 0),
+        Instruction(SUBTRACT, 0, 0, IP + 4),  # not below zero: the header without options is there
+        Instruction(JUMP_GREATER_EQUAL_X, 1, 0, 0),
+        ACCEPT,
     ]
     return _ports(ports, IP + 9, find_port, Instruction(LOAD_HALF_INDEXED, 0, 0, IP + 2))
 
 
 def _ports_v6(ports: tuple[PortRange, ...]) -> Program:
-    return _ports(ports, IP + 6, [], Instruction(LOAD_HALF, 0, 0, IP + 40 + 2))
+    find_port = [Instruction(LOAD_LENGTH, 0, 0, 0), Instruction(JUMP_GREATER_EQUAL, 1, 0, IP + 40 + 4), ACCEPT]
+    return _ports(ports, IP + 6, find_port, Instruction(LOAD_HALF, 0, 0, IP + 40 + 2))
 
 
 def _ports(ports: tuple[PortRange, ...], protocol_at: int, find_port: Program, load_port: Instruction) -> Program:

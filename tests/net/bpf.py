@@ -23,14 +23,18 @@ def run(program: bpf.Program, frame: bytes) -> int:
             if k >= len(frame):
                 return 0
             x = 4 * (frame[k] & 15)
+        elif code == bpf.LOAD_LENGTH:
+            a = len(frame)
         elif code == bpf.AND:
             a &= k
+        elif code == bpf.SUBTRACT:
+            a = (a - k) & 0xFFFFFFFF
         elif code == bpf.JUMP:
             at += k
         else:
             assert 0 <= jump_true <= 255
             assert 0 <= jump_false <= 255
-            at += jump_true if JUMPS[code](a, k) else jump_false
+            at += jump_true if JUMPS[code](a, x if code == bpf.JUMP_GREATER_EQUAL_X else k) else jump_false
     raise AssertionError("the program does not end")
 
 
@@ -39,5 +43,6 @@ JUMPS = {
     bpf.JUMP_EQUAL: lambda a, k: a == k,
     bpf.JUMP_GREATER: lambda a, k: a > k,
     bpf.JUMP_GREATER_EQUAL: lambda a, k: a >= k,
+    bpf.JUMP_GREATER_EQUAL_X: lambda a, x: a >= x,
     bpf.JUMP_SET: lambda a, k: bool(a & k),
 }

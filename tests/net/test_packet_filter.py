@@ -148,6 +148,23 @@ def test_the_program_agrees_with_the_exclusions(
     assert kept == (0 if exclusions.excludes(protocol, port, remote) else WHOLE)
 
 
+WHOLE_FRAMES = [ipv4_frame(6, V4, 80, options=3), ipv4_frame(17, V4, 80), ipv6_frame(6, V6, 80), arp_frame(V4)]
+
+
+@pytest.mark.parametrize("frame", WHOLE_FRAMES, ids=["v4-options", "v4", "v6", "arp"])
+def test_a_frame_that_is_cut_short_passes_to_be_counted(frame: bytes) -> None:
+    program = assemble(excluding("22", addresses=("198.51.100.0/24", "2001:db8:ffff::/48")))
+    for length in range(14, len(frame)):
+        assert run(program, frame[:length]) == WHOLE, f"cut at {length}"
+
+
+@given(st.sampled_from([0x0800, 0x0806, 0x86DD]), st.binary(max_size=80))
+def test_no_load_is_behind_the_end(ethertype: int, body: bytes) -> None:
+    nothing_like_it = assemble(excluding("tcp/1", addresses=("255.255.255.254/32",)))
+    kept = run(nothing_like_it, MACS + pack("!H", ethertype) + body)
+    assert kept == WHOLE or bytes((255, 255, 255, 254)) in body or b"\x00\x01" in body
+
+
 @settings(max_examples=200)
 @given(EXCLUSIONS, st.binary(max_size=80))
 def test_any_bytes_get_a_verdict(exclusions: Exclusions, frame: bytes) -> None:
