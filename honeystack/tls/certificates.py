@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -15,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from honeystack.errors import ConfigError
 from honeystack.tls.contexts import Contexts
 from honeystack.tls.openssl import OpenSsl
-from honeystack.tls.profiles import Key
+from honeystack.tls.profiles import SigningKey
 
 SLOW_RSA_BITS = 4096  # 150-180 handshakes a second and core, against 2 000 with P-256
+_CURVES = {"secp256r1": 23, "secp384r1": 24, "secp521r1": 25}  # RFC 8422 §5.1.1
 
 
 @attrs.frozen(eq=False)
@@ -26,7 +28,7 @@ class Certificate:
 
     certificate: Path
     key: Path
-    signs_with: Key
+    signs_with: SigningKey
     names: tuple[str, ...]  # that it is valid for, or its common name
     expires: datetime
     warnings: tuple[str, ...]
@@ -50,7 +52,7 @@ def load_certificate(certificate: Path, key: Path, *, now: datetime | None = Non
     return Certificate(
         certificate,
         key,
-        "RSA" if isinstance(public, RSAPublicKey) else "ECDSA",
+        _signs_with(public),
         _names(leaf),
         leaf.not_valid_after_utc,
         tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),
@@ -89,6 +91,13 @@ def _mixed_up(data: bytes, found: bytes) -> str:
 
 def _spki(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _signs_with(public: PublicKeyTypes) -> SigningKey:
+    if isinstance(public, RSAPublicKey):
+        return SigningKey("RSA")
+    curve = public.curve.name if isinstance(public, EllipticCurvePublicKey) else ""
+    return SigningKey("ECDSA", _CURVES.get(curve))
 
 
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ import warnings
 from pathlib import Path
 
 from honeystack.tls.openssl import OpenSsl
-from honeystack.tls.profiles import TLS10, TLS13, Profile
+from honeystack.tls.profiles import TLS10, Profile
+from honeystack.tls.suites import suite_name
 
 _NO_EXTENDED_MASTER_SECRET = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET of OpenSSL 3; ssl has no name for it
 
@@ -29,7 +30,7 @@ class Contexts:
         self._without_ems = self._make(certificate, key, _NO_EXTENDED_MASTER_SECRET)
         self._options = {context: int(context.options) for context in (self._plain, self._without_ems)}
         self._applied: dict[ssl.SSLContext, Profile] = {}
-        self.suites = {suite["name"]: suite["id"] & 0xFFFF for suite in self._plain.get_ciphers()}  # by OpenSSL's name
+        self._suites = {suite["name"]: suite["id"] & 0xFFFF for suite in self._plain.get_ciphers()}
 
     def configure(self, profile: Profile) -> ssl.SSLContext:
         """The context for a profile, changed to it; free where it is so already."""
@@ -38,6 +39,10 @@ class Contexts:
             self._apply(context, profile)
             self._applied[context] = profile
         return context
+
+    def iana_name(self, cipher: str) -> str:
+        """The registry's name of a suite that OpenSSL names; for TLS 1.3 they are the same."""
+        return suite_name(self._suites[cipher]) if cipher in self._suites else cipher
 
     def _make(self, certificate: Path, key: Path, options: int) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -75,5 +80,5 @@ def _set_versions(context: ssl.SSLContext, profile: Profile) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion(TLS10)  # so that no order of the two can cross
-        context.maximum_version = ssl.TLSVersion(min(profile.maximum, TLS13))
+        context.maximum_version = ssl.TLSVersion(profile.maximum)
         context.minimum_version = ssl.TLSVersion(profile.minimum)

@@ -13,13 +13,13 @@ Curves are left alone: they do not move JARM, and narrowing them breaks clients.
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableSequence, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 
 from honeystack.tls.hello import ClientHello
 
-Key = Literal["RSA", "ECDSA"]  # what a certificate signs with; EdDSA counts as ECDSA, as its suites do
+Algorithm = Literal["RSA", "ECDSA"]
 
 TLS10, TLS12, TLS13 = 0x0301, 0x0303, 0x0304
 OLDEST, NEWEST = TLS10, TLS13
@@ -34,7 +34,7 @@ _REST = "ALL:COMPLEMENTOFALL:!PSK:!SRP:!aDSS:@SECLEVEL=0"
 _SUITES13 = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256")
 _REST13 = ("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
 
-_AEAD_NUMBERS: dict[Key, frozenset[int]] = {
+_AEAD_NUMBERS: dict[Algorithm, frozenset[int]] = {
     "RSA": frozenset({0xC02F, 0xC030, 0xCCA8}),
     "ECDSA": frozenset({0xC02B, 0xC02C, 0xCCA9}),
 }
@@ -50,6 +50,13 @@ class Rng(Protocol):
     def random(self) -> float: ...
     def choice(self, seq: Sequence[_T], /) -> _T: ...
     def shuffle(self, x: MutableSequence[Any], /) -> None: ...
+
+
+class SigningKey(NamedTuple):
+    """What a certificate signs with."""
+
+    algorithm: Algorithm  # EdDSA counts as ECDSA, as its suites do
+    group: int | None = None  # the curve of an ECDSA key, by its number in RFC 8422 §5.1.1
 
 
 @attrs.frozen
@@ -68,10 +75,10 @@ class Profile:
     alpn: tuple[str, ...] = ()
 
 
-def random_profile(hello: ClientHello | None, key: Key, *, alpn: Sequence[str] = (), rng: Rng) -> Profile:
+def random_profile(hello: ClientHello | None, key: SigningKey, *, alpn: Sequence[str] = (), rng: Rng) -> Profile:
     """Draw a configuration that this client can live with; without a hello, one that leaves every version open.
 
-    `alpn` is what the service speaks, `key` what the certificate signs with.
+    `alpn` is what the service speaks, `key` what its certificate signs with.
     """
     minimum, maximum = (OLDEST, NEWEST) if hello is None else _versions(hello, key, rng)
     return Profile(
@@ -95,7 +102,7 @@ def offered_versions(hello: ClientHello) -> tuple[int, ...]:
     return tuple(range(OLDEST, min(hello.version, TLS12) + 1))  # RFC 8446 §4.2.1: without the list, never 1.3
 
 
-def _versions(hello: ClientHello, key: Key, rng: Rng) -> tuple[int, int]:
+def _versions(hello: ClientHello, key: SigningKey, rng: Rng) -> tuple[int, int]:
     """The range to serve. Where nothing offered is ours all stay open, so that OpenSSL sends the right alert."""
     offered = offered_versions(hello)
     if not offered:
@@ -108,11 +115,12 @@ def _versions(hello: ClientHello, key: Key, rng: Rng) -> tuple[int, int]:
     return rng.choice([version for version in offered if version <= maximum]), maximum
 
 
-def _can_speak_12(hello: ClientHello, offered: Iterable[int], key: Key) -> bool:
+def _can_speak_12(hello: ClientHello, offered: Iterable[int], key: SigningKey) -> bool:
     return (
         TLS12 in offered
-        and not _AEAD_NUMBERS[key].isdisjoint(hello.cipher_suites)
+        and not _AEAD_NUMBERS[key.algorithm].isdisjoint(hello.cipher_suites)
         and not _GROUPS.isdisjoint(hello.groups)
+        and (key.group is None or key.group in hello.groups)  # 1.3 no longer asks this, RFC 8422 §5.3 does
     )
 
 

@@ -14,7 +14,6 @@ from honeystack.tls.certificates import Certificate
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.machine import TlsMachine, TlsState
 from honeystack.tls.profiles import Rng, random_profile
-from honeystack.tls.suites import suite_name
 
 HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
@@ -108,7 +107,7 @@ async def accept_tls(
     tls.outcome = TlsOutcome(
         profile.name,
         machine.version,
-        None if cipher is None else suite_name(certificate.contexts.suites[cipher]),
+        None if cipher is None else certificate.contexts.iana_name(cipher),
         machine.alpn,
         machine.resumed,
         None if established else machine.error or error,
