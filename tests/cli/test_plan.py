@@ -71,6 +71,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sections(text: str, **more: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
+    title = ""
     for line in plan_lines(parse_config(text, **more)):
         if line.startswith("    "):
             found[title].append(line.strip())

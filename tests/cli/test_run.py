@@ -1,0 +1,246 @@
+"""The supervisor: signals, readiness, reload and confirmation, around a honeypot that only waits."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from click.testing import Result
+
+from honeystack.cli import run as running
+from honeystack.cli.run import Supervisor
+from honeystack.config import Config, load_config
+from honeystack.errors import ConfigError, Unavailable
+
+Invoke = Callable[..., Result]
+
+
+class Pot:
+    """Stands for honeypot.run and the Honeypot that it starts."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+        self.reloaded: list[Config] = []
+        self.slow = False
+        self.ends_by_itself = False
+        self.failure: Exception | None = None
+
+    async def run(self, config: Config, *, task_status: trio.TaskStatus[Any]) -> None:
+        self.begun += 1
+        try:
+            if self.slow:
+                await trio.sleep_forever()
+            if self.failure:
+                raise self.failure
+            task_status.started(self)
+            if not self.ends_by_itself:
+                await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.checkpoint()
+            self.ended += 1
+
+    def reload(self, config: Config) -> None:
+        self.reloaded.append(config)
+
+
+@pytest.fixture
+def pot(monkeypatch: pytest.MonkeyPatch) -> Pot:
+    pot = Pot()
+    monkeypatch.setattr(running, "run", pot.run)
+    return pot
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the service manager is told."""
+    lines: list[str] = []
+    monkeypatch.setattr(running, "notify", lambda message: lines.append(message.partition("\n")[0]))
+    monkeypatch.setattr(running, "set_up_logging", lambda outputs: None)
+    monkeypatch.setattr(running, "log", Log())
+    return lines
+
+
+class Log:
+    """Keeps nothing; `notice` is ours and not in structlog's bare loggers."""
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+@pytest.fixture
+def supervisor(config: Path, pot: Pot, told: list[str]) -> Supervisor:
+    return Supervisor(load_config(config), lambda: load_config(config))
+
+
+def append(config: Path, text: str) -> None:
+    with config.open("a") as file:
+        file.write(text)
+
+
+async def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_it_in_order(supervisor: Supervisor, pot: Pot, told: list[str], number: int) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert told == ["READY=1"]
+        await send(number)
+    assert (pot.begun, pot.ended) == (1, 1)
+    assert told == ["READY=1", "STOPPING=1"]
+
+
+async def test_a_stop_is_no_failure(supervisor: Supervisor) -> None:
+    kept = []
+
+    async def supervise() -> None:
+        kept.append(await supervisor.run())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervise)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await send(signal.SIGTERM)
+    assert kept == [True]
+
+
+async def test_more_signals_while_it_stops_do_not_kill_it(supervisor: Supervisor, pot: Pot) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+    assert pot.ended == 1
+
+
+async def test_a_start_that_takes_long_can_be_stopped(supervisor: Supervisor, pot: Pot, told: list[str]) -> None:
+    pot.slow = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await send(signal.SIGHUP)  # nothing to reload yet
+        await send(signal.SIGTERM)
+    assert (pot.begun, pot.ended) == (1, 1)
+    assert told == ["STOPPING=1"]
+
+
+async def test_an_end_of_its_own_is_the_end(supervisor: Supervisor, pot: Pot) -> None:
+    pot.ends_by_itself = True
+    assert await supervisor.run()
+
+
+async def test_hangup_reads_the_configuration_again(
+    supervisor: Supervisor, pot: Pot, told: list[str], config: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        append(config, '[sensor]\nname = "bee"\n')
+        await send(signal.SIGHUP)
+        assert [each.sensor for each in pot.reloaded] == ["bee"]
+        assert told == ["READY=1", "RELOADING=1", "READY=1"]
+        await send(signal.SIGTERM)
+
+
+async def test_a_bad_configuration_changes_nothing(
+    supervisor: Supervisor, pot: Pot, told: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        append(config, "[listener")
+        await send(signal.SIGHUP)
+        assert pot.reloaded == []
+        assert f"{config}:17:10: the file ends too early" in capsys.readouterr().err
+        assert told == ["READY=1", "RELOADING=1", "READY=1"]
+        assert pot.ended == 0
+        await send(signal.SIGTERM)
+
+
+async def test_unconfirmed_it_is_undone(
+    supervisor: Supervisor, pot: Pot, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def not_in_time(seconds: float, signalled: trio.Event) -> bool:
+        assert seconds == 30
+        await trio.lowlevel.checkpoint()
+        return False
+
+    monkeypatch.setattr(running, "wait_confirmed", not_in_time)
+    supervisor.confirm = 30
+    assert not await supervisor.run()
+    assert pot.ended == 1
+    assert told == ["READY=1", "STOPPING=1"]
+
+
+async def test_a_signal_confirms(supervisor: Supervisor, pot: Pot, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def by_signal(seconds: float, signalled: trio.Event) -> bool:
+        await signalled.wait()
+        return True
+
+    monkeypatch.setattr(running, "wait_confirmed", by_signal)
+    supervisor.confirm = 30
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await send(signal.SIGUSR1)
+        assert pot.ended == 0
+        await send(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(
+    ("failure", "code", "text"),
+    [
+        (Unavailable("CAP_NET_RAW is missing"), 1, "honeystack: CAP_NET_RAW is missing\n"),
+        (ConfigError("no exclusion: allow_no_exclude"), 2, "no exclusion: allow_no_exclude\n"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_sentence(
+    invoke: Invoke, config: Path, pot: Pot, failure: Exception, code: int, text: str
+) -> None:
+    pot.failure = failure
+    result = invoke("run", "-c", config)
+    assert (result.exit_code, result.stderr) == (code, text)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_fault_is_not_made_pretty(invoke: Invoke, config: Path, pot: Pot) -> None:
+    pot.failure = ZeroDivisionError("a bug")
+    result = invoke("run", "-c", config)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, BaseExceptionGroup)
+
+
+@pytest.mark.usefixtures("told")
+def test_an_end_in_order_is_exit_zero(invoke: Invoke, config: Path, pot: Pot) -> None:
+    pot.ends_by_itself = True
+    assert invoke("run", "-c", config).exit_code == 0
+
+
+def test_a_bad_configuration_is_shown_and_nothing_starts(invoke: Invoke, config: Path, pot: Pot) -> None:
+    config.write_text("[listener]\ntype = 'sokcet'\n")
+    result = invoke("run")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == (
+        "config.toml:2:8: there is no listener type 'sokcet'\n"
+        "    type = 'sokcet'\n"
+        "           ^^^^^^^^\n"
+        "    did you mean 'socket'?\n"
+    )
+    assert pot.begun == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
+def test_a_confirmation_needs_time(invoke: Invoke, config: Path, seconds: str) -> None:
+    assert invoke("run", "--confirm", seconds).exit_code == 2
