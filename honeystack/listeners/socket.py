@@ -119,7 +119,8 @@ class _House:
             reason = stream.reason
         finally:
             self._open -= 1
-            await trio.aclose_forcefully(stream)
+            with trio.CancelScope(shield=True):  # a stop must not keep the last event from being told
+                await trio.aclose_forcefully(stream)
             peer.tell_first()
             duration = trio.current_time() - began
             self._witness.closed(identity, reason, Counters(stream.bytes_in, stream.bytes_out, duration))
