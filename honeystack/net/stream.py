@@ -6,6 +6,7 @@ connection finishes on its own in the stack, without a task.
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING
 
 import attrs
@@ -63,7 +64,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         return self.connection.syn
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         with self._receiver:
             if self.connection.readable or self.connection.eof_received or self._closed or self._ended:
@@ -107,7 +108,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._check_sendable()
             await trio.lowlevel.checkpoint()
             self._check_sendable()
-            while not self.connection.writable:
+            while self.connection.wants_room or not self.connection.writable:
                 self.connection.wants_room = True
                 await self._sender.wait_woken()
                 self._check_sendable()
