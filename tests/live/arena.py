@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import signal
@@ -51,6 +52,7 @@ output = "stderr"
 level = "info"
 """
 CLONE_NEWNET = 0x40000000
+_numbers = itertools.count()  # two labs of one process may not have one name
 
 
 @attrs.define
@@ -140,7 +142,7 @@ class Arena:
 @contextlib.contextmanager
 def arena(folder: Path) -> Iterator[Arena]:
     """Two machines on one cable, addresses of both families on each; no honeypot yet."""
-    with Lab("hs-test") as lab:
+    with Lab(f"hs-test{next(_numbers)}") as lab:
         pot, attacker = lab.add("pot"), lab.add("attacker")
         lab.join(pot, attacker, INTERFACE, INTERFACE)
         assign(pot, INTERFACE, [f"{V4}/24", f"{V6}/64"])
@@ -210,6 +212,7 @@ def capture(host: Host, path: Path, *expression: str) -> Iterator[Path]:
         tcpdump.terminate()
         tcpdump.wait(10)
         drain.join()
+        tcpdump.stderr.close()
 
 
 def frames_in(path: Path, display_filter: str = "", *fields: str) -> list[list[str]]:

@@ -13,9 +13,10 @@ from tests.live.hostile import FRAMES, Wire, mutated
 
 pytestmark = pytest.mark.live
 
+BESIDE = 60  # frames of the bystander, and of the attacker's own neighbour and listener discovery
 BODY = """
 [heartbeat]
-interval = 1
+interval = 0.3
 
 [service.echo]
 type = "echo"
@@ -84,7 +85,7 @@ def test_a_hundred_random_and_mutated_frames_of_each_protocol(
     rng = random.Random(7)
     frames = [mutated(make(wire, rng), rng) if number % 2 else make(wire, rng) for number in range(100)]
     before, after = counted_frames(pot, frames)
-    assert total(after) - total(before) >= len(frames)
+    assert len(frames) <= total(after) - total(before) <= len(frames) + BESIDE
     assert pot.events("sensor", "fault") == []
 
 
@@ -93,7 +94,7 @@ def test_ten_thousand_random_strings(pot: Arena, wire: Wire) -> None:
     frames = [wire.to_pot(rng.randbytes(2), rng.randbytes(rng.randrange(46, 1200))) for _ in range(5_000)]
     frames += [rng.randbytes(rng.randrange(14, 1200)) for _ in range(5_000)]
     before, after = counted_frames(pot, frames)
-    assert total(after) - total(before) >= len(frames)
+    assert len(frames) <= total(after) - total(before) <= len(frames) + BESIDE
     assert pot.events("sensor", "fault") == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import socket
 import subprocess
 import threading
@@ -26,11 +27,11 @@ services = ["echo"]
 # on the honeypot's machine would see frames before any rule there drops them.
 LOSS = f"""
 table netdev loss {{ chain in {{ type filter hook ingress device "{INTERFACE}" priority 0
-numgen random mod 100 < 5 drop
+numgen random mod 100 < 5 counter drop
 }}
 }}
 table inet loss {{ chain out {{ type filter hook postrouting priority 0
-meta l4proto tcp numgen random mod 100 < 5 drop
+meta l4proto tcp numgen random mod 100 < 5 counter drop
 }}
 }}
 """
@@ -69,3 +70,6 @@ def test_a_megabyte_each_way_survives_loss(lossy: Arena, target: str) -> None:
     (closed,) = lossy.wait_events("tcp", "close", source_port=port, within=30)
     assert closed["tcp.bytes-in"] == closed["tcp.bytes-out"] == MEGABYTE
     assert closed["tcp.reason"] == "fin"
+    lost = re.findall(r"counter packets (\d+)", lossy.attacker.run("nft", "list", "ruleset").stdout)
+    assert len(lost) == 2
+    assert all(int(packets) > 10 for packets in lost)
