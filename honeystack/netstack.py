@@ -184,7 +184,7 @@ class Netstack:
         stream = TcpStream(self.driver, connection)
         self.driver.flush()
         try:
-            await stream.wait_send_all_might_not_block()
+            await stream.wait_connected()
         except trio.BrokenResourceError as refused:
             raise ConnectionRefusedError(f"no connection to {address} port {port}: {refused.__cause__}") from refused
         except BaseException:

@@ -15,6 +15,7 @@ import trio
 from honeystack.errors import HoneystackError
 from honeystack.net.address import Endpoint, Flow, flow_of
 from honeystack.net.notices import CloseReason, SynFacts
+from honeystack.net.tcp.state import State
 
 if TYPE_CHECKING:
     from honeystack.net.driver import Driver
@@ -87,31 +88,43 @@ class TcpStream(trio.abc.HalfCloseableStream):
             if not octets:
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 return
-            sent = self._send_some(octets, 0)
-            if sent == len(octets):
-                # The yield comes after the data, so that it leaves together with the acknowledgement of the request.
-                await trio.lowlevel.cancel_shielded_checkpoint()
+            sent = 0
             while sent < len(octets):
-                await self._sender.wait_woken()
-                self._check_sendable()
-                sent = self._send_some(octets, sent)
+                await self._wait_room()
+                self._check_alive()
+                sent += self._send_some(octets[sent:])
+            # The yield comes after the data, so that it leaves together with the acknowledgement of the request.
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
-    def _send_some(self, octets: memoryview, sent: int) -> int:
-        # One more than there is room for: a Writable notice follows only when not all was taken.
-        piece = bytes(octets[sent : sent + self.connection.writable + 1])
-        sent += self.connection.send(piece, self._driver.clock())
+    def _send_some(self, octets: memoryview) -> int:
+        # One more than there is room for: the connection tells of new room only when not all was taken.
+        piece = bytes(octets[: self.connection.writable + 1])
+        sent = self.connection.send(piece, self._driver.clock())
         self._driver.flush()
         return sent
+
+    async def _wait_room(self) -> None:
+        """Once the buffer was full, wait until a good part of it is free."""
+        while self.connection.wants_room:
+            await self._sender.wait_woken()
+            self._check_sendable()
 
     async def wait_send_all_might_not_block(self) -> None:
         with self._sender:
             self._check_sendable()
             await trio.lowlevel.checkpoint()
             self._check_sendable()
-            while self.connection.wants_room or not self.connection.writable:
+            if not self.connection.writable:
                 self.connection.wants_room = True
-                await self._sender.wait_woken()
+            await self._wait_room()
+
+    async def wait_connected(self) -> None:
+        """Wait for the end of our own handshake; BrokenResourceError if the peer refuses it."""
+        with self._sender:
+            await trio.lowlevel.checkpoint()
+            while self.connection.state < State.ESTABLISHED:
                 self._check_sendable()
+                await self._sender.wait_woken()
 
     async def send_eof(self) -> None:
         with self._sender:
@@ -169,8 +182,10 @@ class TcpStream(trio.abc.HalfCloseableStream):
             raise trio.ClosedResourceError("this stream has been closed")
 
     def _check_alive(self) -> None:
-        if self._ended is not None:
-            raise trio.BrokenResourceError("the connection is over") from ConnectionEnded(self._ended)
+        if self._ended is not None or self.connection.state is State.CLOSED:
+            raise trio.BrokenResourceError("the connection is over") from ConnectionEnded(
+                self._ended or CloseReason.RST
+            )
 
     def _check_sendable(self) -> None:
         self._check_open()
