@@ -173,7 +173,7 @@ class Witness:
         if notice.payload:
             fields["payload"] = Payload.cut(notice.payload, self._capture.payload_bytes)
         path = notice.path
-        identity = Identity(notice.protocol) if path is None else _host(notice.protocol, path)
+        identity = Identity(notice.protocol) if path is None else _sender(notice, path)
         self._recorder.record(kind, fields, identity=identity)
 
     def _scan(self, report: ScanReport) -> None:
@@ -196,6 +196,15 @@ def _host(protocol: str, path: Path) -> Identity:
     return identity_of(flow_of(protocol, path, 0, 0))._replace(
         source_port=None, destination_port=None, community_id=None
     )
+
+
+def _sender(notice: PacketSeen, path: Path) -> Identity:
+    """The identity of a packet; an ICMP message's type and code stand in its Community ID where ports stand."""
+    if notice.protocol in ("tcp", "udp", "sctp"):
+        return _host(notice.protocol, path)
+    kind, code = (notice.fields.get(f"{notice.category}.{name}") for name in ("type", "code"))
+    icmp = (kind, code) if isinstance(kind, int) and isinstance(code, int) else None
+    return identity_of(flow_of(notice.protocol, path, 0, 0), icmp=icmp)
 
 
 def _common(one: Identity, other: Identity) -> Identity:
