@@ -49,7 +49,8 @@ def _first_line(plugin: type) -> str:
 def _setting(field: attrs.Attribute[Any], about: Setting) -> str:
     unit = f", {about.unit}" if about.unit else ""
     alias = f" (alias: {', '.join(about.aliases)})" if about.aliases else ""
-    return f"{field.name} = {kind_name(field.type)}{unit}{_default(field)}: {about.text}{alias}"
+    kind = "the name of a director" if field.name == "director" else kind_name(field.type)
+    return f"{field.name} = {kind}{unit}{_default(field)}: {about.text}{alias}"
 
 
 def _default(field: attrs.Attribute[Any]) -> str:

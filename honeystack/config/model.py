@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from honeystack.config.errors import Problem
-from honeystack.config.ports import PortSpec, find
+from honeystack.config.ports import PortSpec
 from honeystack.logs import LogOutput
 from honeystack.reception import CaptureLimits
 from honeystack.tls.certificates import Certificate
@@ -55,12 +55,6 @@ class Config:
     sensor: str = "honeystack"  # the name in each event
     data: Path = Path("~/.honeystack")
     notes: tuple[Problem, ...] = ()  # what `check` says although it is no error
-
-    def entry_for(self, transport: str, address: str, port: int) -> PortEntry | None:
-        """The `[[port]]` that a local endpoint falls under, the most particular one first."""
-        owners = {spec: entry for entry in self.ports for spec in entry.specs}
-        spec = find(list(owners), transport, address, port)
-        return None if spec is None else owners[spec]
 
     @property
     def fallback_certificate(self) -> Certificate | None:

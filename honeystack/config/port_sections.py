@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ class PlacedPort:
     table: Table
 
 
+_Claims = dict[tuple[str, str | None, bool], list[PlacedPort]]
+
+
 def strings_in(node: Node | None) -> list[tuple[str, Span]]:
     """The strings of a value that is one string or a list of them, with their places."""
     items = node.items if isinstance(node, Array) else [node]
@@ -38,15 +42,17 @@ def read_ports(
     tables: list[Table], services: Mapping[str, Any], reading: Reading
 ) -> tuple[list[PortEntry], list[PlacedPort]]:
     """The entries, and the place of each port for further checks. `services` may hold INVALID for broken ones."""
-    entries, placed = [], list[PlacedPort]()
+    entries: list[PortEntry] = []
+    placed: list[PlacedPort] = []
+    claims: _Claims = {}
     for table in tables:
         section = structure(PortSection, table, reading, where="[[port]]")
         specs = _read_specs(table, reading)
         if section is INVALID:
             continue
         for port in specs:
-            _check_once(port, placed, reading)
-            placed.append(port)
+            _check_once(port, claims, reading)
+        placed += specs
         certificate = _read_certificate(section, table, reading)
         _check_fallback([port for port in specs if port.spec.is_fallback], section, reading)
         _check_services(table, specs, services, reading)
@@ -70,11 +76,16 @@ def _read_specs(table: Table, reading: Reading) -> list[PlacedPort]:
     return specs
 
 
-def _check_once(port: PlacedPort, before: list[PlacedPort], reading: Reading) -> None:
-    for other in before:
-        if port.spec.clashes(other.spec):
-            reading.wrong(port.span, f"{port.spec} is used twice; the first use is {other.spec} at {other.span}")
+def _check_once(port: PlacedPort, before: _Claims, reading: Reading) -> None:
+    """Ranges that do not overlap stay in order, so only the neighbours can clash; thousands of ports cost little."""
+    spec = port.spec
+    claims = before.setdefault((spec.transport, spec.address, spec.is_any), [])
+    at = bisect.bisect(claims, spec.first, key=lambda claim: claim.spec.first)
+    for other in claims[max(0, at - 1) : at + 1]:
+        if spec.clashes(other.spec):
+            reading.wrong(port.span, f"{spec} is used twice; the first use is {other.spec} at {other.span}")
             return
+    claims.insert(at, port)
 
 
 def _check_fallback(fallbacks: list[PlacedPort], section: PortSection, reading: Reading) -> None:

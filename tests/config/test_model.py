@@ -20,16 +20,6 @@ def config(*entries: PortEntry) -> Config:
     return Config(path=None, listener=None, ports=entries)
 
 
-def test_the_most_particular_port_entry_is_found() -> None:
-    anything, web, one = entry("tcp/any"), entry("tcp/80", "tcp/8000-8100"), entry("tcp/10.0.0.1:80")
-    whole = config(anything, web, one)
-    assert whole.entry_for("tcp", "10.0.0.1", 80) is one
-    assert whole.entry_for("tcp", "10.0.0.2", 80) is web
-    assert whole.entry_for("tcp", "10.0.0.2", 8001) is web
-    assert whole.entry_for("tcp", "10.0.0.2", 81) is anything
-    assert whole.entry_for("udp", "10.0.0.2", 81) is None
-
-
 def test_the_fallback_certificate_is_that_of_port_zero() -> None:
     assert config().fallback_certificate is None
     assert config(entry("tcp/80", certificate=object())).fallback_certificate is None

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from honeystack.config import Config, ConfigErrors, parse_config
+from honeystack.config.errors import Source
+from honeystack.config.port_sections import read_ports
+from honeystack.config.ports import PortSpec, parse_port
+from honeystack.config.positions import parse_toml
+from honeystack.config.structure import Reading
 
 Parse = Callable[[str], Config]
 SERVICES = "[service.tcp]\ntype='./tcp.py'\n[service.both]\ntype='./both.py'\n[service.tls]\ntype='./tls.py'\n"
@@ -182,3 +189,21 @@ def test_what_is_odd_about_a_certificate_is_noted(folder: Path, parse: Parse, au
     old.private_key_pem.write_to_path(str(folder / "x.key"))
     notes = parse("[[port]]\nport='tcp/443'\ntls_certificate='x.crt'\ntls_key='x.key'\n").notes
     assert any("x.crt expired on 2020-01-01" in note.message and note.line == FREE + 2 for note in notes)
+
+
+@given(ranges=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=12))
+def test_exactly_what_overlaps_an_earlier_port_is_told(ranges: list[tuple[int, int]]) -> None:
+    specs = [f"tcp/{first}-{first + more}" for first, more in ranges]
+    kept: list[PortSpec] = []
+    twice = []
+    for text in specs:
+        spec = parse_port(text)
+        if any(spec.clashes(other) for other in kept):
+            twice.append(str(spec))
+        else:
+            kept.append(spec)
+    reading = Reading()
+    root, _ = parse_toml(Source("a.toml", f"[[port]]\nports = {specs}\n"))
+    tables = root.entries["port"].node.items  # type: ignore[union-attr]
+    read_ports(tables, {}, reading)  # type: ignore[arg-type]
+    assert [problem.message.partition(" is used twice")[0] for problem in reading.problems] == twice
