@@ -90,14 +90,21 @@ def _innermost(failure: BaseException) -> BaseException:
 
 
 async def tell_drops(bus: Bus, recorder: Recorder, *, every: float = TELL_EVERY) -> None:
-    """Until cancelled, tell on the log and as `sensor/drop` events what channels have dropped since the last time."""
+    """Until cancelled, and then once more, tell on the log and as `sensor/drop` events what channels have dropped."""
     told: dict[str, Mapping[str, int]] = {}
-    while True:
-        await trio.sleep(every)
-        for name, counts in bus.statistics().items():
-            before = told.get(name, {})
-            told[name] = counts.dropped
-            for reason, total in counts.dropped.items():
-                if count := total - before.get(reason, 0):
-                    log.warning("events dropped", channel=name, reason=reason, count=count)
-                    recorder.record(CHANNEL_DROP, {"channel": name, "reason": reason, "count": count})
+    try:
+        while True:
+            await trio.sleep(every)
+            _tell_drops(bus, recorder, told)
+    finally:
+        _tell_drops(bus, recorder, told)
+
+
+def _tell_drops(bus: Bus, recorder: Recorder, told: dict[str, Mapping[str, int]]) -> None:
+    for name, counts in bus.statistics().items():
+        before = told.get(name, {})
+        told[name] = counts.dropped
+        for reason, total in counts.dropped.items():
+            if count := total - before.get(reason, 0):
+                log.warning("events dropped", channel=name, reason=reason, count=count)
+                recorder.record(CHANNEL_DROP, {"channel": name, "reason": reason, "count": count})

@@ -24,6 +24,11 @@ def logged() -> Any:
         yield found
 
 
+async def taken(subscription: Subscription) -> list[Event]:
+    iteration = aiter(subscription)
+    return [await anext(iteration) for _ in range(subscription.waiting)]
+
+
 class Acting:
     """A channel that does one thing of a list each time it is run, and keeps what it was given."""
 
@@ -185,10 +190,31 @@ async def test_drops_are_told_once_each_period(autojump_clock: trio.testing.Mock
     bus, _ = made(5, capacity=3)
     told = bus.subscribe("b", lambda each: each.kind is CHANNEL_DROP)
     recorder = Recorder(bus, clock=trio.current_time, new_id=lambda: "id")
-    with trio.move_on_after(25):
-        await tell_drops(bus, recorder, every=10)
-    iteration = aiter(told)
-    first, second = await anext(iteration), await anext(iteration)
-    assert first.fields == {"channel": "a", "reason": "queue-full", "count": 2}
-    assert second.fields == {"channel": "a", "reason": "queue-full", "count": 1}  # the first telling itself
-    assert [line["count"] for line in logged] == [2, 1]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: tell_drops(bus, recorder, every=10))
+        await trio.sleep(25)
+        for _ in range(4):
+            bus.publish(event())
+        nursery.cancel_scope.cancel()
+    found = [(each.date, dict(each.fields)) for each in await taken(told)]
+    # The second tells of the first, which found no room either; the last is of the end.
+    assert found == [
+        (date, {"channel": "a", "reason": "queue-full", "count": count}) for date, count in ((10, 2), (20, 1), (25, 5))
+    ]
+    assert [line["count"] for line in logged] == [2, 1, 5]
+
+
+async def test_a_channel_that_drops_nothing_more_is_not_told_again(
+    autojump_clock: trio.testing.MockClock, logged: Logged
+) -> None:
+    bus, subscription = made(2, capacity=1)
+    told: list[Event] = []
+
+    class Publisher:
+        def publish(self, each: Event) -> None:
+            told.append(each)
+
+    with trio.move_on_after(100):
+        await tell_drops(bus, Recorder(Publisher(), clock=trio.current_time, new_id=lambda: "id"))
+    assert len(told) == 1
+    assert subscription.counts().dropped == {"queue-full": 1}
