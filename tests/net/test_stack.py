@@ -1,0 +1,432 @@
+"""The stack as its driver sees it: every frame has one fate, and whatever comes costs that frame only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from honeystack.net import stack as module
+from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
+from honeystack.net.notices import Accepted, Damaged, Fault, PacketSeen, Readable
+from honeystack.net.stack import Fate, Stack, StackSettings
+from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp, encode_arp
+from honeystack.net.wire.checksum import pseudo_header_sum
+from honeystack.net.wire.ethernet import ARP, VLAN_TAG, decode_ethernet, encode_ethernet
+from honeystack.net.wire.facts import ChecksumState, IpFacts
+from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.tcp import ACK, PSH, RST, SYN, decode_segment, encode_segment
+from tests.net.frames import (
+    BROADCAST,
+    OUR_MAC,
+    PATH4,
+    PATH6,
+    PATHS,
+    PEER4,
+    PEER6,
+    PEER_MAC,
+    US4,
+    icmp_frame,
+    ip_frame,
+    make_stack,
+    notices,
+    packed,
+    ping_frame,
+    syn_frame,
+    syn_segment,
+    udp_frame,
+)
+
+FATES = [fate.name.lower() + ("s" if fate is Fate.FAULT else "") for fate in Fate]
+both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
+
+
+def arp_frame(arp: Arp, destination: bytes = BROADCAST, source: bytes = PEER_MAC, vlan: int | None = None) -> bytes:
+    return encode_ethernet(destination, source, ARP, vlan) + encode_arp(arp) + bytes(18)
+
+
+ASK = Arp(REQUEST, PEER_MAC, PEER4, bytes(6), US4)
+
+
+def fate(stack: Stack, octets: bytes, **options: object) -> str:
+    before = stack.statistics()
+    stack.receive_frame(octets, 1.0, **options)  # type: ignore[arg-type]
+    after = stack.statistics()
+    (name,) = (name for name in FATES if after[name] > before[name])
+    return name
+
+
+def segment(path: Path, flags: int, seq: int, ack: int, data: bytes = b"", local_port: int = 80) -> bytes:
+    pseudo = pseudo_header_sum(path.remote, path.local, 6, 0)
+    return encode_segment(40000, local_port, seq, ack, flags, 64240, pseudo, b"", data)
+
+
+def answer(stack: Stack, path: Path) -> tuple[bytes, int, int, int]:
+    """The one frame that the stack sends, and the segment's flags, sequence and acknowledgement in it."""
+    (sent,) = stack.poll_transmit(1.0)
+    seg = decode_segment(memoryview(sent)[34 if path.version == 4 else 54 :])
+    return sent, seg.flags, seg.seq, seg.ack
+
+
+def established(stack: Stack, path: Path) -> tuple[int, int]:
+    """Shake hands; the next sequence numbers of the peer and of the stack."""
+    stack.receive_frame(syn_frame(path), 1.0)
+    _, flags, seq, ack = answer(stack, path)
+    assert (flags & (SYN | ACK), ack) == (SYN | ACK, 1001)
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK, 1001, seq + 1)), 1.0)
+    return 1001, seq + 1
+
+
+@both
+def test_a_connection_is_made_and_carries_data(path: Path) -> None:
+    stack = make_stack()
+    seq, ack = established(stack, path)
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK | PSH, seq, ack, b"hello")), 1.0)
+    found = notices(stack)
+    (connection,) = (notice.connection for notice in found if isinstance(notice, Accepted))
+    assert any(isinstance(notice, Readable) for notice in found)
+    assert connection.receive(100, 1.0) == b"hello"
+    assert connection.path == path
+    stack.shut_down(1.0)
+    assert answer(stack, path)[1] & RST
+
+
+@both
+def test_a_closed_port_is_reset(path: Path) -> None:
+    stack = make_stack()
+    assert fate(stack, syn_frame(path, 81)) == "delivered"
+    sent, flags, _, ack = answer(stack, path)
+    assert (flags & (RST | ACK), ack) == (RST | ACK, 1001)
+    header = decode_ethernet(sent)
+    assert (header.destination, header.source) == (PEER_MAC, OUR_MAC)
+
+
+@both
+def test_the_tag_that_came_with_a_frame_goes_with_the_answer(path: Path) -> None:
+    stack = make_stack()
+    inside, stripped = syn_frame(path._replace(vlan=5), 81), syn_frame(path, 81)
+    for octets, options in ((inside, {}), (stripped, {"vlan": 5}), (stripped, {"vlan": 6}), (stripped, {})):
+        assert fate(stack, octets, **options) == "delivered"
+    assert [decode_ethernet(sent).vlan for sent in stack.poll_transmit(1.0)] == [5, 5, 6, None]
+
+
+@both
+def test_a_broken_segment_checksum_is_malformed_unless_the_kernel_vouches(path: Path) -> None:
+    stack, broken = make_stack(), bytearray(syn_frame(path, 81))
+    broken[-1] ^= 1
+    assert fate(stack, bytes(broken)) == "malformed"
+    assert fate(stack, bytes(broken), checksum=ChecksumState.PARTIAL) == "delivered"
+    assert fate(stack, bytes(broken), checksum=ChecksumState.VALID) == "delivered"
+
+
+@both
+def test_a_super_frame_is_one_segment(path: Path) -> None:
+    stack = make_stack()
+    seq, ack = established(stack, path)
+    data = random.Random(1).randbytes(30_000)
+    assert (
+        fate(stack, ip_frame(path, 6, segment(path, ACK, seq, ack, data)), checksum=ChecksumState.PARTIAL)
+        == "delivered"
+    )
+    (connection,) = (notice.connection for notice in notices(stack) if isinstance(notice, Accepted))
+    assert connection.receive(100_000, 1.0) == data
+
+
+@both
+def test_a_super_frame_may_have_no_length(path: Path) -> None:
+    stack = make_stack()
+    octets = bytearray(syn_frame(path, 81))
+    if path.version == 4:
+        total = int.from_bytes(octets[16:18], "big")
+        octets[24:26] = (int.from_bytes(octets[24:26], "big") + total).to_bytes(2, "big")  # keeps the checksum right
+        octets[16:18] = bytes(2)
+    else:
+        octets[18:20] = bytes(2)
+    assert fate(stack, bytes(octets)) == "malformed"
+    assert fate(stack, bytes(octets), checksum=ChecksumState.PARTIAL) == "delivered"
+
+
+@both
+def test_the_long_way_and_the_short_way_agree(path: Path) -> None:
+    """The same frame with its tag inside goes the long way; without it the short one."""
+    for remote in ("10.0.0.2", "127.0.0.1", "10.0.0.1", "2001:db8::2", "::1", "ff02::1", "2001:db8::1"):
+        if len(packed(remote)) != len(path.remote):
+            continue
+        for mac in (OUR_MAC, BROADCAST, PEER_MAC):
+            tried = path._replace(remote=packed(remote), local_mac=mac)
+            long, short = make_stack(), make_stack()
+            fates = {fate(long, syn_frame(tried._replace(vlan=5))), fate(short, syn_frame(tried), vlan=5)}
+            assert len(fates) == 1
+            assert long.poll_transmit(1.0) == short.poll_transmit(1.0)
+
+
+@both
+def test_frames_that_are_not_quite_plain_take_the_long_way(path: Path) -> None:
+    stack = make_stack()
+    whole = syn_frame(path, 81)
+    assert fate(stack, whole[:-1]) == "malformed"
+    assert fate(stack, whole[:40]) == "malformed"
+    assert fate(stack, whole + bytes(6)) == "delivered"
+    bent = bytearray(whole)
+    bent[14] ^= 0x10
+    assert fate(stack, bytes(bent)) == "malformed"
+    if path.version == 4:
+        assert fate(stack, ip_frame(path, 6, syn_segment(path, 81), fragment=0x2000)) == "malformed"
+        assert fate(stack, ip_frame(path, 6, syn_segment(path, 81) + bytes(4), fragment=0x2000)) == "delivered"
+        bent = bytearray(whole)
+        bent[22] ^= 1
+        assert fate(stack, bytes(bent)) == "malformed"
+
+
+class Recorder:
+    """Stands for Tcp.receive_segment and keeps what it was handed."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.seen: list[tuple[Path, bytes, IpFacts, bool]] = []
+        stack.tcp.receive_segment = self  # type: ignore[method-assign,assignment]
+
+    def __call__(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
+        self.seen.append((path, bytes(segment), header, verify))
+
+
+@both
+def test_tcp_is_handed_the_same_facts_either_way(path: Path) -> None:
+    stack = make_stack()
+    recorder = Recorder(stack)
+    fate(stack, ip_frame(path, 6, syn_segment(path), ttl=57), vlan=5)
+    fate(stack, ip_frame(path._replace(vlan=5), 6, syn_segment(path), ttl=57))
+    first, second = recorder.seen
+    assert first == second
+    assert first[0] == path._replace(vlan=5)
+    assert (first[1], first[2].ttl, first[3]) == (syn_segment(path), 57, True)
+    assert first[2].dont_fragment is (path.version == 6)
+
+
+def test_paths_are_bounded_and_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PATHS", 3)
+    stack = make_stack()
+    recorder = Recorder(stack)
+    for host in (1, 1, 2, 3, 4, 5):
+        fate(stack, syn_frame(PATH4._replace(remote=packed(f"10.0.1.{host}"))))
+        assert len(stack._paths) <= 3
+    assert recorder.seen[0][0] is recorder.seen[1][0]
+
+
+def test_excluded_ports_and_peers_take_the_short_way_out() -> None:
+    exclusions = Exclusions((parse_port_range("tcp/22"),), AddressSet(["198.51.100.0/24"]))
+    stack = make_stack(exclusions=exclusions)
+    assert fate(stack, syn_frame(PATH4, 22)) == "excluded"
+    assert fate(stack, syn_frame(PATH6, 22)) == "excluded"
+    friend = PATH4._replace(remote=packed("198.51.100.7"))
+    assert fate(stack, syn_frame(friend)) == "excluded"
+    assert fate(stack, arp_frame(ASK._replace(sender=friend.remote))) == "excluded"
+    assert (stack.poll_transmit(1.0), notices(stack)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (arp_frame(ASK), "answered"),
+        (arp_frame(ASK, destination=OUR_MAC), "answered"),
+        (arp_frame(ASK._replace(sender=bytes(4))), "answered"),
+        (arp_frame(ASK._replace(target=PEER4)), "ignored"),
+        (arp_frame(ASK._replace(sender=US4)), "ignored"),
+        (arp_frame(ASK._replace(sender=b"\x7f\0\0\x01")), "ignored"),
+        (arp_frame(ASK._replace(operation=REPLY)), "ignored"),
+        (arp_frame(ASK, destination=PEER_MAC), "ignored"),
+        (arp_frame(ASK, source=OUR_MAC), "ignored"),
+        (arp_frame(ASK, source=BROADCAST), "ignored"),
+        (arp_frame(ASK)[:30], "malformed"),
+    ],
+)
+def test_arp(octets: bytes, expected: str) -> None:
+    stack = make_stack()
+    assert fate(stack, octets) == expected
+    assert len(stack.poll_transmit(1.0)) == (expected == "answered")
+
+
+def test_an_arp_answer_goes_back_with_its_tag_and_its_sender_is_remembered() -> None:
+    stack = make_stack()
+    fate(stack, arp_frame(ASK, vlan=7))
+    (sent,) = stack.poll_transmit(1.0)
+    assert decode_ethernet(sent).vlan == 7
+    assert decode_arp(sent[18:]) == Arp(REPLY, OUR_MAC, US4, PEER_MAC, PEER4)
+    assert stack.path_to(US4, PEER4) == PATH4._replace(vlan=7)
+
+
+@both
+@pytest.mark.parametrize(("ours", "theirs"), [(PEER_MAC, PEER_MAC), (OUR_MAC, OUR_MAC), (OUR_MAC, BROADCAST)])
+def test_frames_for_others_and_from_impossible_senders_are_ignored(path: Path, ours: bytes, theirs: bytes) -> None:
+    stack = make_stack(sniffer=True)
+    path = path._replace(local_mac=ours, remote_mac=theirs)
+    for octets in (syn_frame(path), udp_frame(path, b"x"), ping_frame(path)):
+        assert fate(stack, octets) == "ignored"
+    assert (stack.poll_transmit(1.0), notices(stack)) == ([], [])
+
+
+@pytest.mark.parametrize("ethertype", [0x88B5, VLAN_TAG, 38])
+def test_other_frames_are_told_by_the_sniffer_only(ethertype: int) -> None:
+    octets = encode_ethernet(BROADCAST, PEER_MAC, ethertype) + bytes(46)
+    for sniffer in (True, False):
+        stack = make_stack(sniffer=sniffer)
+        assert fate(stack, octets, vlan=5) == "ignored"
+        assert [type(notice) for notice in notices(stack)] == [PacketSeen] * sniffer
+    stack = make_stack(sniffer=True)
+    fate(stack, arp_frame(ASK))
+    assert [type(notice) for notice in notices(stack)] == [PacketSeen]
+
+
+def test_answers_to_datagrams_keep_to_the_budget() -> None:
+    stack = make_stack()
+    fate(stack, udp_frame(PATH4, b"12345"))
+    assert not stack.send_datagram(PATH4, 5000, 40000, b"123456", 1.0)
+    assert stack.send_datagram(PATH4, 5000, 40000, b"12345", 1.0)
+    assert len(stack.poll_transmit(1.0)) == 1
+    assert stack.statistics()["frames_out"] == 1
+
+
+# Containment.
+
+
+@pytest.mark.parametrize("octets", [syn_frame(PATH4), syn_frame(PATH4._replace(vlan=5)), syn_frame(PATH6)])
+def test_a_fault_costs_its_frame_and_is_told(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack()
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stack.tcp, "receive_segment", fail)
+        assert fate(stack, octets) == "faults"
+    (notice,) = notices(stack)
+    assert isinstance(notice, Fault)
+    assert (notice.frame, type(notice.error)) == (octets, ZeroDivisionError)
+    assert fate(stack, octets) == "delivered"
+
+
+def test_a_fault_in_a_timer_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack()
+
+    def fail(_: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stack.tcp, "handle_timeout", fail)
+    stack.handle_timeout(1.0)
+    (notice,) = notices(stack)
+    assert isinstance(notice, Fault)
+    assert notice.frame == b""
+
+
+def test_an_idle_stack_waits_for_nothing() -> None:
+    stack = make_stack()
+    assert (stack.poll_timeout(), stack.poll_notice(), stack.poll_transmit(0.0)) == (None, None, [])
+    stack.handle_timeout(5.0)
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "secret" not in repr(StackSettings(OUR_MAC, AddressSet(), secret=b"secret"))
+
+
+SAMPLES: list[Callable[[], bytes]] = [
+    lambda: arp_frame(ASK),
+    lambda: arp_frame(ASK, vlan=3),
+    lambda: syn_frame(PATH4),
+    lambda: syn_frame(PATH6),
+    lambda: syn_frame(PATH6._replace(vlan=3)),
+    lambda: udp_frame(PATH4, b"payload"),
+    lambda: udp_frame(PATH6, b"payload"),
+    lambda: ping_frame(PATH4),
+    lambda: ping_frame(PATH6),
+    lambda: ip_frame(PATH4, 2, b"\x11\0\0\0\0\0\0\0"),
+    lambda: ip_frame(PATH4, 132, bytes(20)),
+    lambda: ip_frame(PATH6, 60, b"\x11\0\x01\x04\0\0\0\0" + bytes(8)),
+    lambda: ip_frame(PATH6, 44, b"\x11\0\0\x01\0\0\0\x09" + bytes(16)),
+    lambda: ip_frame(PATH4, 17, bytes(24), fragment=0x2000),
+    lambda: icmp_frame(PATH6, IcmpMessage(135, 0, 0, PATH6.local), ttl=255),
+    lambda: icmp_frame(PATH4, IcmpMessage(3, 4, 1400, ip_frame(PATH4, 6, bytes(20))[14:])),
+    lambda: icmp_frame(PATH6, IcmpMessage(2, 0, 1400, ip_frame(PATH6, 6, bytes(20))[14:])),
+    lambda: encode_ethernet(BROADCAST, PEER_MAC, 0x88B5) + bytes(46),
+]
+
+
+class Fuzz:
+    """A stack with one living connection, which is to be unharmed at the end, and the count of frames given to it."""
+
+    def __init__(self) -> None:
+        self.stack = make_stack(sniffer=True, exclusions=Exclusions((parse_port_range("tcp/22"),)))
+        self.seq, self.ack = established(self.stack, PATH4)
+        (self.connection,) = (n.connection for n in notices(self.stack) if isinstance(n, Accepted))
+        self.frames = 2
+
+    def give(self, octets: bytes, now: float = 2.0, **options: object) -> None:
+        self.stack.receive_frame(octets, now, **options)  # type: ignore[arg-type]
+        self.frames += 1
+        self.stack.poll_transmit(now)
+        for notice in notices(self.stack):
+            if isinstance(notice, Fault):
+                raise notice.error
+
+    def check(self) -> None:
+        statistics = self.stack.statistics()
+        assert statistics["frames_in"] == self.frames == sum(statistics[name] for name in FATES)
+        assert statistics["faults"] == 0
+        self.stack.handle_timeout(100.0)
+        self.give(ip_frame(PATH4, 6, segment(PATH4, ACK | PSH, self.seq, self.ack, b"still here")), 100.0)
+        assert self.connection.receive(100, 100.0) == b"still here"
+
+
+def test_ten_thousand_random_byte_strings() -> None:
+    fuzz, rng = Fuzz(), random.Random(1)
+    for _ in range(10_000):
+        fuzz.give(rng.randbytes(rng.choice([0, 13, 14, 20, 42, 60, 100])))
+    fuzz.check()
+
+
+def test_random_bytes_behind_true_headers() -> None:
+    fuzz, rng = Fuzz(), random.Random(2)
+    for _ in range(3_000):
+        path = rng.choice([PATH4, PATH6])
+        remote = rng.choice([PEER4, packed("10.0.0.3")] if path.version == 4 else [PEER6, bytes(16)])
+        protocol = rng.choice([0, 1, 2, 17, 41, 43, 44, 47, 51, 58, 59, 60, 132, 255])
+        fuzz.give(
+            ip_frame(
+                path._replace(remote=remote), protocol, rng.randbytes(rng.randrange(90)), ttl=rng.choice([1, 64, 255])
+            )
+        )
+    fuzz.check()
+
+
+@pytest.mark.parametrize("number", range(len(SAMPLES)))
+def test_mutated_frames(number: int) -> None:
+    """Each byte, and then several at once; from another port and peer than the living connection's."""
+    fuzz, rng, sample = Fuzz(), random.Random(number), SAMPLES[number]()
+    sample = sample.replace(b"\x9c\x40\0\x50", b"\x9c\x41\0\x50")
+    for _ in range(300):
+        octets = bytearray(sample)
+        for _ in range(rng.choice([1, 1, 2, 5])):
+            octets[rng.randrange(len(octets))] = rng.randrange(256)
+        if rng.random() < 0.2:
+            octets = octets[: rng.randrange(len(octets))]
+        vlan = rng.choice([None, None, 5])
+        fuzz.give(bytes(octets), checksum=rng.choice(list(ChecksumState)), vlan=vlan)
+    fuzz.check()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.binary(max_size=80) | st.sampled_from(SAMPLES).map(lambda make: make()), max_size=30))
+def test_the_fates_add_up(frames: list[bytes]) -> None:
+    fuzz = Fuzz()
+    for octets in frames:
+        fuzz.give(octets.replace(b"\x9c\x40\0\x50", b"\x9c\x41\0\x50"))
+    fuzz.check()
+
+
+def test_damage_is_told_with_its_reason() -> None:
+    stack = make_stack()
+    stack.receive_frame(b"short", 1.0)
+    (notice,) = notices(stack)
+    assert isinstance(notice, Damaged)
+    assert "5 bytes" in notice.reason
