@@ -1,0 +1,422 @@
+"""SEGMENT ARRIVES, step by step, and the attacks that each step stands against."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from honeystack.net.notices import Closed, CloseReason, Readable, Writable
+from honeystack.net.tcp.arrives import PAWS_LIFETIME
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, syn_options
+from tests.net.tcp.pair import Pair, make_tcp, path_of, turned
+from tests.net.tcp.peer import Peer
+
+# First: sequence number
+
+
+def test_data_beyond_the_window_is_acknowledged_and_dropped() -> None:
+    peer = Peer()
+    conn = peer.open()
+    (answer,) = peer.send(ACK, b"x", seq=add(peer.seq, 70_000))
+    assert answer.ack == peer.seq
+    assert conn.readable == 0
+
+
+def test_old_data_is_acknowledged_with_a_duplicate_block() -> None:
+    peer = Peer()
+    peer.open()
+    peer.say(b"hello")
+    (answer,) = peer.send(ACK, b"hello", seq=add(peer.seq, -5))
+    assert answer.ack == peer.seq
+    assert answer.sack == ((add(peer.seq, -5), peer.seq),)
+    (answer,) = peer.send(ACK, b"ell", seq=add(peer.seq, -4))
+    assert answer.sack == ((add(peer.seq, -4), add(peer.seq, -1)),)
+
+
+def test_a_bare_acknowledgement_at_the_right_edge_is_taken() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"x", peer.now)
+    peer.answers()
+    peer.send(ACK, seq=conn.rcv_edge, ack=conn.snd_nxt)
+    assert conn.snd_una == conn.snd_nxt
+
+
+# PAWS
+
+
+def test_an_older_timestamp_is_refused_and_acknowledged() -> None:
+    peer = Peer(timestamp=1000)
+    conn = peer.open()
+    peer.timestamp = 999
+    (answer,) = peer.send(ACK | PSH, b"old")
+    assert answer.flags == ACK
+    assert conn.readable == 0
+    assert peer.tcp.statistics()["paws"] == 1
+
+
+def test_a_timestamp_that_wraps_is_newer() -> None:
+    peer = Peer(timestamp=0xFFFF_FFFF)
+    conn = peer.open()
+    peer.timestamp = 3
+    peer.say(b"new")
+    assert conn.readable == 3
+    assert conn.ts_recent == 3
+
+
+def test_after_24_days_the_remembered_timestamp_says_nothing() -> None:
+    peer = Peer(timestamp=1000)
+    conn = peer.open()
+    peer.now += PAWS_LIFETIME + 1
+    peer.timestamp = 1
+    peer.say(b"hello")
+    assert conn.readable == 5
+
+
+def test_a_segment_beyond_the_last_acknowledged_does_not_set_the_timestamp() -> None:
+    peer = Peer(timestamp=1000)
+    conn = peer.open()
+    peer.timestamp = 2000
+    peer.send(ACK, b"later", seq=add(peer.seq, 10))
+    assert conn.ts_recent == 1000
+
+
+def test_a_segment_without_the_agreed_timestamp_is_taken_as_linux_does() -> None:
+    peer = Peer(timestamp=1000)
+    conn = peer.open()
+    peer.timestamp = None
+    peer.say(b"hello")
+    assert conn.readable == 5
+
+
+def test_a_reset_is_not_subject_to_timestamps() -> None:
+    peer = Peer(timestamp=1000)
+    conn = peer.open()
+    peer.timestamp = 1
+    peer.send(RST)
+    assert conn.state is State.CLOSED
+
+
+# Second: RST
+
+
+def test_the_exact_rst_closes() -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert peer.send(RST) == []
+    assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
+
+
+@pytest.mark.parametrize("offset", [1, 100, 60_000])
+def test_rst_inside_the_window_is_challenged(offset: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    (answer,) = peer.send(RST, seq=add(peer.seq, offset))
+    assert (answer.flags, answer.seq, answer.ack) == (ACK, conn.snd_nxt, peer.seq)
+    assert conn.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize("offset", [-1, -1000, 70_000, 2**31])
+def test_rst_outside_of_the_window_is_ignored(offset: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert peer.send(RST, seq=add(peer.seq, offset)) == []
+    assert conn.state is State.ESTABLISHED
+
+
+def test_data_before_a_reset_can_still_be_read() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"last words")
+    peer.send(RST)
+    assert conn.receive(99, peer.now) == b"last words"
+
+
+# Fourth: SYN
+
+
+@pytest.mark.parametrize("offset", [0, 500, 2**31])
+def test_a_syn_is_challenged_wherever_it_lies(offset: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    (answer,) = peer.send(SYN, seq=add(peer.seq, offset))
+    assert (answer.flags, answer.ack) == (ACK, peer.seq)
+    assert conn.state is State.ESTABLISHED
+
+
+# Fifth: ACK
+
+
+@pytest.mark.parametrize("offset", [1, 1_000_000, -70_000, -(2**31)])
+def test_an_acknowledgement_outside_of_what_was_sent_is_challenged_with_its_text(offset: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    (answer,) = peer.send(ACK, b"forged", ack=add(peer.ack, offset))
+    assert answer.ack == peer.seq
+    assert conn.readable == 0
+
+
+def test_an_old_acknowledgement_may_bring_new_text() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    peer.send(ACK, ack=conn.snd_nxt)
+    peer.send(ACK, b"text", ack=add(conn.snd_nxt, -5))
+    assert conn.readable == 4
+
+
+def test_text_without_an_acknowledgement_is_dropped() -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert peer.send(PSH, b"hello") == []
+    assert conn.readable == 0
+
+
+# Sixth: URG
+
+
+def test_urgent_data_is_read_in_line() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(ACK | URG, b"urgent")
+    assert conn.receive(99, peer.now) == b"urgent"
+
+
+# The states after close, by who closes when
+
+
+def test_the_peer_closes_first() -> None:
+    peer = Peer()
+    conn = peer.open()
+    (answer,) = peer.send(ACK | FIN)
+    peer.seq = add(peer.seq, 1)
+    assert answer.ack == peer.seq
+    assert conn.state is State.CLOSE_WAIT
+    assert conn.eof_received
+    assert conn.send(b"bye", peer.now) == 3
+    conn.close(peer.now)
+    assert conn.state is State.LAST_ACK
+    (answer,) = peer.answers()
+    assert answer.flags == ACK | PSH | FIN
+    peer.send(ACK, ack=add(answer.seq, 4))
+    assert peer.told(Closed) == [Closed(conn, CloseReason.FIN)]
+
+
+def test_we_close_first() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    (fin,) = peer.answers()
+    assert fin.flags == ACK | FIN
+    assert conn.state is State.FIN_WAIT_1
+    peer.ack = add(fin.seq, 1)
+    peer.send()
+    assert conn.state is State.FIN_WAIT_2
+    peer.say(b"half")
+    assert conn.receive(99, peer.now) == b"half"
+    (answer,) = peer.send(ACK | FIN)
+    assert answer.ack == add(peer.seq, 1)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.FIN)]
+    assert peer.tcp.statistics()["time_wait"] == 1
+
+
+def test_both_close_at_once() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    (fin,) = peer.answers()
+    peer.send(ACK | FIN, ack=fin.seq)
+    assert conn.state is State.CLOSING
+    peer.send(ACK, seq=add(peer.seq, 1), ack=add(fin.seq, 1))
+    assert peer.told(Closed) == [Closed(conn, CloseReason.FIN)]
+    assert peer.tcp.statistics()["time_wait"] == 1
+
+
+def test_the_fin_that_acknowledges_ours_ends_in_time_wait_at_once() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    (fin,) = peer.answers()
+    (answer,) = peer.send(ACK | FIN, ack=add(fin.seq, 1))
+    assert answer.ack == add(peer.seq, 1)
+    assert conn.state is State.CLOSED
+    assert peer.tcp.statistics()["time_wait"] == 1
+
+
+def test_readable_is_told_before_closed() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    (fin,) = peer.answers()
+    peer.send(ACK | FIN, b"bye", ack=add(fin.seq, 1))
+    assert peer.notices[-2:] == [Readable(conn), Closed(conn, CloseReason.FIN)]
+
+
+# SYN-SENT and simultaneous open
+
+
+def client() -> Peer:
+    peer = Peer()
+    peer.conn = peer.tcp.connect(peer.path, peer.ports[0], peer.ports[1], peer.now)
+    (syn,) = peer.answers()
+    assert syn.flags == SYN
+    peer.ack = add(syn.seq, 1)
+    return peer
+
+
+def test_an_answer_completes_the_open() -> None:
+    peer = client()
+    peer.now += 0.1
+    options = syn_options(1400, window_scale=3, sack=True, timestamps=(7, 0))
+    (ack,) = peer.send(SYN | ACK, options=options)
+    conn = peer.conn
+    assert conn is not None
+    assert (ack.flags, ack.ack) == (ACK, add(peer.seq, 1))
+    assert conn.state is State.ESTABLISHED
+    assert conn.rtt == pytest.approx(0.1)
+    assert (conn.mss, conn.snd_scale, conn.sack, conn.ts_recent) == (1388, 3, True, 7)
+    assert peer.told(Writable) == [Writable(conn)]
+
+
+def test_an_answer_without_options_turns_them_off() -> None:
+    peer = client()
+    peer.send(SYN | ACK)
+    assert peer.conn is not None
+    assert (peer.conn.mss, peer.conn.rcv_scale, peer.conn.sack, peer.conn.ts_recent) == (536, 0, False, None)
+
+
+def test_a_wrong_acknowledgement_of_a_syn_is_reset() -> None:
+    peer = client()
+    (reset,) = peer.send(SYN | ACK, ack=add(peer.ack, 1))
+    assert (reset.flags, reset.seq) == (RST, add(peer.ack, 1))
+    assert peer.send(RST | ACK, ack=add(peer.ack, 1)) == []
+    assert peer.conn is not None
+    assert peer.conn.state is State.SYN_SENT
+
+
+def test_a_reset_needs_the_right_acknowledgement_to_refuse_an_open() -> None:
+    peer = client()
+    peer.send(RST)
+    assert peer.told(Closed) == []
+    peer.send(RST | ACK)
+    assert peer.told(Closed) == [Closed(peer.conn, CloseReason.RST)]  # type: ignore[arg-type]
+
+
+def test_what_has_neither_syn_nor_rst_is_dropped() -> None:
+    assert client().send(ACK) == []
+
+
+def test_two_syns_that_cross_open_one_connection() -> None:
+    pair = Pair(client=make_tcp(1), server=make_tcp(2))
+    one = pair.client.connect(pair.to_server, 80, 40_000, pair.now)
+    two = pair.server.connect(pair.to_client, 40_000, 80, pair.now)
+    pair.run(1)
+    assert one.state is two.state is State.ESTABLISHED
+    one.send(b"hello", pair.now)
+    two.close(pair.now)
+    pair.run(1)
+    assert two.receive(9, pair.now) == b"hello"
+    assert one.eof_received
+
+
+def test_a_crossing_syn_is_answered_and_its_acknowledgement_checked() -> None:
+    peer = client()
+    (answer,) = peer.send(SYN)
+    assert answer.flags == SYN | ACK
+    peer.seq = add(peer.seq, 1)
+    (reset,) = peer.send(ACK, ack=add(peer.ack, 1))
+    assert reset.flags == RST
+    assert [seg.flags for seg in peer.wait(1.1)] == [SYN | ACK]
+    peer.send(ACK)
+    assert peer.conn is not None
+    assert peer.conn.state is State.ESTABLISHED
+    assert peer.conn.rtt is None
+
+
+def test_an_open_that_was_closed_early_sends_its_data_and_fin() -> None:
+    peer = client()
+    assert peer.conn is not None
+    peer.send(SYN)
+    peer.conn.send(b"early", peer.now)
+    peer.conn.close(peer.now)
+    peer.seq = add(peer.seq, 1)
+    (answer,) = peer.send(ACK)
+    assert (answer.flags, bytes(answer.data)) == (ACK | PSH | FIN, b"early")
+    assert peer.conn.state is State.FIN_WAIT_1
+
+
+# Every state, every kind of segment
+
+
+def in_every_state() -> list[Peer]:
+    def closed_by_us() -> Peer:
+        peer = Peer(timestamp=5)
+        peer.open().close(peer.now)
+        (fin,) = peer.answers()
+        peer.ack = add(fin.seq, 1)
+        return peer
+
+    fresh, half, syn_sent, crossing = Peer(), Peer(), client(), client()
+    half.syn()
+    crossing.send(SYN)
+    established, fin_wait_1, fin_wait_2, closing, time_wait = (
+        Peer(),
+        closed_by_us(),
+        closed_by_us(),
+        closed_by_us(),
+        closed_by_us(),
+    )
+    established.open()
+    fin_wait_2.send()
+    closing.send(ACK | FIN, ack=add(closing.ack, -1))
+    time_wait.send(ACK | FIN)
+    close_wait, last_ack = Peer(), Peer()
+    for peer in (close_wait, last_ack):
+        peer.open()
+        peer.send(ACK | FIN)
+    assert last_ack.conn is not None
+    last_ack.conn.close(last_ack.now)
+    last_ack.answers()
+    return [
+        fresh, half, syn_sent, crossing, established, fin_wait_1, fin_wait_2, closing, time_wait, close_wait, last_ack,
+    ]  # fmt: skip
+
+
+def test_the_states_above_are_what_they_are_called() -> None:
+    states = [peer.conn.state.name for peer in in_every_state() if peer.conn is not None]
+    expected = "SYN_SENT SYN_RECEIVED ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSING CLOSED CLOSE_WAIT LAST_ACK"
+    assert states == expected.split()
+
+
+@pytest.mark.parametrize("flags", range(64))
+def test_no_segment_raises_in_any_state(flags: int) -> None:
+    offsets = (-1, 0, 1, 2**31)
+    for seq, ack in itertools.product(offsets, offsets):
+        for peer in in_every_state():
+            peer.send(flags, b"data", seq=add(peer.seq, seq), ack=add(peer.ack, ack))
+            peer.wait(400)
+
+
+@pytest.mark.parametrize("irs", [2**32 - 1, 2**32 - 2, 2**32 - 5, 2**31 - 1, 0])
+def test_the_wrap_is_crossed_in_order_and_out_of_order(irs: int) -> None:
+    peer = Peer(irs=irs)
+    conn = peer.open()
+    start = peer.seq
+    peer.send(ACK, b"67890", seq=add(start, 5))
+    peer.say(b"12345")
+    peer.seq = add(start, 10)
+    peer.send(ACK | FIN)
+    assert conn.receive(99, peer.now) == b"1234567890"
+    assert conn.eof_received
+
+
+def test_a_segment_from_ourselves_is_nothing() -> None:
+    path = path_of()
+    land = Peer(path=path._replace(remote=path.local), port=80, local_port=80)
+    assert land.syn() == []
+    assert land.tcp.statistics()["land"] == 1
+    assert turned(turned(path)) == path

@@ -1,0 +1,92 @@
+"""Bounds on connections: the longest idle one makes room, one source cannot take all."""
+
+from __future__ import annotations
+
+from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason
+from honeystack.net.tcp.bounds import source_of
+from honeystack.net.tcp.seq import add
+from honeystack.net.wire.tcp import RST
+from tests.net.tcp.pair import make_tcp, path_of
+from tests.net.tcp.peer import Peer
+
+
+def test_the_longest_idle_connection_is_shed_for_a_new_one() -> None:
+    tcp = make_tcp(3, connections=3)
+    peers = [Peer(tcp, local_port=port) for port in (1, 2, 3)]
+    for age, peer in enumerate(peers):
+        peer.now += age
+        peer.open()
+    peers[0].now += 10
+    peers[0].say(b"still here")
+    late = Peer(tcp, local_port=4)
+    late.now += 11
+    late.open()
+    (closed,) = late.told(Closed)
+    assert isinstance(closed, Closed)
+    assert closed == (peers[1].conn, CloseReason.SHED)
+    (bound,) = late.told(BoundReached)
+    assert isinstance(bound, BoundReached)
+    assert (bound.bound, bound.limit) == ("connections", 3)
+    assert tcp.connections == 3
+
+
+def test_the_shed_peer_is_reset() -> None:
+    tcp = make_tcp(3, connections=1)
+    Peer(tcp, local_port=1).open()
+    late = Peer(tcp, local_port=2)
+    (answer,) = late.syn()
+    late.seq, late.ack = 1001, add(answer.seq, 1)
+    assert [seg.flags & RST for seg in late.send()] == [RST]
+
+
+def test_shedding_many_keeps_the_order_of_idleness() -> None:
+    tcp = make_tcp(3, connections=200)
+    peers = [Peer(tcp, local_port=1 + i) for i in range(300)]
+    for i, peer in enumerate(peers):
+        peer.now += i
+        peer.open()
+    shed = [n.connection.remote_port for peer in peers for n in peer.told(Closed) if isinstance(n, Closed)]
+    assert shed == list(range(1, 101))
+
+
+def test_a_bound_of_zero_admits_nobody() -> None:
+    tcp = make_tcp(3, connections=0)
+    peer = Peer(tcp)
+    (answer,) = peer.syn()
+    peer.seq, peer.ack = 1001, add(answer.seq, 1)
+    assert [seg.flags for seg in peer.send()] == [RST]
+    assert peer.told(Accepted) == []
+
+
+def test_one_source_has_its_own_bound_and_others_are_not_touched() -> None:
+    tcp = make_tcp(3, connections_per_source=2)
+    peers = [Peer(tcp, local_port=port) for port in (1, 2)]
+    for peer in peers:
+        peer.open()
+    third = Peer(tcp, local_port=3)
+    assert third.syn() == []
+    fourth = Peer(tcp, local_port=4)
+    assert fourth.syn() == []
+    (bound,) = third.told(BoundReached)
+    assert isinstance(bound, BoundReached)
+    assert (bound.bound, bound.limit) == ("connections_per_source", 2)
+    assert fourth.told(BoundReached) == []
+    Peer(tcp, path=path_of(4, bytes([192, 0, 2, 77]))).open()
+    assert peers[0].conn is not None
+    peers[0].conn.abort(0)
+    peers[0].answers()
+    third.open()
+
+
+def test_handshakes_begun_below_the_bound_do_not_pass_it() -> None:
+    tcp = make_tcp(3, connections_per_source=1)
+    one, two = Peer(tcp, local_port=1), Peer(tcp, local_port=2)
+    (answer,) = two.syn()
+    one.open()
+    two.seq, two.ack = 1001, add(answer.seq, 1)
+    assert [seg.flags for seg in two.send()] == [RST]
+
+
+def test_a_source_is_an_address_or_a_slash_64() -> None:
+    assert source_of(path_of(4)) == path_of(4).remote
+    assert source_of(path_of(6)) == path_of(6).remote[:8]

@@ -1,0 +1,130 @@
+"""The user's calls on a connection, and what an idle one costs."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import pytest
+
+from honeystack.errors import StateError
+from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.tcp import ACK, FIN, RST
+from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.peer import Peer
+
+IDLE_BYTES = 1500  # what one idle established connection may cost altogether
+
+
+def test_sending_after_close_is_misuse_and_after_the_end_is_nothing() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    assert conn.writable == 0
+    with pytest.raises(StateError):
+        conn.send(b"x", peer.now)
+    peer.answers()
+    peer.send(RST)
+    assert conn.send(b"x", peer.now) == 0
+
+
+def test_closing_is_idempotent_in_every_form() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    conn.close(peer.now)
+    assert len(peer.answers()) == 1
+    conn.abort(peer.now)
+    conn.abort(peer.now)
+    conn.release(peer.now)
+    conn.close(peer.now)
+    assert [seg.flags & RST for seg in peer.answers()] == [RST]
+    assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
+
+
+def test_release_with_unread_data_resets() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"unread")
+    conn.release(peer.now)
+    assert [seg.flags for seg in peer.answers()] == [RST | ACK]
+    assert conn.state is State.CLOSED
+
+
+def test_release_without_unread_data_closes_in_order() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"read")
+    conn.receive(9, peer.now)
+    conn.release(peer.now)
+    (fin,) = peer.answers()
+    assert fin.flags == ACK | FIN
+    peer.ack = add(fin.seq, 1)
+    peer.send(ACK | FIN)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.FIN)]
+
+
+def test_closing_an_open_that_nobody_answered_ends_it() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, 9, 9, peer.now)
+    peer.answers()
+    conn.close(peer.now)
+    assert peer.answers() == []
+    assert peer.told(Closed) == [Closed(conn, CloseReason.FIN)]
+
+
+def test_aborting_an_open_sends_nothing() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, 9, 9, peer.now)
+    peer.answers()
+    conn.abort(peer.now)
+    assert peer.answers() == []
+    assert conn.state is State.CLOSED
+
+
+def test_the_counters_are_final_at_closed() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"12345")
+    conn.send(b"123", peer.now)
+    (answer,) = peer.answers()
+    peer.ack = add(answer.seq, 3)
+    peer.send(RST)
+    assert (conn.bytes_in, conn.bytes_out, conn.packets_in, conn.packets_out) == (5, 3, 4, 3)
+
+
+def test_sending_nothing_is_nothing() -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert conn.send(b"", peer.now) == 0
+    assert conn.sending is None
+    assert peer.answers() == []
+
+
+def test_it_says_what_it_is() -> None:
+    conn = Peer().open()
+    assert "ESTABLISHED" in repr(conn)
+    assert "50000" in repr(conn)
+
+
+def establish(tcp: Tcp, first: int, count: int) -> None:
+    for index in range(first, first + count):
+        Peer(tcp, local_port=1000 + index % 60_000, timestamp=5, irs=index * 7919).open()
+
+
+def test_an_idle_connection_is_small() -> None:
+    tcp = make_tcp(3)
+    establish(tcp, 0, 500)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        establish(tcp, 500, 2000)
+        gc.collect()
+        each = (tracemalloc.get_traced_memory()[0] - before) / 2000
+    finally:
+        tracemalloc.stop()
+    assert each <= IDLE_BYTES, f"{each:.0f} bytes"

@@ -1,0 +1,90 @@
+"""ICMP errors: believed with a sequence number in flight, and then no more than they deserve."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.facts import IcmpErrorKind
+from tests.net.tcp.peer import Peer
+
+
+def quote(peer: Peer, seq: int) -> bytes:
+    remote, local = peer.ports
+    return local.to_bytes(2, "big") + remote.to_bytes(2, "big") + seq.to_bytes(4, "big")
+
+
+def sending(version: int = 4, timestamp: int | None = None) -> Peer:
+    peer = Peer(version=version, timestamp=timestamp)
+    peer.open().send(bytes(3000), peer.now)
+    peer.answers()
+    return peer
+
+
+def report(peer: Peer, kind: IcmpErrorKind, seq: int, mtu: int | None = None) -> list[int]:
+    peer.tcp.icmp_error(peer.path, quote(peer, seq), kind, mtu, peer.now)
+    return [len(seg.data) for seg in peer.answers()]
+
+
+def test_a_smaller_mtu_sends_what_is_in_flight_again_in_smaller_pieces() -> None:
+    peer = sending()
+    pieces = report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040)
+    assert max(pieces) == 1000
+    assert sum(pieces) == 3000
+
+
+@pytest.mark.parametrize(("version", "floor"), [(4, 552 - 40), (6, 1280 - 60)])
+def test_an_absurd_mtu_is_held_at_the_floor(version: int, floor: int) -> None:
+    peer = sending(version)
+    assert max(report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 68)) == floor
+    assert max(report(sending(version), IcmpErrorKind.PACKET_TOO_BIG, peer.ack, None)) == floor
+
+
+def test_timestamps_take_their_room() -> None:
+    peer = sending(timestamp=9)
+    assert max(report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1052)) == 1000
+
+
+def test_a_larger_mtu_is_no_news() -> None:
+    peer = sending()
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 9000) == []
+
+
+def test_before_anything_was_sent_only_later_segments_shrink() -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040) == []
+    conn.send(bytes(2000), peer.now)
+    assert [len(seg.data) for seg in peer.answers()] == [1000, 1000]
+
+
+@pytest.mark.parametrize("offset", [-1, 3001, 2**31])
+def test_a_quote_that_is_not_in_flight_is_not_believed(offset: int) -> None:
+    peer = sending()
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, add(peer.ack, offset), 600) == []
+
+
+def test_unknown_flows_and_short_quotes_are_ignored() -> None:
+    peer = sending()
+    peer.tcp.icmp_error(peer.path, quote(peer, peer.ack)[:7], IcmpErrorKind.PACKET_TOO_BIG, 600, peer.now)
+    peer.tcp.icmp_error(peer.path, bytes(8), IcmpErrorKind.PACKET_TOO_BIG, 600, peer.now)
+    assert peer.answers() == []
+
+
+@pytest.mark.parametrize("kind", [IcmpErrorKind.SOFT, IcmpErrorKind.HARD])
+def test_no_error_ends_an_established_connection(kind: IcmpErrorKind) -> None:
+    peer = sending()
+    report(peer, kind, peer.ack)
+    assert peer.conn is not None
+    assert peer.conn.state is State.ESTABLISHED
+
+
+def test_a_hard_error_ends_an_open() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, peer.ports[0], peer.ports[1], peer.now)
+    report(peer, IcmpErrorKind.SOFT, conn.snd_una)
+    assert peer.told(Closed) == []
+    report(peer, IcmpErrorKind.HARD, conn.snd_una)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]

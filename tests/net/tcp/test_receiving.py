@@ -1,0 +1,195 @@
+"""Text and FIN: trimmed, put in order, handed over, acknowledged, refused when nobody reads."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from honeystack.net.notices import BoundReached, Closed, CloseReason, Readable
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.tcp import ACK, FIN, RST
+from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.peer import Peer
+
+
+def test_text_in_order_is_told_once_until_it_is_asked_for() -> None:
+    peer = Peer()
+    conn = peer.open()
+    answers = peer.say(b"one")
+    assert [(seg.flags, seg.ack) for seg in answers] == [(ACK, peer.seq)]
+    assert peer.told(Readable) == [Readable(conn)]
+    peer.say(b"two")
+    assert conn.receive(4, peer.now) == b"onet"
+    assert conn.receive(4, peer.now) == b"wo"
+    assert conn.receive(4, peer.now) == b""
+    assert conn.bytes_in == 6
+
+
+def test_the_acknowledgement_rides_on_the_answer() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.tcp.poll_transmit = lambda now: []  # type: ignore[method-assign]
+    peer.say(b"question")
+    del peer.tcp.poll_transmit
+    conn.send(b"answer", peer.now)
+    (answer,) = peer.answers()
+    assert (answer.ack, bytes(answer.data)) == (peer.seq, b"answer")
+
+
+def test_a_segment_of_64_kilobytes_is_taken_whole() -> None:
+    peer = Peer()
+    conn = peer.open()
+    text = random.Random(1).randbytes(64_000)
+    (answer,) = peer.say(text)
+    assert answer.ack == peer.seq
+    assert conn.receive(10**6, peer.now) == text
+
+
+def test_a_gap_is_reported_at_once_for_each_segment_and_filled() -> None:
+    peer = Peer()
+    conn = peer.open()
+    start = peer.seq
+    (first,) = peer.send(ACK, b"cc", seq=add(start, 4))
+    assert (first.ack, first.sack) == (start, ((add(start, 4), add(start, 6)),))
+    (second,) = peer.send(ACK, b"ee", seq=add(start, 8))
+    assert second.sack == ((add(start, 8), add(start, 10)), (add(start, 4), add(start, 6)))
+    peer.send(ACK, b"aabb")
+    assert conn.rcv_nxt == add(start, 6)
+    (last,) = peer.send(ACK, b"dd", seq=add(start, 6))
+    assert (last.ack, last.sack) == (add(start, 10), ())
+    assert conn.receive(99, peer.now) == b"aabbccddee"
+    assert peer.tcp.memory.used == 0
+    assert conn.assembler is None
+
+
+def test_out_of_order_text_that_comes_twice_is_reported_as_duplicate() -> None:
+    peer = Peer()
+    peer.open()
+    late = add(peer.seq, 4)
+    peer.send(ACK, b"cc", seq=late)
+    (answer,) = peer.send(ACK, b"cc", seq=late)
+    assert answer.sack == ((late, add(late, 2)), (late, add(late, 2)))
+
+
+def test_a_peer_without_sack_gets_bare_duplicates() -> None:
+    peer = Peer(sack=False)
+    peer.open()
+    (answer,) = peer.send(ACK, b"cc", seq=add(peer.seq, 4))
+    assert answer.options == b""
+
+
+def test_text_over_the_left_edge_is_trimmed() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"hello")
+    peer.send(ACK, b"lo world", seq=add(peer.seq, -2))
+    assert conn.receive(99, peer.now) == b"hello world"
+
+
+def test_text_over_the_right_edge_is_cut_and_its_fin_is_not_believed() -> None:
+    peer = Peer(make_tcp(3, receive_buffer=1000))
+    conn = peer.open()
+    (answer,) = peer.send(ACK | FIN, bytes(1500))
+    assert conn.readable == 1000
+    assert (answer.ack, answer.window) == (add(peer.seq, 1000), 0)
+    assert not conn.eof_received
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_fin_counts_once_all_text_before_it_is_there(order: tuple[int, int]) -> None:
+    peer = Peer()
+    conn = peer.open()
+    pieces = [(peer.seq, ACK, b"text"), (add(peer.seq, 4), ACK | FIN, b"")]
+    for index in order:
+        seq, flags, data = pieces[index]
+        peer.send(flags, data, seq=seq)
+    assert conn.state is State.CLOSE_WAIT
+    assert conn.receive(9, peer.now) == b"text"
+    assert conn.rcv_nxt == add(peer.seq, 5)
+
+
+def test_an_early_fin_with_text_waits_for_the_gap() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(ACK | FIN, b"end", seq=add(peer.seq, 3))
+    assert not conn.eof_received
+    peer.send(ACK, b"the")
+    assert conn.eof_received
+    assert conn.receive(9, peer.now) == b"theend"
+    assert peer.tcp.memory.used == 0
+
+
+def test_a_fin_beyond_the_window_and_one_before_it_are_not_taken() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"text")
+    peer.send(ACK | FIN, seq=add(peer.seq, 70_000))
+    peer.send(ACK | FIN, b"", seq=add(peer.seq, -1))
+    assert not conn.eof_received
+
+
+def test_text_after_the_fin_is_ignored() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(ACK | FIN)
+    peer.send(ACK | FIN, b"more", seq=add(peer.seq, 1))
+    assert conn.readable == 0
+    assert conn.state is State.CLOSE_WAIT
+
+
+def test_text_that_nobody_will_read_is_reset() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.release(peer.now)
+    (fin,) = peer.answers()
+    peer.ack = add(fin.seq, 1)
+    peer.send()
+    (reset,) = peer.say(b"more")
+    assert reset.flags & RST
+    assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
+
+
+def test_when_all_buffers_are_full_text_is_refused_and_the_bound_told_once() -> None:
+    peer = Peer(make_tcp(3, buffer_memory=1000))
+    conn = peer.open()
+    start = peer.seq
+    peer.say(bytes(900))
+    for _ in range(3):
+        (answer,) = peer.send(ACK, bytes(200))
+        assert answer.ack == add(start, 900)
+    assert [n.bound for n in peer.told(BoundReached) if isinstance(n, BoundReached)] == ["buffer_memory"]
+    conn.receive(900, peer.now)
+    peer.say(bytes(200))
+    assert conn.readable == 200
+
+
+def test_memory_is_given_back_whatever_ends_the_connection() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"unread")
+    peer.send(ACK, b"gap", seq=add(peer.seq, 5))
+    conn.send(b"unacknowledged", peer.now)
+    assert peer.tcp.memory.used == 6 + 3 + 14
+    peer.send(RST)
+    assert peer.tcp.memory.used == 0
+    assert conn.receive(99, peer.now) == b"unread"
+    assert peer.tcp.memory.used == 0
+
+
+def test_any_cut_and_order_of_a_text_delivers_it_exactly() -> None:
+    for seed in range(15):
+        rng = random.Random(seed)
+        text = rng.randbytes(5000)
+        peer = Peer(irs=rng.choice([0xFFFF_FFFF - 2000, 5]), sack=rng.random() < 0.5)
+        conn = peer.open()
+        cuts = sorted({0, len(text), *(rng.randrange(len(text)) for _ in range(30))})
+        pieces = list(itertools.pairwise(cuts)) * 2
+        rng.shuffle(pieces)
+        for start, end in pieces:
+            early = max(0, start - rng.randrange(50))
+            peer.send(ACK, text[early:end], seq=add(peer.seq, early))
+        assert conn.receive(10**6, peer.now) == text
+        assert peer.tcp.memory.used == 0

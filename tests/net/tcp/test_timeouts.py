@@ -1,0 +1,213 @@
+"""What a connection's timer does: probes, retries, giving up."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.tcp.connection import Timer
+from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, sack_option
+from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.peer import Peer
+
+
+def reasons(peer: Peer) -> list[CloseReason]:
+    return [notice.reason for notice in peer.told(Closed) if isinstance(notice, Closed)]
+
+
+def test_an_idle_connection_has_no_timer() -> None:
+    peer = Peer()
+    peer.open()
+    peer.say(b"hello")
+    assert peer.tcp.poll_timeout() is None
+
+
+def test_unanswered_data_is_given_up_after_fifteen_retries() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    segments = peer.wait(3000)
+    assert sum(bytes(seg.data) == b"hello" for seg in segments) == 1 + RETRIES
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_released_connection_is_given_up_sooner() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    conn.release(peer.now)
+    assert sum(bool(seg.flags & FIN) for seg in peer.wait(3000)) == 1 + ORPHAN_RETRIES
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_an_open_that_nobody_answers_is_given_up() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, 9, 9, peer.now)
+    segments = peer.wait(200)
+    assert [seg.flags for seg in segments] == [SYN] * (1 + SYN_RETRIES)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.TIMEOUT)]
+
+
+def test_a_lost_tail_is_probed_before_the_time_out() -> None:
+    peer = Peer()
+    (answer,) = peer.syn()
+    peer.now += 0.05
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    conn = next(iter(peer.tcp.flows.values()))
+    conn.send(bytes(4000), peer.now)
+    segments = peer.answers()
+    assert conn.timer is Timer.LOSS_PROBE
+    (probe,) = peer.wait(0.11)  # two round trips; the time-out would be 250 ms
+    assert probe.seq == segments[-1].seq
+    assert conn.timer is Timer.RETRANSMIT
+
+
+def test_a_probe_carries_new_data_where_there_is_some() -> None:
+    peer = Peer(window=3000, mss=1000)
+    (answer,) = peer.syn()
+    peer.now += 0.05
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    conn = next(iter(peer.tcp.flows.values()))
+    conn.nodelay = False
+    conn.send(bytes(2500), peer.now)
+    assert len(peer.answers()) == 2
+    (probe,) = peer.wait(0.11)
+    assert len(probe.data) == 500
+
+
+def test_reordering_is_waited_for_and_then_it_is_loss() -> None:
+    peer = Peer(mss=1000)
+    (answer,) = peer.syn()
+    peer.now += 0.08
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    conn = next(iter(peer.tcp.flows.values()))
+    conn.send(bytes(3000), peer.now)
+    segments = peer.answers()
+    peer.now += 0.08
+    assert peer.send(ACK, ack=segments[0].seq, options=sack_option([(segments[1].seq, segments[2].seq)])) == []
+    assert conn.timer is Timer.REORDER
+    assert [seg.seq for seg in peer.wait(0.05)] == [segments[0].seq]
+
+
+# Zero window
+
+
+def closed_window() -> Peer:
+    peer = Peer()
+    conn = peer.open()
+    peer.window = 0
+    peer.send()
+    conn.send(b"waiting", peer.now)
+    return peer
+
+
+def test_a_closed_window_is_probed_with_doubling_waits_for_ever_while_it_is_answered() -> None:
+    peer = closed_window()
+    assert peer.answers() == []
+    gaps = []
+    last = peer.now
+    for _ in range(20):
+        while not (probes := peer.wait(0.2)):
+            pass
+        assert [(seg.seq, len(seg.data)) for seg in probes] == [(add(peer.ack, -1), 0)]
+        gaps.append(peer.now - last)
+        last = peer.now
+        peer.send()
+    assert gaps[3] > gaps[1]
+    assert gaps[-1] == pytest.approx(120, abs=1)
+    assert peer.told(Closed) == []
+
+
+def test_an_opened_window_is_used_at_once() -> None:
+    peer = closed_window()
+    peer.wait(1)
+    (segment,) = peer.send(ACK, window=1000)
+    assert bytes(segment.data) == b"waiting"
+
+
+def test_unanswered_probes_are_given_up() -> None:
+    peer = closed_window()
+    peer.wait(5000)
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_released_connection_is_not_held_by_a_window_that_stays_closed() -> None:
+    peer = closed_window()
+    assert peer.tcp.connections == 1
+    next(iter(peer.tcp.flows.values())).release(peer.now)
+    for _ in range(300):
+        if peer.wait(1) and not peer.told(Closed):
+            peer.send()
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_silly_window_is_used_after_a_wait() -> None:
+    peer = Peer(mss=1000)
+    conn = peer.open()
+    peer.window = 100
+    peer.send()
+    conn.send(bytes(900), peer.now)
+    assert peer.answers() == []
+    segments = peer.wait(1.1)
+    assert len(segments[0].data) == 100
+
+
+# FIN-WAIT-2
+
+
+def fin_wait_2() -> Peer:
+    peer = Peer()
+    peer.open().close(peer.now)
+    (fin,) = peer.answers()
+    peer.ack = add(fin.seq, 1)
+    peer.send()
+    return peer
+
+
+def test_a_peer_that_never_closes_is_given_up_after_a_minute_of_silence() -> None:
+    peer = fin_wait_2()
+    peer.wait(50)
+    peer.say(b"still talking")
+    peer.wait(50)
+    assert peer.told(Closed) == []
+    peer.wait(15)
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_after_that_its_segments_are_reset() -> None:
+    peer = fin_wait_2()
+    peer.wait(61)
+    assert [seg.flags for seg in peer.send(ACK | PSH, b"late")] == [RST]
+
+
+# Keep-alive
+
+
+def test_keep_alive_is_off_unless_asked_for() -> None:
+    peer = Peer()
+    peer.open()
+    assert peer.wait(100_000) == []
+
+
+def test_a_silent_peer_is_probed_and_given_up() -> None:
+    peer = Peer(make_tcp(3, keep_alive=60.0))
+    conn = peer.open()
+    probes = peer.wait(59 + 9 * 75)
+    assert [(seg.seq, seg.flags) for seg in probes] == [(add(peer.ack, -1), ACK)] * 9
+    peer.wait(80)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.TIMEOUT)]
+
+
+def test_an_answer_to_a_probe_keeps_the_connection() -> None:
+    peer = Peer(make_tcp(3, keep_alive=60.0))
+    conn = peer.open()
+    for _ in range(30):
+        if peer.wait(61):
+            peer.send()
+    assert conn.state is State.ESTABLISHED

@@ -1,0 +1,92 @@
+"""TIME-WAIT: what it answers, what ends it, how it is bounded."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.notices import Accepted, BoundReached, Scanned
+from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.seq import add, diff
+from honeystack.net.tcp.timewait import SECONDS
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN
+from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.peer import Peer
+
+
+def time_wait(tcp: Tcp | None = None, *, local_port: int = 50_000, timestamp: int | None = None) -> Peer:
+    peer = Peer(tcp, local_port=local_port, timestamp=timestamp)
+    peer.open().close(peer.now)
+    (fin,) = peer.answers()
+    peer.ack = add(fin.seq, 1)
+    peer.send(ACK | FIN)
+    peer.seq = add(peer.seq, 1)
+    assert peer.tcp.statistics()["time_wait"] >= 1
+    return peer
+
+
+@pytest.mark.parametrize("timestamp", [None, 70])
+def test_a_repeated_fin_is_acknowledged_and_begins_the_wait_anew(timestamp: int | None) -> None:
+    peer = time_wait(timestamp=timestamp)
+    peer.wait(SECONDS - 10)
+    (answer,) = peer.send(ACK | FIN, seq=add(peer.seq, -1))
+    assert (answer.flags, answer.seq, answer.ack) == (ACK, peer.ack, peer.seq)
+    assert (answer.timestamps is None) == (timestamp is None)
+    peer.wait(SECONDS - 10)
+    assert peer.tcp.statistics()["time_wait"] == 1
+    peer.wait(11)
+    assert peer.tcp.statistics()["time_wait"] == 0
+
+
+def test_a_bare_acknowledgement_is_dropped() -> None:
+    assert time_wait().send() == []
+
+
+def test_a_reset_does_not_end_it() -> None:
+    peer = time_wait()
+    assert peer.send(RST) == []
+    assert peer.tcp.statistics()["time_wait"] == 1  # RFC 1337
+
+
+def test_old_text_is_acknowledged() -> None:
+    (answer,) = time_wait().send(ACK, b"old")
+    assert answer.flags == ACK
+
+
+def test_a_later_syn_begins_a_new_connection_beyond_the_old_one() -> None:
+    peer = time_wait()
+    old = peer.ack
+    peer.seq = add(peer.seq, 100)
+    (answer,) = peer.syn()
+    assert answer.flags == SYN | ACK
+    assert diff(answer.seq, old) > 65_535
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    assert len(peer.told(Accepted)) == 2
+    assert len(peer.told(Scanned)) == 2
+    assert peer.tcp.statistics()["time_wait"] == 0
+
+
+def test_an_earlier_syn_is_acknowledged_only() -> None:
+    peer = time_wait()
+    peer.seq = add(peer.seq, -50)
+    assert [seg.flags for seg in peer.syn()] == [ACK]
+
+
+def test_a_newer_timestamp_allows_any_sequence_number_and_an_older_none() -> None:
+    peer = time_wait(timestamp=70)
+    peer.seq, peer.timestamp = add(peer.seq, -5000), 60
+    assert [seg.flags for seg in peer.syn()] == [ACK]
+    peer.timestamp = 71
+    assert [seg.flags for seg in peer.syn()] == [SYN | ACK]
+
+
+def test_beyond_its_bound_the_oldest_is_forgotten_and_told_once() -> None:
+    tcp = make_tcp(3, time_wait=2)
+    peers = [time_wait(tcp, local_port=port) for port in (1, 2, 3, 4)]
+    assert tcp.statistics()["time_wait"] == 2
+    assert [seg.flags for seg in peers[0].send(ACK)] == [RST]
+    assert peers[3].send(ACK) == []
+    bounds = [n for peer in peers for n in peer.told(BoundReached)]
+    assert [n.bound for n in bounds if isinstance(n, BoundReached)] == ["time_wait"]
+    peers[0].wait(100)
+    assert tcp.poll_timeout() is None
