@@ -158,8 +158,12 @@ class Netstack:
         self._identities: dict[Connection, Identity] = {}
         self._subscriptions = 0
 
-    def open_tcp_listener(self, port: int | None = None) -> TcpListener:
-        """Connections to a port as a trio.abc.Listener; None: to every port without a listener of its own."""
+    async def open_tcp_listener(self, port: int | None = None) -> TcpListener:
+        """Connections to a port as a trio.abc.Listener; None: to every port without a listener of its own.
+
+        It is async as Trio's own are; the port is open when it returns.
+        """
+        await trio.lowlevel.checkpoint()  # before anything is done: a cancelled call has opened nothing
         if port in self._listeners:
             raise StateError(f"port {port} has a listener already")
         listener = self._listeners[port] = TcpListener(self, port)

@@ -68,7 +68,7 @@ async def main(exclude_ports: list[str], exclude_addresses: list[str]) -> None:
     async with open_netstack("eth0", exclude_ports=exclude_ports, exclude_addresses=exclude_addresses) as net:
         socket = net.open_udp_socket(None)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, echo, [net.open_tcp_listener(None)])
+            nursery.start_soon(trio.serve_listeners, echo, [await net.open_tcp_listener(None)])
             print("ready", flush=True)
             while True:
                 data, flow = await socket.receive()

@@ -57,7 +57,7 @@ async def house(
             )
             for number, (link, addresses) in enumerate(zip(links, (CLIENT, SERVER), strict=True))
         ]
-        yield House(client, server, server.open_tcp_listener(None), links)
+        yield House(client, server, await server.open_tcp_listener(None), links)
 
 
 async def test_trios_own_checks_hold(autojump_clock: trio.testing.MockClock) -> None:
