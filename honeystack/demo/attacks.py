@@ -54,6 +54,10 @@ def _page(output: str) -> str | None:
     return f"the client got a page: status {code}, {size} bytes" if code == "200" else None
 
 
+def _closed(port: int) -> Expected:
+    return Expected("tcp", "close", {"destination-port": port})
+
+
 def _curl(title: str, url: str, *, tls: bool) -> Attack:
     port = 443 if tls else 80
     established = Expected("tcp", "tls", {"tls.stage": "established", "destination-port": 443})
@@ -61,7 +65,7 @@ def _curl(title: str, url: str, *, tls: bool) -> Attack:
         title,
         ("curl", "-sgk", "--max-time", "5", "-w", "\n%{http_code} %{size_download}", url),
         f"curl {'-k ' if tls else ''}{url}",
-        (*((established,) if tls else ()), Expected("http", "request", {"destination-port": port})),
+        (*((established,) if tls else ()), Expected("http", "request", {"destination-port": port}), _closed(port)),
         _page,
     )
 
@@ -88,8 +92,8 @@ SCAN = ("nmap", "-n", "-Pn", "-sS", "-T5", "-p", f"1-{SCANNED}", "-oG", "-", POT
 
 ATTACKS = (
     _curl("A page over HTTP", f"http://{POT4}/", tls=False),
-    _curl("A page over HTTPS", f"https://{POT4}/login", tls=True),
-    _curl("A page over HTTPS, IPv6", f"https://[{POT6}]/admin", tls=True),
+    _curl("A page over HTTPS", f"https://{POT4}/", tls=True),
+    _curl("A page over HTTPS, IPv6", f"https://[{POT6}]/", tls=True),
     Attack(
         "TLS on a port that nobody configured",
         _shell(f"{HELLO} 2>/dev/null; true"),
@@ -97,6 +101,7 @@ ATTACKS = (
         (
             Expected("tcp", "tls", {"tls.stage": "hello", "destination-port": 8443, "tls.sni": "bank.example"}),
             Expected("tcp", "tls", {"tls.stage": "payload", "destination-port": 8443, "payload-length": 7}),
+            _closed(8443),
         ),
         lambda _: "the handshake completed, and what was said in secret is told",
     ),
@@ -104,7 +109,10 @@ ATTACKS = (
         "Raw bytes on a port that nobody configured",
         _shell(RAW),
         RAW,
-        (Expected("tcp", "payload", {"destination-port": 31337, "payload-hex": b"\0\xffhello, port 31337\n".hex()}),),
+        (
+            Expected("tcp", "payload", {"destination-port": 31337, "payload-hex": b"\0\xffhello, port 31337\n".hex()}),
+            _closed(31337),
+        ),
         lambda _: "told exactly, byte for byte",
     ),
     Attack(

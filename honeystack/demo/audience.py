@@ -103,11 +103,13 @@ def losses(events: Iterable[Told]) -> list[str]:
 
 def printer(out: IO[str], *, colour: bool) -> Callable[[str, str], None]:
     """A function that prints a line in a style: act, event, good, bad or plain."""
+    whole_line = threading.Lock()  # events come from another thread than the play
     styles = {"act": "\x1b[1;36m", "event": "\x1b[2m", "good": "\x1b[32m", "bad": "\x1b[1;31m", "plain": ""}
 
     def show(line: str, style: str = "plain") -> None:
         mark = styles[style] if colour else ""
-        print(f"{mark}{line}\x1b[0m" if mark else line, file=out, flush=True)
+        with whole_line:
+            print(f"{mark}{line}\x1b[0m" if mark else line, file=out, flush=True)
 
     return show
 

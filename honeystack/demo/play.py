@@ -19,7 +19,7 @@ from honeystack.demo.stage import INTERFACE, POT4, POT6, Stage, stage
 from honeystack.errors import Unavailable
 
 READY_WITHIN = 10.0  # seconds for the honeypot to answer packets
-EVENT_WITHIN = 4.0  # seconds for the events of one attack
+EVENT_WITHIN = 8.0  # seconds for the events of one attack; a scan is watched for 5 before it is told
 STOP_WITHIN = 5.0  # seconds for an orderly stop
 Show = Callable[[str, str], None]
 

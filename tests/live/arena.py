@@ -194,7 +194,7 @@ def inside(host: Host) -> Iterator[None]:
 def capture(host: Host, path: Path, *expression: str) -> Iterator[Path]:
     """tcpdump on the host's cable while the block runs; the file is complete after it."""
     tcpdump = subprocess.Popen(
-        host.command("tcpdump", "-i", INTERFACE, "-U", "-w", str(path), "-B", "16384", *expression),
+        host.command("tcpdump", "-i", INTERFACE, "-U", "--immediate-mode", "-w", str(path), "-B", "16384", *expression),
         stderr=subprocess.PIPE,
     )
     assert tcpdump.stderr is not None

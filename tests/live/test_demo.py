@@ -17,9 +17,11 @@ DEMO = [sys.executable, "-m", "honeystack", "demo"]
 ANYBODY = ["setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all"]
 
 
-def traces() -> tuple[str, set[str]]:
+def traces() -> tuple[list[str], set[str]]:
     names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    return names, {str(path) for path in Path("/tmp").glob("honeystack-demo-*")}
+    return [name for name in names.split() if "demo" in name], {
+        str(path) for path in Path("/tmp").glob("honeystack-demo-*")
+    }
 
 
 @pytest.mark.parametrize("front", [[], ANYBODY], ids=["root", "anybody"])
