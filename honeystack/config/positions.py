@@ -75,7 +75,11 @@ def parse_toml(source: Source) -> tuple[Table, list[Problem]]:
         reader.read()
     except (TOMLKitError, ValueError, RecursionError) as error:
         place = reader.failed_at()
-        raise ConfigErrors([*reader.problems, problem_at(place, _sentence(error, found=place.text))]) from error
+        bare_word = place.text.isalpha() and source.text[: place.start].rstrip(" \t").endswith("=")
+        problem = problem_at(
+            place, _sentence(error, found=place.text), "a string stands in quotes" if bare_word else ""
+        )
+        raise ConfigErrors([*reader.problems, problem]) from error
     return reader.root, reader.problems
 
 
@@ -104,9 +108,8 @@ class _Reader(Parser):
         table = self.root
         while not self.end():
             item = None if self._current == "[" else self._parse_item()
-            if item is None:
-                if self._current == "[":
-                    table = self._read_header()
+            if item is None:  # tomlkit stops in front of a header
+                table = self._read_header()
             elif item[0] is not None:
                 self._insert(table, *self._frames[0])
             self._frames[0].clear()
@@ -250,7 +253,7 @@ class _Reader(Parser):
 def _sentence(error: Exception, *, found: str) -> str:
     if isinstance(error, RecursionError):
         return "this is nested too deeply"
-    if isinstance(error, UnexpectedEofError | UnexpectedCharError) and found in ("", "\r", "\n"):
+    if isinstance(error, UnexpectedEofError | UnexpectedCharError | EmptyKeyError) and found in ("", "\r", "\n"):
         return "the line ends too early" if found else "the file ends too early"
     message = str(error).partition(" at line ")[0]
     return message[:1].lower() + message[1:]

@@ -76,3 +76,9 @@ def test_without_a_configuration_it_is_said_where_one_would_be(invoke: Invoke, n
     result = invoke(name, "-c", tmp_path / "none.toml")
     assert result.exit_code == 2
     assert "none.toml cannot be read: No such file" in result.stderr
+
+
+def test_help_lists_the_commands_in_the_order_in_which_one_meets_them() -> None:
+    shown = CliRunner().invoke(main, ["-h"]).output
+    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()] == list(COMMANDS)
+    assert main.list_commands(click.Context(main)) == list(COMMANDS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from honeystack.config import ConfigErrors, find_config, load_config, parse_config
@@ -246,3 +246,29 @@ def test_any_text_is_a_configuration_or_config_errors(text: str) -> None:
         return
     assert problems
     assert all(problem.line >= 1 and problem.column >= 1 for problem in problems)
+
+
+OPTIONS = [
+    "listener.type",
+    "port.0.port",
+    "port.0",
+    "filter.0.channel",
+    "sensor",
+    "service.web.type",
+    "a b",
+    "capture.idle",
+]
+GIVEN = ["1", "x", "[]", "{}", "{a=1}", '"x"', "true", "[[", "./tcp.py", ""]
+
+
+@settings(max_examples=50)
+@given(options=st.lists(st.tuples(st.sampled_from(OPTIONS), st.sampled_from(GIVEN)), max_size=4))
+def test_any_overrides_are_taken_or_refused(options: list[tuple[str, str]]) -> None:
+    overrides = [f"{key}={value}" for key, value in options]
+    try:
+        parse_config(WHOLE.replace("./ear.py", "socket"), overrides=overrides)
+    except ConfigErrors as errors:
+        problems = errors.problems
+    else:
+        return
+    assert problems

@@ -147,6 +147,8 @@ def test_what_is_there_twice_is_told_with_both_places(text: str, told: list[str]
         ("x = [1,\n", "1:8: the file ends too early"),
         ("x = {a=1", "1:9: the file ends too early"),
         ("x = {a=1 b=2}", "1:10: unexpected character: 'b'"),
+        ("x = {a=[] b=2}", "1:11: unexpected character: 'b'"),
+        ("x = {a=1, # two", "1:16: the file ends too early"),
         ("ok = 1\nx = yes\n", "2:5: unexpected character: 'y'"),
         ('x = "abc\ny=1', "1:9: control characters"),
         ("a b = 1", '1:5: invalid key "a b"'),
@@ -160,6 +162,29 @@ def test_broken_syntax_is_told_at_its_place(text: str, told: str) -> None:
         parse(text)
     [problem] = caught.value.problems
     assert f"{problem.line}:{problem.column}: {problem.message}".startswith(told)
+
+
+def test_a_bare_word_for_a_value_is_answered_with_quotes() -> None:
+    with pytest.raises(ConfigErrors, match="a string stands in quotes"):
+        parse("[listener]\ninterface = eth0\n")
+    with pytest.raises(ConfigErrors) as caught:
+        parse("x = [1 a]\n")
+    assert caught.value.problems[0].suggestion == ""
+
+
+def test_an_inline_table_may_have_lines_and_comments() -> None:
+    root, problems = parse("x = { # one\n  a = 1, # two\n  # three\n  b = 2,\n}\n")
+    assert not problems
+    assert plain(root) == {"x": {"a": 1, "b": 2}}
+
+
+def test_a_recursion_without_end_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recurse(self: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(Parser, "_parse_item", recurse)
+    with pytest.raises(ConfigErrors, match="this is nested too deeply"):
+        parse("a = 1")
 
 
 def test_keys_that_are_there_twice_are_told_beside_broken_syntax() -> None:
