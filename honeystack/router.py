@@ -26,7 +26,7 @@ from honeystack.tls.certificates import Certificate
 from honeystack.tls.facts import TLS, hello_fields, outcome_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
-from honeystack.tls.stream import TlsFailed, accept_tls
+from honeystack.tls.stream import TlsAcceptor, TlsFailed
 from honeystack.witness import FAULT, fault_fields
 
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
@@ -61,6 +61,7 @@ class Router:
     ) -> None:
         self.recorder = recorder
         self._rng = rng
+        self._tls = TlsAcceptor()
         self._counters: Callable[[], Mapping[str, int]] = dict
         self.replace(ports, services, capture=capture, first_wait=first_wait)
 
@@ -169,7 +170,7 @@ class Router:
         first = await peer.receive_some()
         alpn = tuple(dict.fromkeys(name for _, service in room.services for name in getattr(service, "alpn", ())))
         try:
-            stream = await accept_tls(
+            stream = await self._tls.accept(
                 peer.stream, room.certificate, first=first, hello=reader.hello, rng=self._rng, alpn=alpn
             )
         except TlsFailed as failed:

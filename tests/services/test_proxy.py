@@ -1,0 +1,139 @@
+"""Proxy: both directions pass and are told, half-closes are kept, and what fails is told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+from honeystack.conversation import Recognition
+from honeystack.events.event import Payload
+from honeystack.services.proxy import Proxy
+from honeystack.testing.conversations import Meeting
+
+Behaviour = Callable[[Any], Awaitable[None]]
+
+
+@attrs.define
+class Host:
+    """A director to a host that behaves as it is told."""
+
+    nursery: trio.Nursery
+    behaviour: Behaviour
+
+    async def open_stream(self, peer: object) -> Any:
+        ours, theirs = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(self.behaviour, theirs)
+        return ours
+
+
+class Closed:
+    """A director to a host that refuses."""
+
+    async def open_stream(self, peer: object) -> Any:
+        raise OSError(111, "Connection refused")
+
+    open_datagrams = open_stream
+
+
+async def upper(stream: Any) -> None:
+    """Answers everything in capitals, and ends when the peer has ended."""
+    async for data in stream:
+        await stream.send_all(data.upper())
+    await stream.send_eof()
+
+
+async def answers_after_the_end(stream: Any) -> None:
+    said = b""
+    async for data in stream:
+        said += data
+    await stream.send_all(b"%d bytes" % len(said))
+    await stream.aclose()
+
+
+def told(meeting: Meeting) -> list[tuple[str, bytes]]:
+    return [(e.type, e.fields["payload"].data) for e in meeting.of("proxy")]  # type: ignore[attr-defined]
+
+
+async def test_both_directions_pass_and_are_told_turn_by_turn() -> None:
+    meeting = Meeting()
+    async with trio.open_nursery() as nursery:
+        client, peer = meeting.conversation()
+        nursery.start_soon(Proxy(director=Host(nursery, upper)).handle, peer)
+        for word in (b"one", b"two"):
+            await client.send_all(word)
+            assert await client.receive_some() == word.upper()
+        await client.send_eof()
+        assert await client.receive_some() == b""
+    assert told(meeting) == [("request", b"one"), ("response", b"ONE"), ("request", b"two"), ("response", b"TWO")]
+
+
+async def test_a_half_close_is_passed_on_and_the_answer_still_comes() -> None:
+    meeting = Meeting()
+    async with trio.open_nursery() as nursery:
+        assert await meeting.serve(Proxy(director=Host(nursery, answers_after_the_end)), b"x" * 10) == b"10 bytes"
+
+
+async def test_a_host_that_goes_away_ends_the_conversation() -> None:
+    async def gone(stream: Any) -> None:
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        with trio.fail_after(5):
+            await Meeting().serve(Proxy(director=Host(nursery, gone)), b"hello", ends=False)
+
+
+async def test_a_host_that_refuses_is_told() -> None:
+    meeting = Meeting()
+    assert await meeting.serve(Proxy(director=Closed()), b"hello") == b""
+    (event,) = meeting.of("proxy")
+    assert (event.type, event.fields["error"]) == ("failed", "Connection refused")
+    peer = meeting.datagrams([b"x"])
+    await Proxy(director=Closed()).handle_datagrams(peer)
+    assert [event.type for event in meeting.of("proxy")] == ["failed", "failed"]
+
+
+async def test_silence_on_both_sides_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        await Meeting().serve(Proxy(director=Host(nursery, upper), idle=30), b"x", ends=False)
+    assert trio.current_time() == pytest.approx(30)
+
+
+async def test_what_events_keep_is_bounded_and_the_lengths_stay_true() -> None:
+    meeting = Meeting()
+    async with trio.open_nursery() as nursery:
+        await meeting.serve(
+            Proxy(director=Host(nursery, answers_after_the_end), max_bytes=100, turn_bytes=60), b"x" * 500
+        )
+    payloads = [e.fields["payload"] for e in meeting.of("proxy", "request")]
+    assert all(isinstance(payload, Payload) for payload in payloads)
+    assert sum(len(payload.data) for payload in payloads) <= 100  # type: ignore[attr-defined]
+    assert sum(payload.length for payload in payloads) == 500  # type: ignore[attr-defined]
+
+
+async def test_many_peers_at_once_are_told_apart() -> None:
+    meeting = Meeting()
+    async with trio.open_nursery() as hosts:
+        service = Proxy(director=Host(hosts, upper))
+
+        async def client(number: int) -> None:
+            said = b"peer %d" % number
+            assert await meeting.serve(service, said) == said.upper()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(client, number)
+    said = {event.identity: event.fields["payload"] for event in meeting.of("proxy", "request")}
+    raw = {event.identity: event.fields["payload"] for event in meeting.of("tcp", "payload")}
+    assert len(said) == 50
+    assert said == raw
+
+
+def test_everything_is_the_host_s() -> None:
+    assert Proxy(director=None).recognise(b"x", eof=False) is Recognition.MINE
+    assert Proxy(director=None).recognise(b"", eof=False) is Recognition.MORE
+    assert Proxy(director=None).recognise(b"", eof=True) is Recognition.NOT_MINE
