@@ -187,10 +187,8 @@ class _Output(logging.Handler):
     def _drop_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
+            with contextlib.suppress(OSError):  # the kernel has closed it in any case
                 file.close()
-            except OSError:  # what was buffered cannot be written either; it has been told
-                self._failed_at = self._failed_at or 0.0
 
 
 def _drop_below_the_level(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -42,11 +42,12 @@ def log() -> Any:
 
 def test_lines_bear_time_level_and_fields(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging([LogOutput("stdout", "debug")])
-    log().info("ready", interface="eth0")
+    log().info("ready", interface="eth0", ports=3, sniffer=None)
     written()
     out = capsys.readouterr().out
     assert "ready" in out
     assert "interface=eth0" in out
+    assert "ports=3 sniffer=None" in out
     assert "[info" in out
     assert "\x1b" not in out
 
@@ -256,6 +257,14 @@ def test_a_reader_that_went_away_does_not_change_the_exit_code() -> None:
     assert done.returncode == 0
     assert done.stderr.decode().count("cannot write the log stdout") == 1
     assert "grün" in done.stderr.decode()
+
+
+def test_an_alarm_with_nobody_left_to_tell_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.close()
+    set_up_logging([])
+    monkeypatch.setattr(sys, "stderr", stream)
+    alarm("disk full")
 
 
 class Stuck(io.StringIO):

@@ -167,7 +167,7 @@ async def test_events_and_log_share_a_full_pipe_and_tear_no_line(
                 for number in range(200):
                     bus.publish(event({"x": "y" * 10_000}, number=number))
                     structlog.get_logger().info("a line of the log " + "z" * 9_000)
-                    await trio.sleep(0)
+                    await trio.lowlevel.checkpoint()
                 await subscription.wait_idle()
                 await bus.drain(10)
         finally:

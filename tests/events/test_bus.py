@@ -46,6 +46,7 @@ async def test_an_event_is_written_when_the_next_is_asked_for() -> None:
     for number in range(2):
         bus.publish(event(number=number))
     iteration = aiter(subscription)
+    assert aiter(iteration) is iteration
     await anext(iteration)
     assert (counts(subscription).written, counts(subscription).queued) == (0, 2)
     await anext(iteration)
