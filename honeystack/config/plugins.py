@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
+
 from honeystack import registry
 from honeystack.config.errors import Span, nearest
 from honeystack.config.positions import Scalar, Table
 from honeystack.config.structure import INVALID, Reading, Resolve, structure
 from honeystack.errors import ConfigError, Unavailable
+from honeystack.settings import settings_of
 
 # Words of Honeytrap for things that have another name here.
 TYPE_ALIASES: Final[dict[tuple[str, str], str]] = {("services", "copy"): "proxy"}
@@ -51,22 +54,31 @@ def read_plugin(
 
 def load_plugin_file(kind: registry.Kind, path: Path) -> type[Any]:
     """The one class in a Python file that is marked as a plugin of a kind. Raises ConfigError whatever it does."""
-    module = types.ModuleType(f"honeystack_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}")
-    module.__file__ = str(path)
     try:
         source = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"there is no Python file {path} ({error.strerror})") from error
-    sys.modules[module.__name__] = module  # attrs looks there for the names that annotations use
-    try:
-        # Not by the import system: no __pycache__ beside the configuration, and a reload always sees what changed.
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
-    except Exception as error:
-        raise ConfigError(f"{path} does not import: {_last_line(error, path)}") from error
-    found = [plugin for plugin in registry.marked(module, kind) if plugin.__module__ == module.__name__]
+    # The same file gives the same class, so that a reload sees what has changed and nothing else.
+    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()
+    name = f"honeystack_file_{digest[:16]}"
+    module = sys.modules.get(name) or _executed(name, path, source)
+    found = [plugin for plugin in registry.marked(module, kind) if plugin.__module__ == name]
     if len(found) != 1:
         raise ConfigError(f"{path} must hold one class marked @{kind.removesuffix('s')}(…); it holds {len(found)}")
     return found[0]
+
+
+def _executed(name: str, path: Path, source: bytes) -> types.ModuleType:
+    """Not by the import system, which would leave a __pycache__ beside the configuration."""
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # attrs looks there for the names that annotations use
+    try:
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(f"{path} does not import: {_last_line(error, path)}") from error
+    return module
 
 
 def _find(kind: registry.Kind, name: str, span: Span, reading: Reading) -> Any:
@@ -83,11 +95,15 @@ def _find(kind: registry.Kind, name: str, span: Span, reading: Reading) -> Any:
     return _guarded(lambda: registry.load(kind, name), span, reading)
 
 
-def _guarded(load: Any, span: Span, reading: Reading) -> Any:
+def _guarded(load: Callable[[], type[Any]], span: Span, reading: Reading) -> Any:
     try:
-        return load()
+        plugin = load()
+        settings_of(plugin)
     except (ConfigError, Unavailable) as error:
         return reading.wrong(span, str(error))
+    except (attrs.exceptions.NotAnAttrsClassError, NameError) as error:
+        return reading.wrong(span, f"this plugin's settings cannot be read: {error}")
+    return plugin
 
 
 def _last_line(error: Exception, path: Path) -> str:

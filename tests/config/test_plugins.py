@@ -71,6 +71,37 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
     assert load_plugin_file("services", folder / "tcp.py")(volume=1)
 
 
+def test_an_unchanged_file_gives_the_same_class(folder: Path) -> None:
+    assert load_plugin_file("services", folder / "tcp.py") is load_plugin_file("services", folder / "tcp.py")
+
+
+def test_a_file_that_fails_is_tried_again(folder: Path) -> None:
+    (folder / "odd.py").write_text((folder / "tcp.py").read_text() + "\nimport not_yet_there\n")
+    with pytest.raises(ConfigError, match="not_yet_there"):
+        load_plugin_file("services", folder / "odd.py")
+    with pytest.raises(ConfigError, match="not_yet_there"):
+        load_plugin_file("services", folder / "odd.py")
+
+
+def test_nothing_is_left_beside_the_file(folder: Path) -> None:
+    before = set(folder.iterdir())
+    load_plugin_file("services", folder / "tcp.py")
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("@attrs.frozen\n", "not an attrs-decorated class"), ("size: int", "name 'Nowhere' is not defined")],
+)
+def test_a_plugin_whose_settings_cannot_be_read_is_told(folder: Path, line: str, reason: str) -> None:
+    text = (folder / "tcp.py").read_text().replace(line, "" if line.startswith("@") else "size: Nowhere")
+    (folder / "odd.py").write_text(text)
+    value, reading = read("services", 'type = "./odd.py"', folder)
+    assert value is INVALID
+    [problem] = reading.problems
+    assert reason in problem.message
+
+
 def test_another_word_for_a_type_is_read_and_noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "TYPE_ALIASES", {("services", "reflect"): "echo"})
     value, reading = read("services", 'type = "reflect"', folder)
