@@ -105,7 +105,7 @@ def _count_duplicate(conn: Connection, sending: Sending, seg: Segment, advanced:
     if advanced or window_changed or seg.length:
         return
     flight = sending.flight
-    flight.duplicates = min(flight.duplicates + 1, len(flight.records))
+    flight.duplicate()
     if flight.duplicates == DUPLICATE_THRESHOLD and sending.congestion.recovery_point is None and flight.lose_first():
         sending.congestion.loss_found(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt)
 

@@ -137,9 +137,11 @@ class Tcp:
         path_errors.icmp_error(self, path, quoted, kind, mtu, now)
 
     def shut_down(self, now: float) -> None:
-        """End every connection with a reset, and every handshake without one."""
+        """End every connection with a reset, and tell of every handshake that was under way."""
         for conn in list(self.flows.values()):
             self.abort(conn, CloseReason.SHUTDOWN)
+        for key in list(self.handshakes.entries):
+            self.handshakes.abandon(key, reset=False)
 
     def poll_transmit(self, now: float) -> list[tuple[Path, bytes]]:
         """All segments that are due, in order; empties the queue."""

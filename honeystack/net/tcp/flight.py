@@ -39,6 +39,7 @@ class Flight:
 
     __slots__ = (
         "_highest",
+        "_most_duplicates",
         "_newest_at",
         "_newest_end",
         "_rack_rtt",
@@ -58,6 +59,7 @@ class Flight:
         self.lost = 0  # segments found lost and not sent again yet
         self.sacked = 0  # segments
         self.duplicates = 0  # duplicate acknowledgements in a row, of peers without SACK
+        self._most_duplicates = 0
         self.reordered = False  # the path has been seen to deliver out of order
         self.reordering = 1  # quarter round trips to wait for reordered segments
         self.rtt: float | None = None  # measured by the last acknowledgement
@@ -135,6 +137,16 @@ class Flight:
             else:
                 again = max(again, remaining)
         return found, again
+
+    def duplicate(self) -> None:
+        """A duplicate acknowledgement has come, of a peer without SACK.
+
+        No more of them count than there were segments in flight at the first one (RFC 5681 §3.2): a peer that makes
+        them up would otherwise have us send without end.
+        """
+        if not self.duplicates:
+            self._most_duplicates = len(self.records)
+        self.duplicates = min(self.duplicates + 1, self._most_duplicates)
 
     def lose_first(self) -> bool:
         """The first segment is lost: three duplicates, or a partial acknowledgement (RFC 6582 §3.2)."""

@@ -102,12 +102,12 @@ class Handshakes:
             return None
         if seg.flags & RST:  # second; RFC 5961 §3.2
             if seg.seq == nxt:
-                self._abandon(key, reset=True)
+                self.abandon(key, reset=True)
             else:
                 self._acknowledge(embryo, now)
             return None
         if seg.flags & SYN:  # fourth: back to LISTEN
-            self._abandon(key, reset=True)
+            self.abandon(key, reset=True)
             return None
         if not seg.flags & ACK:
             return None
@@ -161,7 +161,7 @@ class Handshakes:
         embryo = self.entries[key]
         age = now - embryo.opened_at
         if embryo.retransmitted >= len(RETRANSMISSIONS) or age >= tcp.limits.half_open_seconds:
-            self._abandon(key, reset=False)
+            self.abandon(key, reset=False)
             return
         sent = embryo.retransmitted + 1
         self.entries[key] = embryo._replace(retransmitted=sent)
@@ -169,13 +169,14 @@ class Handshakes:
         tcp.timers.schedule(key, embryo.opened_at + min(wait, tcp.limits.half_open_seconds))
         self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))
 
+    def abandon(self, key: bytes, *, reset: bool) -> None:
+        """Forget a handshake, and tell of it."""
+        embryo = self._remove(key)
+        self._tcp.notices.append(HalfOpen(embryo.path, *embryo.ports, embryo.syn, reset))
+
     def _complete(self, key: bytes, seg: Segment, now: float) -> Connection | None:
         embryo = self._remove(key)
         return self._tcp.accept(key, embryo, seg, now)
-
-    def _abandon(self, key: bytes, *, reset: bool) -> None:
-        embryo = self._remove(key)
-        self._tcp.notices.append(HalfOpen(embryo.path, *embryo.ports, embryo.syn, reset))
 
     def _remove(self, key: bytes) -> Embryo:
         tcp = self._tcp

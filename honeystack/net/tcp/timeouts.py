@@ -33,8 +33,15 @@ def rearm(conn: Connection) -> None:
 
 
 def expire(conn: Connection, now: float) -> None:
-    """The timer's time has come."""
-    kind, conn.timer = conn.timer, Timer.NONE
+    """The timer's time has come.
+
+    Segments may have come since it was set, and the outputs that set it anew are still to be asked for: then what it
+    waits for now counts, and where that is not due, nothing happens.
+    """
+    kind, deadline = _next_timer(conn) if conn.touched else (conn.timer, now)
+    if kind is Timer.NONE or deadline > now:
+        return
+    conn.timer = Timer.NONE
     sending = conn.sending
     if kind is Timer.FIN_WAIT_2:
         conn.tcp.finish(conn, CloseReason.TIMEOUT)

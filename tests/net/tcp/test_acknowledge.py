@@ -1,0 +1,132 @@
+"""What an acknowledgement does to the send side: window, round trip, congestion window, recovery."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.flight import MAX_REORDERING
+from honeystack.net.tcp.sending import Sending
+from honeystack.net.tcp.seq import add
+from honeystack.net.wire.tcp import ACK, sack_option, timestamp_option
+from tests.net.tcp.peer import Peer
+
+
+def sender(count: int, *, sack: bool = True, timestamp: int | None = None) -> tuple[Peer, Connection, Sending]:
+    """A peer to which `count` segments of 1000 bytes have just been sent."""
+    peer = Peer(mss=1000 if timestamp is None else 1012, sack=sack, scale=7, timestamp=timestamp)
+    conn = peer.open()
+    conn.send(bytes(1000 * count), peer.now)
+    peer.answers()
+    assert conn.sending is not None
+    return peer, conn, conn.sending
+
+
+def test_the_window_is_taken_from_newer_segments_only() -> None:
+    peer, conn, _ = sender(1)
+    peer.send(ACK, window=100)
+    assert conn.snd_wnd == 100 << 7
+    peer.say(b"newer")
+    peer.window = 50
+    peer.send(ACK, seq=add(peer.seq, -2), window=7)
+    assert conn.snd_wnd == 65_535 << 7
+    assert conn.max_window == 65_535 << 7
+
+
+def test_a_round_trip_is_measured_on_segments_sent_once() -> None:
+    peer, conn, sending = sender(1)
+    peer.now += 0.3
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert conn.rtt == pytest.approx(sending.estimator.srtt)
+    assert sending.estimator.srtt > 0.03
+
+
+def test_of_a_retransmitted_segment_the_echoed_timestamp_tells() -> None:
+    peer, conn, sending = sender(1, timestamp=9)
+    peer.wait(1.4)
+    assert sending.estimator.backoff > 0
+    peer.now += 0.05
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert sending.estimator.backoff == 0
+    assert 0 < sending.estimator.srtt < 1.0  # since the last sending, not the first
+
+
+def test_without_timestamps_a_retransmitted_segment_tells_nothing() -> None:
+    peer, conn, sending = sender(1, sack=False)
+    peer.wait(1.4)
+    backoff = sending.estimator.backoff
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert sending.estimator.backoff == backoff > 0
+
+
+@pytest.mark.parametrize("echo", [0, 2**31])
+def test_a_forged_echo_is_not_believed(echo: int) -> None:
+    peer, conn, sending = sender(1, timestamp=9)
+    peer.wait(1.4)
+    backoff = sending.estimator.backoff
+    assert conn.ts_recent is not None
+    options = timestamp_option(10, 0 if echo == 0 else add(peer.echo, echo))
+    peer.send(ACK, ack=conn.snd_nxt, options=options)
+    assert sending.estimator.backoff == backoff
+
+
+def test_the_congestion_window_grows_only_while_it_is_used() -> None:
+    peer, conn, sending = sender(10)
+    peer.send(ACK, ack=conn.snd_nxt)
+    grown = sending.congestion.cwnd
+    assert grown > 10_000
+    conn.send(b"x", peer.now)
+    peer.answers()
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert sending.congestion.cwnd == grown
+
+
+def test_recovery_ends_when_what_was_sent_before_it_has_arrived() -> None:
+    peer, conn, sending = sender(10)
+    start = conn.snd_una
+    peer.now += 0.05
+    peer.send(ACK, ack=start, options=sack_option([(add(start, 1000), add(start, 5000))]))
+    congestion = sending.congestion
+    assert congestion.recovery_point == conn.snd_nxt
+    assert congestion.cwnd == 5000
+    peer.send(ACK, ack=add(start, 5000))
+    assert congestion.recovery_point is not None
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert congestion.recovery_point is None
+
+
+def test_a_duplicate_block_widens_the_patience_for_reordering() -> None:
+    peer, conn, sending = sender(3)
+    start = conn.snd_una
+    for _ in range(20):
+        peer.send(ACK, ack=add(start, 1000), options=sack_option([(start, add(start, 1000))]))
+    assert sending.flight.reordering == MAX_REORDERING
+    assert sending.flight.reordered
+
+
+def test_duplicates_with_text_or_another_window_do_not_count() -> None:
+    peer, conn, sending = sender(5, sack=False)
+    peer.send(ACK, window=999)
+    peer.say(b"text")
+    assert sending.flight.duplicates == 0
+    peer.send(ACK)
+    peer.send(ACK, window=999)
+    assert sending.flight.duplicates == 2 - 1
+    assert conn.snd_una == peer.ack
+
+
+def test_no_number_of_duplicates_lets_out_more_than_the_flight() -> None:
+    peer, conn, sending = sender(10, sack=False)
+    conn.send(bytes(200_000), peer.now)
+    for _ in range(500):
+        peer.send()
+    assert sending.flight.flying <= 45_000
+
+
+def test_slow_start_goes_on_after_a_time_out() -> None:
+    peer, conn, sending = sender(10, sack=False)
+    start = conn.snd_una
+    again = peer.wait(0.25)
+    assert [seg.seq for seg in again] == [start]
+    assert [seg.seq for seg in peer.send(ACK, ack=add(start, 1000))] == [add(start, 1000), add(start, 2000)]
+    assert sending.congestion.restarting

@@ -1,0 +1,366 @@
+"""Two endpoints over a hostile link, closed ports, probes, faults and the outer calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from honeystack.errors import Malformed
+from honeystack.net.limits import Limits
+from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, HalfOpen, Notice, Scanned
+from honeystack.net.persona import Persona
+from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.endpoint import Tcp, TcpSettings, flow_key
+from honeystack.net.tcp.state import State
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from tests.net.tcp.pair import FACTS, Pair, hostile, make_tcp, path_of, peer_segment
+from tests.net.tcp.peer import Peer
+
+# Both ways over a hostile link
+
+
+class Exchange:
+    """Each end sends its text, closes, and reads to the end."""
+
+    def __init__(self, pair: Pair, texts: tuple[bytes, bytes]) -> None:
+        self.pair = pair
+        self.texts = {pair.client: texts[0], pair.server: texts[1]}
+        self.sent = {pair.client: 0, pair.server: 0}
+        self.got = {pair.client: bytearray(), pair.server: bytearray()}
+        pair.on_notice = self.noticed
+
+    def run(self) -> None:
+        pair = self.pair
+        pair.client.connect(pair.to_server, 80, 40_000, pair.now)
+        pair.run_until(self.over, pair.now + 600)
+        assert self.over(), "not finished within ten minutes of virtual time"
+
+    def over(self) -> bool:
+        return all(self.pair.closed(tcp) for tcp in self.texts)
+
+    def noticed(self, tcp: Tcp, notice: Notice) -> None:
+        if not isinstance(notice, Scanned | Closed) and hasattr(notice, "connection"):
+            self.pump(tcp, notice.connection)
+            self.pair.flush()
+
+    def pump(self, tcp: Tcp, conn: Connection) -> None:
+        text, sent, now = self.texts[tcp], self.sent[tcp], self.pair.now
+        if not conn.eof_sent and conn.state is not State.CLOSED:
+            self.sent[tcp] = sent = sent + conn.send(text[sent : sent + 300_000], now)
+            if sent == len(text):
+                conn.close(now)
+        while data := conn.receive(100_000, now):
+            self.got[tcp] += data
+        other = self.texts[self.pair.server if tcp is self.pair.client else self.pair.client]
+        assert other.startswith(self.got[tcp][:1000])
+        assert len(self.got[tcp]) <= len(other)
+
+
+def exchange(seed: int, version: int, size: int, impair: Callable[[], list[float]], **kinds: object) -> Pair:
+    rng = random.Random(seed)
+    texts = rng.randbytes(size), rng.randbytes(size)
+    persona = Persona(**kinds)  # type: ignore[arg-type]
+    pair = Pair(version, client=make_tcp(seed + 1, persona=persona), server=make_tcp(seed + 2), impair=impair)
+    both = Exchange(pair, texts)
+    both.run()
+    assert both.got[pair.client] == texts[1]
+    assert both.got[pair.server] == texts[0]
+    assert pair.closed(pair.client) == pair.closed(pair.server) == [CloseReason.FIN]
+    for tcp in (pair.client, pair.server):
+        assert tcp.memory.used == 0
+        assert tcp.connections == 0
+    return pair
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_megabyte_each_way_survives_loss_reordering_and_duplicates(seed: int, version: int) -> None:
+    pair = exchange(seed, version, 1_000_000, hostile(seed))
+    assert pair.server.statistics()["retransmitted"] > 0
+
+
+@pytest.mark.parametrize("persona", [{"sack": False}, {"timestamps": False}, {"sack": False, "timestamps": False}])
+@pytest.mark.parametrize("seed", range(3))
+def test_old_peers_get_through_too(seed: int, persona: dict[str, bool]) -> None:
+    exchange(seed, 4, 200_000, hostile(seed), **persona)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_link_that_loses_a_third_is_slow_and_sound(seed: int) -> None:
+    exchange(seed, 4, 20_000, hostile(seed, loss=0.33, jitter=0.009))
+
+
+def test_a_sound_link_needs_no_retransmission() -> None:
+    pair = exchange(1, 4, 1_000_000, lambda: [0.01])
+    assert "retransmitted" not in pair.server.statistics()
+    assert "retransmitted" not in pair.client.statistics()
+
+
+def test_the_wrap_lies_inside_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("honeystack.net.tcp.endpoint.flow_secrets", lambda *_: (2**32 - 50_000, 2**32 - 100))
+    monkeypatch.setattr("honeystack.net.tcp.handshake.flow_secrets", lambda *_: (2**32 - 70_000, 2**32 - 200))
+    exchange(5, 4, 200_000, hostile(5))
+
+
+@pytest.mark.parametrize("order", ["client", "server", "together", "release", "abort", "server abort"])
+@pytest.mark.parametrize("seed", range(4))
+def test_connections_end_in_every_order(order: str, seed: int) -> None:
+    pair = Pair(impair=hostile(seed, loss=0.2))
+    one, two = pair.connect()
+    first, second = (two, one) if order == "server" else (one, two)
+    if order == "abort":
+        one.abort(pair.now)
+    elif order == "server abort":
+        two.abort(pair.now)
+    elif order == "release":
+        one.release(pair.now)
+        two.release(pair.now)
+    else:
+        first.close(pair.now)
+        if order != "together":
+            pair.run(2)
+        second.close(pair.now)
+    pair.run(400)
+    assert one.state is two.state is State.CLOSED or "abort" in order
+    if "abort" not in order:
+        assert {*pair.closed(pair.client), *pair.closed(pair.server)} <= {CloseReason.FIN, CloseReason.TIMEOUT}
+
+
+# Closed ports and probes
+
+
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [
+        (SYN, (RST | ACK, 0, 101)),
+        (ACK, (RST, 7, 0)),
+        (FIN, (RST | ACK, 0, 101)),
+        (0, (RST | ACK, 0, 100)),
+        (FIN | PSH | URG, (RST | ACK, 0, 101)),
+        (SYN | ACK, (RST, 7, 0)),
+        (RST, None),
+        (RST | ACK, None),
+    ],
+)
+def test_a_closed_port_answers_as_linux_does(flags: int, answer: tuple[int, int, int] | None) -> None:
+    peer = Peer(irs=100)
+    peer.tcp.unlisten(None)
+    found = peer.send(flags, ack=7)
+    assert [(seg.flags, seg.seq, seg.ack) for seg in found] == ([] if answer is None else [answer])
+    assert all(seg.window == 0 for seg in found)
+    assert len(peer.told(Scanned)) == (answer is not None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [(0, []), (FIN, []), (FIN | PSH | URG, []), (SYN | FIN, []), (ACK, [RST]), (SYN | ACK, [RST]), (SYN | RST, [])],
+)
+def test_an_open_port_answers_odd_probes_as_linux_does(flags: int, answer: list[int]) -> None:
+    peer = Peer()
+    assert [seg.flags for seg in peer.send(flags)] == answer
+    assert len(peer.told(Scanned)) == (0 if flags & RST else 1)
+    assert peer.tcp.statistics()["half_open"] == 0
+
+
+def test_port_zero_is_closed_even_where_every_port_is_open() -> None:
+    assert [seg.flags for seg in Peer(port=0).syn()] == [RST | ACK]
+    assert [seg.flags for seg in Peer(local_port=0).syn()] == [SYN | ACK]
+
+
+def test_ports_are_opened_and_closed_one_by_one() -> None:
+    peer = Peer(port=81)
+    peer.tcp.unlisten(None)
+    peer.tcp.listen(81)
+    assert [seg.flags for seg in peer.syn()] == [SYN | ACK]
+    peer.tcp.unlisten(81)
+    peer.ports = (5, 81)
+    assert [seg.flags for seg in peer.syn()] == [RST | ACK]
+
+
+# Bad input
+
+
+def test_the_checksum_is_judged_only_where_asked() -> None:
+    tcp = make_tcp()
+    tcp.listen(None)
+    broken = bytearray(peer_segment(path_of(), (1, 2), 3, 4, SYN))
+    broken[16] ^= 1
+    with pytest.raises(Malformed, match="checksum"):
+        tcp.receive_segment(path_of(), memoryview(broken), FACTS, 1.0, verify=True)
+    tcp.receive_segment(path_of(), memoryview(broken), FACTS, 1.0, verify=False)
+    assert len(tcp.poll_transmit(1.0)) == 1
+
+
+def legal_exchange() -> list[bytes]:
+    """Every segment that a client sends during a short conversation."""
+    pair = Pair()
+    heard: list[bytes] = []
+    receive = pair.server.receive_segment
+
+    def record(path: object, segment: memoryview, *rest: object, **more: object) -> None:
+        heard.append(bytes(segment))
+        receive(path, segment, *rest, **more)  # type: ignore[arg-type]
+
+    pair.server.receive_segment = record  # type: ignore[assignment, method-assign]
+    one, two = pair.connect()
+    one.send(b"question", pair.now)
+    pair.run(1)
+    two.send(b"answer", pair.now)
+    one.close(pair.now)
+    pair.run(1)
+    two.close(pair.now)
+    pair.run(1)
+    return heard
+
+
+def test_every_cut_and_every_flipped_bit_of_a_conversation_is_survived() -> None:
+    whole = legal_exchange()
+    assert len(whole) >= 4
+    for index, segment in enumerate(whole):
+        variants = [segment[:length] for length in range(len(segment))]
+        for bit in range(8 * len(segment)):
+            flipped = bytearray(segment)
+            flipped[bit // 8] ^= 1 << bit % 8
+            variants.append(bytes(flipped))
+        tcp = make_tcp(2)
+        tcp.listen(None)
+        for before in whole[:index]:
+            tcp.receive_segment(path_of(), memoryview(before), FACTS, 1000.0, verify=True)
+        for variant in variants:
+            try:
+                tcp.receive_segment(path_of(), memoryview(variant), FACTS, 1000.0, verify=False)
+            except Malformed:
+                continue
+            tcp.poll_transmit(1000.0)
+        tcp.handle_timeout(2000.0)
+        while (notice := tcp.poll_notice()) is not None:
+            assert not isinstance(notice, Fault)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 63),
+            st.integers(-3, 3),
+            st.integers(-3, 3),
+            st.binary(max_size=12),
+            st.binary(max_size=12).map(lambda octets: octets[: len(octets) // 4 * 4]),
+            st.integers(0, 3),
+        ),
+        max_size=20,
+    )
+)
+def test_any_sequence_of_segments_near_the_right_numbers_is_survived(
+    segments: list[tuple[int, int, int, bytes, bytes, int]],
+) -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"hello there", peer.now)
+    for flags, seq, ack, data, options, wait in segments:
+        now = conn.rcv_nxt + seq & 0xFFFF_FFFF
+        peer.send(flags, data, seq=now, ack=conn.snd_nxt + ack & 0xFFFF_FFFF, options=options)
+        peer.wait(wait)
+        conn.receive(5, peer.now)
+    peer.wait(3000)
+
+
+# Faults
+
+
+def test_a_fault_in_a_timer_costs_one_connection() -> None:
+    tcp = make_tcp(3)
+    good, bad = Peer(tcp, local_port=1), Peer(tcp, local_port=2)
+    for peer in (good, bad):
+        peer.open().send(b"hello", peer.now)
+        peer.answers()
+    assert bad.conn is not None
+    assert bad.conn.sending is not None
+    bad.conn.sending.estimator = None  # type: ignore[assignment]
+    tcp.handle_timeout(1005.0)
+    notices = [tcp.poll_notice() for _ in range(2)]
+    assert isinstance(notices[0], Fault)
+    assert isinstance(notices[1], Closed)
+    assert [path for path, _ in tcp.poll_transmit(1005.0)] == [good.path]
+
+
+def test_a_fault_in_sending_costs_one_connection() -> None:
+    tcp = make_tcp(3)
+    good, bad = Peer(tcp, local_port=1), Peer(tcp, local_port=2)
+    for peer in (bad, good):
+        peer.open()
+    for peer in (bad, good):
+        assert peer.conn is not None
+        peer.conn.send(b"hello", peer.now)
+    assert bad.conn is not None
+    bad.conn.pseudo_sum = None  # type: ignore[assignment]
+    assert len(tcp.poll_transmit(1000.0)) == 1
+    assert isinstance(tcp.poll_notice(), Fault)
+
+
+# The outer calls
+
+
+def test_shutting_down_ends_every_connection_on_the_wire_and_in_a_notice() -> None:
+    tcp = make_tcp(3)
+    for port in (1, 2, 3):
+        Peer(tcp, local_port=port).open()
+    tcp.shut_down(1000.0)
+    assert len(tcp.poll_transmit(1000.0)) == 3
+    ends = [tcp.poll_notice() for _ in range(3)]
+    assert [end.reason for end in ends if isinstance(end, Closed)] == [CloseReason.SHUTDOWN] * 3
+    assert tcp.poll_notice() is None
+    assert tcp.poll_timeout() is None
+
+
+def test_shutting_down_tells_of_handshakes_under_way() -> None:
+    peer = Peer()
+    peer.tcp.receive_segment(peer.path, peer_segment(peer.path, (1, 2), 3, 0, SYN), FACTS, peer.now, verify=True)
+    peer.tcp.shut_down(peer.now)
+    assert peer.tcp.statistics()["half_open"] == 0
+    assert isinstance(peer.tcp.poll_notice(), Scanned)
+    assert isinstance(peer.tcp.poll_notice(), HalfOpen)
+    assert peer.tcp.poll_timeout() is None
+
+
+def test_the_path_of_the_last_segment_leads_back() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.path = peer.path._replace(remote_mac=b"gatewy")
+    peer.say(b"hello")
+    assert conn.path.remote_mac == b"gatewy"
+
+
+def test_one_flow_is_one_connection_whatever_its_reverse_does() -> None:
+    path = path_of()
+    assert flow_key(path, 80, 9) != flow_key(path, 9, 80)
+    assert len(flow_key(path, 80, 9)) == 12
+    assert len(flow_key(path_of(6), 80, 9)) == 36
+
+
+def test_many_connections_at_once_keep_their_texts_apart() -> None:
+    pair = Pair(impair=hostile(7))
+    conns = [pair.client.connect(pair.to_server, 80, 1000 + i, pair.now) for i in range(200)]
+    for conn in conns:
+        conn.send(str(conn.local_port).encode(), pair.now)
+    pair.run(20)
+    accepted = [n.connection for n in pair.notices[pair.server] if isinstance(n, Accepted)]
+    assert len(accepted) == 200
+    assert all(conn.receive(99, pair.now) == str(conn.remote_port).encode() for conn in accepted)
+
+
+def test_the_statistics_name_what_is_held() -> None:
+    peer = Peer()
+    peer.open()
+    found = peer.tcp.statistics()
+    assert found["connections"] == peer.tcp.connections == 1
+    assert (found["segments_in"], found["segments_out"], found["accepted"]) == (2, 1, 1)
+
+
+def test_settings_are_frozen_and_complete() -> None:
+    settings = TcpSettings(Limits(), Persona(), b"x" * 64)
+    assert Tcp(settings).secret == b"x" * 32
