@@ -14,7 +14,7 @@ from honeystack.config.positions import Array, Table
 from honeystack.config.sections import FilterSection
 from honeystack.config.structure import Reading, entry_of
 from honeystack.errors import ConfigError
-from honeystack.net.address import PROTOCOL_NUMBERS, parse_port_range
+from honeystack.net.address import PROTOCOL_NUMBERS, AddressSet, parse_port_range
 
 PATTERNS = ("services", "categories", "types", "exclude_services", "exclude_categories", "exclude_types")
 
@@ -46,6 +46,16 @@ def note_excluded_ports(placed: Sequence[PlacedPort], listener: Any, reading: Re
         ends = (port.spec.first, port.spec.last)
         if any(all(ports.covers(number, end) for end in ends) for ports in excluded) and not port.spec.is_fallback:
             reading.note(port.span, f"{port.spec} is left to the host by exclude_ports: nothing reaches this section")
+
+
+def note_foreign_addresses(placed: Sequence[PlacedPort], listener: Any, reading: Reading) -> None:
+    """A port on an address that the stack does not answer for never sees a packet."""
+    if not hasattr(listener, "allow_no_exclude") or not listener.addresses:
+        return
+    owned = AddressSet(listener.addresses)
+    for port in placed:
+        if port.spec.address and ipaddress.ip_address(port.spec.address).packed not in owned:
+            reading.note(port.span, f"{port.spec.address} is not among the listener's addresses: nothing reaches this")
 
 
 def check_filters(tables: Sequence[Table], channels: Collection[str], reading: Reading) -> None:

@@ -152,10 +152,17 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
     refusals = [_refusal(section.tls_certificate), _refusal(section.tls_key)]
     for entry, reason in zip((certificate, key), refusals, strict=True):
         if reason:
-            reading.wrong(entry.node.span, reason)
+            reading.wrong(entry.node.span, reason, _how_to_make(section) if all(refusals) and entry is key else "")
     if any(refusals):
         return None
     return _load(section.tls_certificate, section.tls_key, certificate.node.span, key.node.span, reading)
+
+
+def _how_to_make(section: PortSection) -> str:
+    return (
+        "make both: openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 365 -subj /CN=example "
+        f"-keyout {section.tls_key} -out {section.tls_certificate}"
+    )
 
 
 def _load(certificate: Path, key: Path, certificate_span: Span, key_span: Span, reading: Reading) -> Certificate | None:

@@ -92,6 +92,18 @@ def test_a_port_that_is_left_to_the_host_is_noted(told: Told, port: str, noted: 
 
 
 @pytest.mark.parametrize(
+    ("addresses", "noted"),
+    [("['10.0.0.0/24']", False), ("['10.0.1.0/24', '2001:db8::/64']", True), ("[]", False)],
+)
+def test_a_port_on_an_address_of_nobody_is_noted(told: Told, addresses: str, noted: bool) -> None:
+    lines = told(
+        f"{EAR}allow_no_exclude = true\naddresses = {addresses}\n[[port]]\nports = ['tcp/10.0.0.1:80', 'tcp/81']\n"
+    )
+    assert bool(lines) is noted
+    assert not noted or lines[0].startswith("6:10: 10.0.0.1 is not among the listener's addresses")
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("channel = ['out', 'uot']", "7:19: there is no channel 'uot'; did you mean 'out'?"),

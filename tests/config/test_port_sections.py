@@ -139,6 +139,8 @@ def test_certificates_that_do_not_load_are_told(
 def test_both_files_are_told_when_both_are_missing(told: Callable[[str], list[str]]) -> None:
     lines = told("[[port]]\nport='tcp/443'\ntls_certificate='x'\ntls_key='y'\n")
     assert [line.partition(": ")[0] for line in lines] == ["2:17", "3:9"]
+    assert "make both" not in lines[0]
+    assert "; make both: openssl req -x509" in lines[1]
 
 
 def test_a_file_that_may_not_be_read_is_told(
