@@ -10,8 +10,8 @@ from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, sack_option
-from tests.net.tcp.pair import make_tcp
-from tests.net.tcp.peer import Peer
+from tests.net.tcp.pair import make_tcp, peer_segment
+from tests.net.tcp.peer import FACTS, Peer
 
 
 def reasons(peer: Peer) -> list[CloseReason]:
@@ -211,3 +211,33 @@ def test_an_answer_to_a_probe_keeps_the_connection() -> None:
         if peer.wait(61):
             peer.send()
     assert conn.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize("sack", [True, False], ids=["loss-probe", "retransmission"])
+def test_an_acknowledgement_in_the_same_turn_as_the_timer_comes_first(sack: bool) -> None:
+    peer = Peer(sack=sack)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    deadline = peer.tcp.poll_timeout()
+    assert deadline is not None
+    peer.now = deadline
+    segment = peer_segment(peer.path, peer.ports, peer.seq, add(peer.ack, 5), ACK)
+    peer.tcp.receive_segment(peer.path, segment, FACTS, peer.now, verify=True)
+    peer.tcp.handle_timeout(peer.now)  # before the outputs: a driver takes a batch of frames, then its timers
+    assert peer.answers() == []
+    assert peer.tcp.poll_timeout() is None
+
+
+def test_a_timer_that_is_due_all_the_same_is_not_put_off_by_what_comes() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    deadline = peer.tcp.poll_timeout()
+    assert deadline is not None
+    peer.now = deadline
+    segment = peer_segment(peer.path, peer.ports, peer.seq, peer.ack, ACK | PSH, data=b"and you?")
+    peer.tcp.receive_segment(peer.path, segment, FACTS, peer.now, verify=True)
+    peer.tcp.handle_timeout(peer.now)
+    assert b"hello" in [bytes(seg.data) for seg in peer.answers()]
