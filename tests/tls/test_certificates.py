@@ -1,0 +1,161 @@
+"""Certificates from files: what is wrong is a ConfigError that names the file, what is unwise a warning."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from honeystack.errors import ConfigError
+from honeystack.tls.certificates import load_certificate
+from honeystack.tls.profiles import SigningKey
+from tests.tls.peers import KeyPair, client_context, connected
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def self_signed(
+    folder: Path,
+    key: CertificateIssuerPrivateKeyTypes,
+    *,
+    days: tuple[int, int] = (-10, 10),
+    encryption: KeySerializationEncryption | None = None,
+) -> KeyPair:
+    """A certificate with a common name and no other, valid from and to so many days from NOW."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "only.example")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW + timedelta(days=days[0])).not_valid_after(NOW + timedelta(days=days[1]))
+    certificate = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+    pair = KeyPair(folder / "cert.pem", folder / "key.pem")
+    pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()))
+    return pair
+
+
+def problem(certificate: Path, key: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_certificate(certificate, key, now=NOW)
+    return str(caught.value)
+
+
+@pytest.fixture
+def p256() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def test_a_good_pair_has_no_warnings(ecdsa_pair: KeyPair) -> None:
+    certificate = load_certificate(*ecdsa_pair)
+    assert certificate.warnings == ()
+    assert certificate.names == ("a.example",)
+    assert certificate.signs_with == SigningKey("ECDSA", 23)
+    assert certificate.expires > datetime.now(UTC)
+    assert (certificate.certificate, certificate.key) == ecdsa_pair
+
+
+def test_each_kind_of_key_is_known(tmp_path: Path, rsa_pair: KeyPair) -> None:
+    assert load_certificate(*rsa_pair).signs_with == SigningKey("RSA")
+    for key, expected in (
+        (ec.generate_private_key(ec.SECP384R1()), SigningKey("ECDSA", 24)),
+        (ed25519.Ed25519PrivateKey.generate(), SigningKey("ECDSA")),
+    ):
+        assert load_certificate(*self_signed(tmp_path, key)).signs_with == expected
+
+
+def test_a_certificate_and_key_in_one_file_do(tmp_path: Path, p256: ec.EllipticCurvePrivateKey) -> None:
+    pair = self_signed(tmp_path, p256)
+    both = tmp_path / "both.pem"
+    both.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes())
+    assert load_certificate(both, both, now=NOW).names == ("only.example",)
+
+
+def test_the_chain_is_served(authority: trustme.CA, tmp_path: Path) -> None:
+    between = authority.create_child_ca()
+    issued = between.issue_cert("a.example")
+    pair = KeyPair(tmp_path / "cert.pem", tmp_path / "key.pem")
+    pair.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    pair.key.write_bytes(issued.private_key_pem.bytes())
+    context = client_context(versions=(0x0303, 0x0304), authority=authority.cert_pem.bytes().decode())
+    connected(load_certificate(*pair), context, random.Random(1))
+
+
+# warnings
+
+
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [((-10, -1), "expired on 2025-12-31"), ((1, 10), "is not valid before 2026-01-02"), ((-1, 1), None)],
+)
+def test_a_certificate_out_of_its_time_is_warned_of(
+    tmp_path: Path, p256: ec.EllipticCurvePrivateKey, days: tuple[int, int], warning: str | None
+) -> None:
+    pair = self_signed(tmp_path, p256, days=days)
+    expected = () if warning is None else (f"{pair.certificate} {warning}",)
+    assert load_certificate(*pair, now=NOW).warnings == expected
+
+
+def test_a_slow_key_is_warned_of(tmp_path: Path) -> None:
+    pair = self_signed(tmp_path, rsa.generate_private_key(65537, 4096))
+    (warning,) = load_certificate(*pair, now=NOW).warnings
+    assert "4096 bits" in warning
+    assert "P-256" in warning
+
+
+# errors
+
+
+def test_a_key_of_another_certificate_is_an_error(ecdsa_pair: KeyPair, rsa_pair: KeyPair) -> None:
+    assert problem(ecdsa_pair.certificate, rsa_pair.key) == f"{rsa_pair.key} is not the key of {ecdsa_pair.certificate}"
+
+
+def test_a_missing_file_is_an_error(ecdsa_pair: KeyPair, tmp_path: Path) -> None:
+    missing = tmp_path / "none.pem"
+    assert problem(missing, ecdsa_pair.key) == f"{missing} cannot be read: No such file or directory"
+    assert problem(ecdsa_pair.certificate, missing) == f"{missing} cannot be read: No such file or directory"
+    assert problem(tmp_path, ecdsa_pair.key) == f"{tmp_path} cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_what_is_no_pem_is_an_error(ecdsa_pair: KeyPair, tmp_path: Path, content: bytes) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_bytes(content)
+    assert problem(wrong, ecdsa_pair.key).startswith(f"{wrong} holds no certificate in PEM form")
+    assert problem(ecdsa_pair.certificate, wrong).startswith(f"{wrong} holds no private key in PEM form")
+
+
+def test_files_that_were_exchanged_are_told(ecdsa_pair: KeyPair) -> None:
+    assert problem(ecdsa_pair.key, ecdsa_pair.certificate).endswith("no certificate in PEM form, but a private key")
+    assert problem(ecdsa_pair.certificate, ecdsa_pair.certificate).endswith(
+        "private key in PEM form, but a certificate"
+    )
+
+
+def test_an_encrypted_key_is_an_error_that_says_how_to_decrypt_it(
+    tmp_path: Path, p256: ec.EllipticCurvePrivateKey
+) -> None:
+    pair = self_signed(tmp_path, p256, encryption=BestAvailableEncryption(b"secret"))
+    assert "is encrypted; decrypt it with: openssl pkey" in problem(*pair)
+
+
+def test_what_openssl_refuses_is_an_error(
+    ecdsa_pair: KeyPair, tmp_path: Path, p256: ec.EllipticCurvePrivateKey
+) -> None:
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(
+        ecdsa_pair.certificate.read_bytes() + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    )
+    message = problem(chain, ecdsa_pair.key)
+    assert str(chain) in message

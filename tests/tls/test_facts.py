@@ -1,0 +1,77 @@
+"""Fields of TLS events: each declared, absent where there is nothing to tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.events.catalogue import undeclared
+from honeystack.events.event import Event
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields
+from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.hello import ClientHello, parse_hello
+from honeystack.tls.stream import TlsOutcome
+from tests.tls.vectors import body, full_extensions, message
+
+HELLO = parse_hello(message(body(extensions=full_extensions())))
+
+
+def test_a_hello_tells_all_that_is_in_it() -> None:
+    prints = fingerprint(HELLO)
+    assert prints is not None
+    assert hello_fields(HELLO, prints, b"raw") == {
+        "ja3.digest": prints.ja3_digest,
+        "ja3.string": "771,49199-4865,0-10-11-13-16-43,29-23,0-1",
+        "ja3.nogrease-digest": prints.ja3_digest,
+        "ja4": prints.ja4,
+        "ja4.raw": "t13d0206h2_1301,c02f_000a,000b,000d,002b_0403,0804",
+        "tls.sni": "a.example",
+        "tls.alpn": ["h2", "http/1.1"],
+        "tls.versions": ["1.3", "1.2"],
+        "tls.client.hello.payload": b"raw",
+    }
+
+
+def test_what_a_hello_does_not_say_is_left_out() -> None:
+    hello = parse_hello(message(body(version=0x0301)))
+    assert set(hello_fields(hello, None, b"")) == {"tls.versions", "tls.client.hello.payload"}
+
+
+def test_a_hello_that_does_not_parse_is_its_bytes() -> None:
+    assert hello_fields(None, None, b"\x16\x03") == {"tls.client.hello.payload": b"\x16\x03"}
+
+
+@pytest.mark.parametrize(("version", "name"), [(0x0002, "ssl2"), (0x0300, "ssl3"), (0x0302, "1.1"), (0x7F1C, "0x7f1c")])
+def test_every_version_has_a_name(version: int, name: str) -> None:
+    fields = hello_fields(ClientHello(version, bytes(32), b"", ()), None, b"")
+    assert fields["tls.versions"] == [name]
+
+
+def test_names_that_are_no_text_are_escaped() -> None:
+    hello = parse_hello(message(body(extensions=full_extensions(name=b"\xff", alpn=(b"\xfe",)))))
+    fields = hello_fields(hello, None, b"")
+    assert (fields["tls.sni"], fields["tls.alpn"]) == ("\\xff", ["\\xfe"])
+
+
+def test_an_outcome_tells_what_it_came_to() -> None:
+    good = TlsOutcome("random", "1.3", "TLS_AES_128_GCM_SHA256", "h2", resumed=True)
+    assert outcome_fields(good) == {
+        "tls.profile": "random",
+        "tls.version": "1.3",
+        "tls.ciphersuite": "TLS_AES_128_GCM_SHA256",
+        "tls.next-protocol": "h2",
+        "tls.resumed": True,
+    }
+    bad = TlsOutcome("random", error="no shared cipher", alert="handshake_failure")
+    assert outcome_fields(bad) == {
+        "tls.profile": "random",
+        "tls.error": "no shared cipher",
+        "tls.alert": "handshake_failure",
+    }
+
+
+def test_every_field_is_declared() -> None:
+    outcome = TlsOutcome("random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a")
+    fields = {"tls.stage": "hello", "payload": b""}
+    fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome)
+    assert undeclared(Event("id", 0.0, TLS, fields)) == []
+    assert set(TLS.fields) == set(fields)
