@@ -63,6 +63,7 @@ class Tcp:
         self.notices: deque[Notice] = deque()
         self.counters: Counter[str] = Counter()
         self.flows: dict[bytes, Connection] = {}
+        self.worthwhile = {version: self._worthwhile(version) for version in IP_AND_TCP_HEADERS}
         self.handshakes = Handshakes(self)
         self.time_wait = TimeWait(self)
         self._shedder = bounds.Shedder(self)
@@ -107,15 +108,17 @@ class Tcp:
 
     def receive_segment(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
         """One segment, up to 64 kB of it; `verify` False where the checksum is known good. Raises Malformed."""
-        if verify and (partial_sum(segment) + self.pseudo_sum(path) + len(segment)) % 0xFFFF:
-            raise Malformed("TCP checksum does not hold")
+        key = path.remote + path.local + bytes(segment[:4])
+        conn = self.flows.get(key)
+        if verify:
+            pseudo_sum = conn.pseudo_sum if conn is not None else self.pseudo_sum(path)
+            if (partial_sum(segment) + pseudo_sum + len(segment)) % 0xFFFF:
+                raise Malformed("TCP checksum does not hold")
         seg = decode_segment(segment)
         if path.local == path.remote:
             self.counters["land"] += 1  # ours is the only host with our address, and we did not send it
             return
         self.counters["segments_in"] += 1
-        key = path.remote + path.local + bytes(segment[:4])
-        conn = self.flows.get(key)
         if conn is not None:
             conn.path = path
             arrives(conn, seg, now)
@@ -289,10 +292,6 @@ class Tcp:
         """What our MTU lets the peer send."""
         return max(self.mtu - IP_AND_TCP_HEADERS[version], MIN_SEND_MSS)
 
-    def full_segment(self, version: int) -> int:
-        """The data of a full segment from the peer."""
-        return self.advertised_mss(version) - TIMESTAMP_BYTES
-
     def default_mss(self, version: int) -> int:
         """What a peer takes that has not said."""
         return DEFAULT_MSS[version]
@@ -331,6 +330,10 @@ class Tcp:
         """The acknowledgement that completed a handshake may carry text and FIN."""
         if conn is not None:
             arrives(conn, seg, now)
+
+    def _worthwhile(self, version: int) -> int:
+        """By how much a window must grow to be worth telling: a segment or half the buffer (RFC 9293 §3.8.6.2.2)."""
+        return max(min(self.limits.receive_buffer // 2, self.advertised_mss(version) - TIMESTAMP_BYTES), 1)
 
     def _listens(self, port: int) -> bool:
         return port in self._ports or (self._every_port and port != 0)

@@ -26,7 +26,7 @@ def window_field(conn: Connection) -> int:
     edge = conn.rcv_edge
     window = diff(edge, conn.rcv_nxt)
     wanted = _room(conn)
-    if wanted - window >= _worthwhile(conn):
+    if wanted - window >= conn.tcp.worthwhile[conn.path.version]:
         window = wanted
     field = window >> conn.rcv_scale
     if diff(add(conn.rcv_nxt, field << conn.rcv_scale), edge) < 0:
@@ -42,17 +42,12 @@ def update_is_due(conn: Connection) -> bool:
     """Whether the user has read enough for the peer to be told: the window doubles, by a segment at least."""
     window = diff(conn.rcv_edge, conn.rcv_nxt)
     gain = _room(conn) - window
-    return gain >= _worthwhile(conn) and gain >= window
+    return gain >= conn.tcp.worthwhile[conn.path.version] and gain >= window
 
 
 def _room(conn: Connection) -> int:
-    limits = conn.tcp.limits
-    limit = limits.receive_buffer
-    if conn.bytes_in <= MAX_FIELD // 2:
-        limit = min(limit, MAX_FIELD)
-    return max(min(limit - conn.held, conn.tcp.memory.free, MAX_FIELD << conn.rcv_scale), 0)
-
-
-def _worthwhile(conn: Connection) -> int:
-    # RFC 9293 §3.8.6.2.2: the lesser of half the buffer and one segment.
-    return max(min(conn.tcp.limits.receive_buffer // 2, conn.tcp.full_segment(conn.path.version)), 1)
+    tcp = conn.tcp
+    limit = tcp.limits.receive_buffer
+    if conn.bytes_in <= MAX_FIELD // 2 and limit > MAX_FIELD:
+        limit = MAX_FIELD
+    return max(min(limit - conn.held, tcp.memory.free, MAX_FIELD << conn.rcv_scale), 0)
