@@ -1,0 +1,406 @@
+"""The router: TLS where it is, the right service, capture for the rest; every wait bounded, every fault contained."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+import trio
+import trio.testing
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from honeystack.config.model import PortEntry
+from honeystack.config.ports import parse_port
+from honeystack.conversation import Conversation, Recognition
+from honeystack.events.event import Payload
+from honeystack.net.address import Endpoint
+from honeystack.reception import CaptureLimits
+from honeystack.router import Router
+from honeystack.services.banner import Banner
+from honeystack.services.echo import Echo
+from honeystack.services.http import Http
+from honeystack.testing.conversations import LOCAL, Meeting
+from honeystack.tls.certificates import Certificate, load_certificate
+
+CLOCK = trio.testing.MockClock
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA(key_type=trustme.KeyType.ECDSA)
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder: Path = tmp_path_factory.mktemp("certificate")
+    made = authority.issue_cert("example.org", key_type=trustme.KeyType.ECDSA)
+    (folder / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    made.private_key_pem.write_to_path(str(folder / "key.pem"))
+    return load_certificate(folder / "cert.pem", folder / "key.pem")
+
+
+def entry(ports: str, *services: str, certificate: Certificate | None = None) -> PortEntry:
+    return PortEntry(tuple(parse_port(text) for text in ports.split()), services, certificate)
+
+
+def make(
+    meeting: Meeting, ports: Sequence[PortEntry], services: Mapping[str, Any] | None = None, **capture: Any
+) -> Router:
+    limits = CaptureLimits(**capture)
+    return Router(ports, services or {}, recorder=meeting.recorder, capture=limits, rng=random.Random(1))
+
+
+@asynccontextmanager
+async def visiting(router: Router, meeting: Meeting, *, port: int = 80) -> AsyncIterator[Any]:
+    """A peer's stream to a port, whose conversation is over at the end of the block."""
+    client, peer = meeting.conversation(local=Endpoint(LOCAL.address, port))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(router.converse, peer)
+        yield client
+        await client.aclose()
+
+
+def told(meeting: Meeting) -> list[str]:
+    return [f"{event.category}/{event.fields.get('tls.stage', event.type)}" for event in meeting.events]
+
+
+# what is planned
+
+
+def test_the_most_particular_plan_holds() -> None:
+    services = {name: Echo() for name in "abcd"}
+    router = make(
+        Meeting(),
+        [
+            entry("tcp/any", "a"),
+            entry("tcp/80 tcp/8000-8010", "b"),
+            entry("tcp/203.0.113.4:80", "c"),
+            entry("udp/53", "d"),
+        ],
+        services,
+    )
+    plan = router.plan_for
+    assert plan("tcp", Endpoint("203.0.113.4", 80)).services == ("c",)
+    assert plan("tcp", Endpoint("203.0.113.5", 80)).services == ("b",)
+    assert plan("tcp", Endpoint("203.0.113.4", 8005)).services == ("b",)
+    assert plan("tcp", Endpoint("203.0.113.4", 9)).services == ("a",)
+    assert plan("udp", Endpoint("203.0.113.4", 53)).services == ("d",)
+    assert plan("udp", Endpoint("203.0.113.4", 54)).services == ()
+    assert router.planned_ports("udp") == ((None, 53),)
+    assert router.planned_ports("tcp") == (
+        (None, 80),
+        *((None, port) for port in range(8000, 8011)),
+        ("203.0.113.4", 80),
+    )
+
+
+def test_the_certificate_of_port_0_is_for_all_that_have_none(certificate: Certificate) -> None:
+    tls = attrs.make_class("Tls", [], bases=(Echo,), class_body={"speaks_tls": True}, frozen=True)
+    services = {"web": Http(), "own": tls(), "ftp": Banner()}
+    router = make(
+        Meeting(), [entry("tcp/0", certificate=certificate), entry("tcp/80", "web"), entry("tcp/9", "own")], services
+    )
+    assert router.plan_for("tcp", Endpoint("203.0.113.4", 1)).certificate
+    assert router.plan_for("tcp", Endpoint("203.0.113.4", 80)).certificate
+    assert not router.plan_for("tcp", Endpoint("203.0.113.4", 9)).certificate
+    assert not router.plan_for("udp", Endpoint("203.0.113.4", 1)).certificate
+    assert router.planned_ports("tcp") == ((None, 80), (None, 9))
+    router.replace([entry("tcp/21", "ftp")], services, capture=CaptureLimits(), first_wait=3)
+    plan = router.plan_for("tcp", Endpoint("203.0.113.4", 21))
+    assert (plan.certificate, plan.speaks_first, plan.first_wait) == (False, True, 3)
+
+
+# recognition
+
+
+async def test_a_service_alone_is_not_asked(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web")], {"web": Http()}), meeting) as client:
+        await client.send_all(b"SSH-2.0-scanner\r\n")
+        assert b"400 Bad Request" in await client.receive_some()
+    assert sorted(told(meeting)) == ["http/request", "tcp/payload"]
+    assert meeting.of("http")[0].service == "web"
+
+
+ALL = {"web": Http(), "echo": Echo(), "ftp": Banner(text="220\r\n")}
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "service"), [(GET, b"HTTP/1.1 200", "http"), (b"\x01\x02", b"\x01\x02", "echo")]
+)
+async def test_services_are_asked_in_order(autojump_clock: CLOCK, said: bytes, heard: bytes, service: str) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web", "echo", "ftp")], ALL), meeting) as client:
+        for byte in said:  # cut as finely as can be
+            await client.send_all(bytes([byte]))
+        assert (await client.receive_some()).startswith(heard[:1])
+    assert service in {event.category for event in meeting.events}
+
+
+async def test_bytes_that_stay_undecided_are_given_up_after_a_bounded_wait(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web", "ftp")], ALL), meeting) as client:
+        await client.send_all(b"GE")
+        assert await client.receive_some() == b"220\r\n"  # nobody's: the one that greets takes it
+        assert trio.current_time() == pytest.approx(1)
+
+
+async def test_a_silent_peer_is_greeted_after_the_first_wait(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web", "ftp")], ALL), meeting) as client:
+        assert await client.receive_some() == b"220\r\n"
+        assert trio.current_time() == pytest.approx(1)
+
+
+async def test_a_silent_peer_of_services_that_do_not_greet_is_let_go(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web", "echo")], ALL, idle=40), meeting) as client:
+        assert await client.receive_some() == b""
+        assert trio.current_time() == pytest.approx(40)
+    assert not meeting.events
+
+
+async def test_what_nobody_wants_is_captured(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    services = {"web": Http(), "more": Http()}
+    async with visiting(make(meeting, [entry("tcp/80", "web", "more")], services), meeting) as client:
+        await client.send_all(b"\x00\x01")
+        await client.send_all(b"\x02")
+        assert await client.receive_some() == b""
+    assert [event.fields["payload"] for event in meeting.events] == [Payload(b"\x00\x01\x02", 3)]
+
+
+async def test_a_peer_that_never_pauses_is_captured_up_to_the_size(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [], payload_bytes=100), meeting) as client:
+        for _ in range(2):
+            await client.send_all(b"x" * 60)
+            await trio.sleep(0.5)
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send_all(b"too late")
+    assert [event.fields["payload"] for event in meeting.events] == [Payload(b"x" * 120, 120)]
+
+
+# faults
+
+
+@attrs.frozen
+class Faulty:
+    """Fails where it is told."""
+
+    where: str
+    error: Callable[[], BaseException] = lambda: RuntimeError("a bug")
+    speaks_first: ClassVar[bool] = False
+    speaks_tls: ClassVar[bool] = False
+
+    def recognise(self, first: bytes, *, eof: bool) -> Recognition:
+        if self.where == "recognise":
+            raise self.error()
+        return Recognition.MINE
+
+    async def handle(self, peer: Conversation) -> None:
+        if self.where == "nursery":
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._fail)
+                await trio.sleep_forever()
+        await self._fail()
+
+    async def handle_datagrams(self, peer: object) -> None:
+        await self._fail()
+
+    async def _fail(self) -> None:
+        await trio.lowlevel.checkpoint()
+        raise self.error()
+
+
+@pytest.mark.parametrize("where", ["handle", "nursery"])
+async def test_a_fault_of_a_service_ends_its_conversation_and_is_told(where: str) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "bad")], {"bad": Faulty(where)}), meeting) as client:
+        await client.send_all(b"x")
+        assert await client.receive_some() == b""
+    assert told(meeting) == ["sensor/fault", "tcp/payload"]
+    fault = meeting.of("sensor")[0]
+    assert fault.fields["error"] == "RuntimeError: a bug"
+    assert str(fault.fields["where"]).startswith("test_router.py:")
+    assert fault.service == "bad"
+    assert fault.identity == meeting.of("tcp")[0].identity
+
+
+@pytest.mark.parametrize("error", [trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel])
+@pytest.mark.parametrize("where", ["handle", "nursery"])
+async def test_a_peer_that_goes_away_is_no_fault(where: str, error: Callable[[], BaseException]) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "bad")], {"bad": Faulty(where, error)}), meeting) as client:
+        await client.send_all(b"x")
+    assert told(meeting) == ["tcp/payload"]
+
+
+async def test_a_fault_in_recognition_costs_that_service_only() -> None:
+    meeting = Meeting()
+    services = {"bad": Faulty("recognise"), "echo": Echo()}
+    async with visiting(make(meeting, [entry("tcp/80", "bad", "echo")], services), meeting) as client:
+        await client.send_all(b"x")
+        assert await client.receive_some() == b"x"
+    assert told(meeting) == ["sensor/fault", "tcp/payload", "echo/echoed"]
+
+
+async def test_a_cancelled_conversation_is_cancelled() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "echo")], ALL)
+    client, peer = meeting.conversation()
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(router.converse, peer)
+            await client.send_all(b"x")
+            await client.receive_some()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert told(meeting) == ["tcp/payload", "echo/echoed"]
+
+
+# UDP
+
+
+async def test_datagrams_go_to_the_service_that_can() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("udp/80", "web", "echo")], ALL)
+    peer = meeting.datagrams([b"a", b"b"])
+    await router.converse_datagrams(peer)
+    assert peer.sent == [b"a", b"b"]
+    assert meeting.of("echo")[0].service == "echo"
+
+
+async def test_datagrams_that_nobody_takes_end_there() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("udp/80", "web")], ALL)
+    await router.converse_datagrams(meeting.datagrams([b"a"]))
+    assert not meeting.events
+
+
+async def test_a_fault_on_datagrams_is_contained_too() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("udp/80", "bad")], {"bad": Faulty("handle")})
+    await router.converse_datagrams(meeting.datagrams([b"a"]))
+    assert told(meeting) == ["sensor/fault"]
+
+
+# TLS
+
+
+def client_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.mark.parametrize("port", [80, 4711])
+async def test_tls_is_decoded_and_told_in_three_steps(
+    authority: trustme.CA, certificate: Certificate, port: int, autojump_clock: CLOCK
+) -> None:
+    meeting = Meeting()
+    ports = [entry("tcp/0", certificate=certificate), entry("tcp/80", "web")]
+    async with visiting(make(meeting, ports, ALL), meeting, port=port) as client:
+        tls = trio.SSLStream(client, client_context(authority), server_hostname="example.org", https_compatible=True)
+        await tls.send_all(GET)
+        heard = await tls.receive_some()
+        assert heard.startswith(b"HTTP/1.1 200 OK") if port == 80 else heard == b""
+    expected = ["tcp/payload", "tcp/established", "tcp/hello", "tcp/payload"] + ["http/request"] * (port == 80)
+    assert sorted(told(meeting)) == sorted(expected)
+    stages = {event.fields["tls.stage"]: event.fields for event in meeting.of("tcp", "tls")}
+    assert stages["payload"]["payload"] == Payload(GET, len(GET))
+    assert stages["established"]["tls.version"] in ("1.2", "1.3")
+    for fields in stages.values():
+        assert fields["tls.sni"] == "example.org"
+        assert len(str(fields["ja3.digest"])) == 32
+        assert str(fields["ja4"]).startswith("t13d")
+    assert len({event.identity for event in meeting.events}) == 1
+
+
+async def test_a_handshake_that_the_client_refuses_is_told(certificate: Certificate, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    ports = [entry("tcp/443", "web", certificate=certificate)]
+    async with visiting(make(meeting, ports, ALL), meeting, port=443) as client:
+        tls = trio.SSLStream(client, ssl.create_default_context(), server_hostname="example.org")
+        with pytest.raises(trio.BrokenResourceError):
+            await tls.do_handshake()
+    stages = [event.fields["tls.stage"] for event in meeting.of("tcp", "tls")]
+    assert stages[0] == "hello"
+    assert meeting.of("tcp", "payload")
+
+
+async def test_plain_text_on_a_port_with_a_certificate_is_served_plain(
+    certificate: Certificate, autojump_clock: CLOCK
+) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/80", "web", certificate=certificate)], ALL), meeting) as client:
+        await client.send_all(GET)
+        assert (await client.receive_some()).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_a_broken_hello_is_told_as_such(certificate: Certificate, planned: bool, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    ports = [entry("tcp/443", certificate=certificate)] if planned else []
+    async with visiting(make(meeting, ports), meeting, port=443) as client:
+        await client.send_all(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
+        alert = await client.receive_some()
+    assert alert[:1] == (b"\x15" if planned else b"")
+    fields = meeting.of("tcp", "tls")[0].fields
+    assert str(fields["tls.error"]).startswith("malformed: ")
+    assert fields["tls.client.hello.payload"] == b"\x16\x03\x01\x00\x04\x01\xff\xff\xff"
+    assert [e.fields["tls.stage"] for e in meeting.of("tcp", "tls")] == ["hello", "failed"][: 1 + planned]
+
+
+async def test_half_a_hello_is_waited_for_and_then_captured(certificate: Certificate, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/443", certificate=certificate)]), meeting, port=443) as client:
+        await client.send_all(b"\x16\x03\x01\x02\x00\x01")
+        assert await client.receive_some() == b""
+        assert trio.current_time() == pytest.approx(11)  # the hello's 10 s, and the pause of the capture
+    assert told(meeting) == ["tcp/payload"]
+
+
+async def test_a_server_first_service_greets_inside_tls(
+    authority: trustme.CA, certificate: Certificate, autojump_clock: CLOCK
+) -> None:
+    meeting = Meeting()
+    async with visiting(
+        make(meeting, [entry("tcp/21", "ftp", certificate=certificate)], ALL), meeting, port=21
+    ) as client:
+        tls = trio.SSLStream(client, client_context(authority), server_hostname="example.org")
+        await tls.do_handshake()
+        assert await tls.receive_some() == b"220\r\n"
+
+
+@settings(max_examples=60)
+@given(st.lists(st.binary(max_size=30), max_size=6), st.booleans())
+def test_no_bytes_are_a_fault_and_all_first_bytes_are_told(parts: list[bytes], ends: bool) -> None:
+    meeting, whole = Meeting(), b"".join(parts)
+
+    async def main() -> None:
+        async with visiting(make(meeting, [entry("tcp/80", "web", "echo", "ftp")], ALL), meeting) as client:
+            try:
+                for part in parts:
+                    await client.send_all(part)
+                if ends:
+                    await client.send_eof()
+                    async for _ in client:
+                        pass
+            except trio.BrokenResourceError:
+                pass
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert not meeting.of("sensor")
+    payloads = [event.fields["payload"] for event in meeting.of("tcp", "payload")]
+    assert len(payloads) == bool(whole)
+    assert all(isinstance(payload, Payload) and whole.startswith(payload.data) for payload in payloads)
