@@ -32,7 +32,7 @@ def acknowledge(conn: Connection, seg: Segment, now: float) -> None:
             _read_sack(conn, sending, seg, now)
         else:
             _count_duplicate(conn, sending, seg, advanced, window_changed)
-    _offer_room(conn)
+    offer_room(conn)
     conn.tcp.touch(conn)
 
 
@@ -110,8 +110,9 @@ def _count_duplicate(conn: Connection, sending: Sending, seg: Segment, advanced:
         sending.congestion.loss_found(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt)
 
 
-def _offer_room(conn: Connection) -> None:
+def offer_room(conn: Connection) -> None:
     """Tell of room once a third of the buffer is free, as Linux does, not at every byte."""
-    if conn.wants_room and conn.writable * 3 >= conn.tcp.limits.send_buffer:
+    limits = conn.tcp.limits
+    if conn.wants_room and conn.writable >= min(limits.send_buffer // 3, limits.buffer_memory // 4):
         conn.wants_room = False
         conn.tcp.notices.append(Writable(conn))

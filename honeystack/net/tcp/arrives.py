@@ -148,7 +148,7 @@ def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:
     if not seg.flags & SYN:
         return
     conn.rcv_nxt = conn.last_ack_sent = add(seg.seq, 1)
-    conn.rcv_edge = add(conn.rcv_nxt, conn.tcp.offered_window(conn.path.version, timestamps=True))
+    conn.rcv_edge = add(conn.rcv_nxt, conn.tcp.sizes.offered_window(conn.path.version, timestamps=True))
     _take_syn_options(conn, seg, now)
     conn.snd_wnd = conn.max_window = seg.window
     conn.snd_wl1, conn.snd_wl2 = seg.seq, seg.ack
@@ -172,7 +172,7 @@ def _take_syn_options(conn: Connection, seg: Segment, now: float) -> None:
         conn.snd_scale = options.window_scale
     conn.ts_recent = seg.timestamps[0] if seg.timestamps and conn.tcp.persona.timestamps else None
     conn.ts_recent_at = now
-    conn.mss = conn.tcp.send_mss(conn.path.version, options.mss, timestamps=conn.ts_recent is not None)
+    conn.mss = conn.tcp.sizes.send_mss(conn.path.version, options.mss, timestamps=conn.ts_recent is not None)
 
 
 def _establish(conn: Connection, seg: Segment, now: float) -> None:

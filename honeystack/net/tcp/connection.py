@@ -150,6 +150,9 @@ class Connection:
         taken = min(len(data), self.writable)
         if taken < len(data):
             self.wants_room = True
+            if self.tcp.memory.free <= taken:
+                self.tcp.short_of_memory(self)
+                self.tcp.memory.waiting.append(self)
         if taken:
             self.start_sending(now).data += data[:taken] if taken < len(data) else data
             self.tcp.memory.take(taken)

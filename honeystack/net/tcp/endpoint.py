@@ -12,26 +12,25 @@ from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason, Fault, Notice, Readable, Scanned
 from honeystack.net.persona import Persona
 from honeystack.net.tcp import bounds, path_errors, timeouts
+from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets
 from honeystack.net.tcp.memory import BufferMemory
+from honeystack.net.tcp.opening import fill_in
 from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.sizes import Sizes
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.timewait import TimeWait
 from honeystack.net.tcp.transmit import clock_ticks, send_ack, send_reset, transmit
-from honeystack.net.tcp.window import initial_window, update_is_due
+from honeystack.net.tcp.window import update_is_due
 from honeystack.net.timers import TimerWheel
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
 from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_segment, encode_segment, syn_options
 
 PROTOCOL = 6
-MIN_SEND_MSS = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
-IP_AND_TCP_HEADERS = {4: 40, 6: 60}
-DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1
-TIMESTAMP_BYTES = 12
 
 
 @attrs.frozen
@@ -55,7 +54,6 @@ class Tcp:
         self.limits = settings.limits
         self.persona = settings.persona
         self.secret = settings.secret[:32]
-        self.mtu = settings.mtu
         self.keep_alive = settings.keep_alive
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()
         self.memory = BufferMemory(self.limits.buffer_memory)
@@ -63,7 +61,7 @@ class Tcp:
         self.notices: deque[Notice] = deque()
         self.counters: Counter[str] = Counter()
         self.flows: dict[bytes, Connection] = {}
-        self.worthwhile = {version: self._worthwhile(version) for version in IP_AND_TCP_HEADERS}
+        self.sizes = Sizes(settings.mtu, self.limits)
         self.handshakes = Handshakes(self)
         self.time_wait = TimeWait(self)
         self._shedder = bounds.Shedder(self)
@@ -99,7 +97,7 @@ class Tcp:
         conn.snd_una = conn.snd_nxt = isn
         conn.snd_nxt = add(isn, 1)
         conn.rcv_scale = self.persona.window_scale
-        conn.mss = self.send_mss(path.version, None, timestamps=False)
+        conn.mss = self.sizes.send_mss(path.version, None, timestamps=False)
         self.flows[key] = conn
         self._shedder.added(path)
         self.send_syn(conn, now)
@@ -148,6 +146,8 @@ class Tcp:
 
     def poll_transmit(self, now: float) -> list[tuple[Path, bytes]]:
         """All segments that are due, in order; empties the queue."""
+        if self.memory.short and self.memory.plenty:
+            self._offer_memory()
         touched = self._touched
         if touched:
             self._touched = []
@@ -207,7 +207,7 @@ class Tcp:
             self.reset_stray(embryo.path, seg)
             return None
         conn = Connection(self, key, embryo.path, embryo.ports, State.ESTABLISHED, now)
-        _fill_in(conn, embryo, seg, now)
+        fill_in(conn, embryo, seg, now)
         self.flows[key] = conn
         self._shedder.added(embryo.path)
         self.counters["accepted"] += 1
@@ -251,13 +251,13 @@ class Tcp:
         stamps = (clock_ticks(now, conn.ts_offset), conn.ts_recent or 0)
         with_timestamps = conn.ts_recent is not None if answering else self.persona.timestamps
         options = syn_options(
-            self.advertised_mss(conn.path.version),
+            self.sizes.advertised_mss[conn.path.version],
             window_scale=conn.rcv_scale if not answering or conn.rcv_scale else None,
             sack=conn.sack if answering else self.persona.sack,
             timestamps=stamps if with_timestamps else None,
         )
         ports = conn.local_port, conn.remote_port
-        window = self.offered_window(conn.path.version, timestamps=with_timestamps)
+        window = self.sizes.offered_window(conn.path.version, timestamps=with_timestamps)
         flags = SYN | ACK if answering else SYN
         conn.packets_out += 1
         segment = encode_segment(*ports, conn.snd_una, conn.rcv_nxt, flags, window, conn.pseudo_sum, options)
@@ -280,6 +280,11 @@ class Tcp:
         if self._shedder.tell(bound):
             self.notices.append(BoundReached(bound, limit, path))
 
+    def short_of_memory(self, conn: Connection) -> None:
+        """All buffers together are full; whoever waits is told once there is room."""
+        self.memory.short = True
+        self.reached("buffer_memory", self.limits.buffer_memory, conn.path)
+
     def relieved(self, bound: str) -> None:
         """The bound is well out of reach again."""
         self._shedder.forget(bound)
@@ -287,24 +292,6 @@ class Tcp:
     def pseudo_sum(self, path: Path) -> int:
         """The part of the checksum that a path determines."""
         return pseudo_header_sum(path.local, path.remote, PROTOCOL, 0)
-
-    def advertised_mss(self, version: int) -> int:
-        """What our MTU lets the peer send."""
-        return max(self.mtu - IP_AND_TCP_HEADERS[version], MIN_SEND_MSS)
-
-    def default_mss(self, version: int) -> int:
-        """What a peer takes that has not said."""
-        return DEFAULT_MSS[version]
-
-    def send_mss(self, version: int, peer_mss: int | None, *, timestamps: bool) -> int:
-        """Data bytes of a full segment to a peer."""
-        mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss(version))
-        return max(mss, MIN_SEND_MSS) - (TIMESTAMP_BYTES if timestamps else 0)
-
-    def offered_window(self, version: int, *, timestamps: bool) -> int:
-        """The window of our SYN and SYN-ACK, which are never scaled."""
-        window = initial_window(self.advertised_mss(version), timestamps=timestamps)
-        return min(window, self.limits.receive_buffer)
 
     def _arrives_at_listen_or_closed(self, key: bytes, path: Path, seg: Segment, header: IpFacts, now: float) -> None:
         iss = None
@@ -331,9 +318,12 @@ class Tcp:
         if conn is not None:
             arrives(conn, seg, now)
 
-    def _worthwhile(self, version: int) -> int:
-        """By how much a window must grow to be worth telling: a segment or half the buffer (RFC 9293 §3.8.6.2.2)."""
-        return max(min(self.limits.receive_buffer // 2, self.advertised_mss(version) - TIMESTAMP_BYTES), 1)
+    def _offer_memory(self) -> None:
+        self.memory.short = False
+        self.relieved("buffer_memory")
+        waiting, self.memory.waiting = self.memory.waiting, []
+        for conn in waiting:
+            offer_room(conn)
 
     def _listens(self, port: int) -> bool:
         return port in self._ports or (self._every_port and port != 0)
@@ -355,23 +345,3 @@ class Tcp:
 def flow_key(path: Path, local_port: int, remote_port: int) -> bytes:
     """Addresses and ports as they stand in a segment from the peer."""
     return path.remote + path.local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")
-
-
-def _fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
-    """The state after SYN, SYN-ACK and the acknowledgement in `seg`."""
-    tcp = conn.tcp
-    conn.pseudo_sum = tcp.pseudo_sum(embryo.path)
-    conn.syn = embryo.syn
-    conn.snd_una = conn.snd_nxt = seg.ack
-    conn.rcv_nxt = conn.last_ack_sent = conn.snd_wl1 = add(embryo.irs, 1)
-    conn.rcv_edge = add(conn.rcv_nxt, tcp.offered_window(embryo.path.version, timestamps=embryo.ts_recent is not None))
-    conn.snd_wl2 = seg.ack
-    if embryo.window_scale is not None:
-        conn.snd_scale, conn.rcv_scale = embryo.window_scale, tcp.persona.window_scale
-    conn.snd_wnd = conn.max_window = embryo.syn.window if not embryo.syn.from_cookie else seg.window
-    conn.sack = embryo.sack
-    conn.ts_recent, conn.ts_offset = embryo.ts_recent, embryo.ts_offset
-    conn.mss = tcp.send_mss(embryo.path.version, embryo.peer_mss, timestamps=embryo.ts_recent is not None)
-    conn.opened_at = embryo.opened_at
-    conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None
-    conn.packets_in = conn.packets_out = 1  # the SYN and our answer

@@ -118,6 +118,8 @@ class Flight:
             if not self.records or before(start, snd_una) or after(end, self.records[-1].end) or not before(start, end):
                 continue
             for record in self.records:
+                if not before(record.seq, end):
+                    break
                 if record.fate != SACKED and not before(record.seq, start) and not after(record.end, end):
                     self._select_one(record, now, min_rtt)
                     news = True

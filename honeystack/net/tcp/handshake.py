@@ -12,6 +12,7 @@ from honeystack.net.notices import HalfOpen, SynFacts
 from honeystack.net.tcp import cookies
 from honeystack.net.tcp.isn import flow_secrets
 from honeystack.net.tcp.seq import add, between, diff
+from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.facts import IpFacts
@@ -92,7 +93,7 @@ class Handshakes:
         """A segment for a handshake under way; the connection, once it is complete."""
         embryo = self.entries[key]
         nxt = add(embryo.irs, 1)
-        window = self._tcp.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        window = self._tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
         if seg.flags & (SYN | ACK | RST) == SYN and seg.seq == embryo.irs:
             self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))  # our answer was lost
             return None
@@ -198,7 +199,7 @@ class Handshakes:
         tcp.reached("half_open", tcp.limits.half_open, embryo.path)
         tcp.counters["cookies_sent"] += 1
         self._cookie_at = now
-        default = tcp.default_mss(embryo.path.version)
+        default = DEFAULT_MSS[embryo.path.version]
         cookie = cookies.make_cookie(tcp.secret, key, embryo.irs, embryo.peer_mss or default, now)
         ticks = clock_ticks(now, embryo.ts_offset)
         if embryo.ts_recent is None:
@@ -212,7 +213,7 @@ class Handshakes:
         tcp = self._tcp
         version = embryo.path.version
         options = wire.syn_options(
-            tcp.advertised_mss(version),
+            tcp.sizes.advertised_mss[version],
             window_scale=None if embryo.window_scale is None else tcp.persona.window_scale,
             sack=embryo.sack,
             timestamps=None if embryo.ts_recent is None else (ticks, embryo.ts_recent),
@@ -227,7 +228,7 @@ class Handshakes:
 
     def _send(self, embryo: Embryo, seq: int, flags: int, options: bytes) -> None:
         tcp, path = self._tcp, embryo.path
-        window = tcp.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        window = tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
         if flags == ACK and embryo.window_scale is not None:
             window >>= tcp.persona.window_scale
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)

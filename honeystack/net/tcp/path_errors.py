@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.seq import between
+from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
 
@@ -40,9 +41,8 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
 def _shrink(conn: Connection, mtu: int) -> None:
     """Send smaller segments, those in flight first."""
     tcp, version = conn.tcp, conn.path.version
-    headers = tcp.mtu - tcp.advertised_mss(version)
-    options = 0 if conn.ts_recent is None else 12
-    mss = max(mtu, MIN_MTU[version]) - headers - options
+    options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
+    mss = max(mtu, MIN_MTU[version]) - IP_AND_TCP_HEADERS[version] - options
     if mss >= conn.mss:
         return
     conn.mss = mss

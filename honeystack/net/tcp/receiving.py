@@ -115,7 +115,7 @@ def _acknowledge(conn: Connection) -> None:
 def _has_room(conn: Connection, count: int) -> bool:
     if conn.tcp.memory.free >= count:
         return True
-    conn.tcp.reached("buffer_memory", conn.tcp.limits.buffer_memory, conn.path)
+    conn.tcp.short_of_memory(conn)
     return False
 
 

@@ -63,6 +63,8 @@ class TimeWait:
     def expire(self, key: bytes) -> None:
         """Forget it."""
         self.entries.pop(key, None)
+        if len(self.entries) < self._tcp.limits.time_wait * 3 // 4:
+            self._tcp.relieved("time_wait")
 
     def arrives(self, key: bytes, seg: Segment, now: float) -> int | None:
         """Answer a segment; an initial sequence number means: forgotten, this SYN begins a new connection."""

@@ -26,7 +26,7 @@ def window_field(conn: Connection) -> int:
     edge = conn.rcv_edge
     window = diff(edge, conn.rcv_nxt)
     wanted = _room(conn)
-    if wanted - window >= conn.tcp.worthwhile[conn.path.version]:
+    if wanted - window >= conn.tcp.sizes.worthwhile[conn.path.version]:
         window = wanted
     field = window >> conn.rcv_scale
     if diff(add(conn.rcv_nxt, field << conn.rcv_scale), edge) < 0:
@@ -42,7 +42,7 @@ def update_is_due(conn: Connection) -> bool:
     """Whether the user has read enough for the peer to be told: the window doubles, by a segment at least."""
     window = diff(conn.rcv_edge, conn.rcv_nxt)
     gain = _room(conn) - window
-    return gain >= conn.tcp.worthwhile[conn.path.version] and gain >= window
+    return gain >= conn.tcp.sizes.worthwhile[conn.path.version] and gain >= window
 
 
 def _room(conn: Connection) -> int:

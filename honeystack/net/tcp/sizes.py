@@ -1,0 +1,34 @@
+"""Segment and window sizes that follow from our MTU, the bounds and what Linux does."""
+
+from __future__ import annotations
+
+from honeystack.net.limits import Limits
+from honeystack.net.tcp.window import initial_window
+
+MIN_SEND_MSS = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
+IP_AND_TCP_HEADERS = {4: 40, 6: 60}
+DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said
+TIMESTAMP_BYTES = 12
+
+
+class Sizes:
+    """By IP version, worked out once."""
+
+    __slots__ = ("_limits", "advertised_mss", "worthwhile")
+
+    def __init__(self, mtu: int, limits: Limits) -> None:
+        self._limits = limits
+        # What our MTU lets the peer send.
+        self.advertised_mss = {v: max(mtu - headers, MIN_SEND_MSS) for v, headers in IP_AND_TCP_HEADERS.items()}
+        # By how much a window must grow to be worth telling: a segment or half the buffer (RFC 9293 §3.8.6.2.2).
+        half = limits.receive_buffer // 2
+        self.worthwhile = {v: max(min(half, mss - TIMESTAMP_BYTES), 1) for v, mss in self.advertised_mss.items()}
+
+    def send_mss(self, version: int, peer_mss: int | None, *, timestamps: bool) -> int:
+        """Data bytes of a full segment to a peer."""
+        mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss[version])
+        return max(mss, MIN_SEND_MSS) - (TIMESTAMP_BYTES if timestamps else 0)
+
+    def offered_window(self, version: int, *, timestamps: bool) -> int:
+        """The window of our SYN and SYN-ACK, which are never scaled."""
+        return min(initial_window(self.advertised_mss[version], timestamps=timestamps), self._limits.receive_buffer)

@@ -1,0 +1,31 @@
+"""What a connection knows once its handshake is complete."""
+
+from __future__ import annotations
+
+from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
+from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.peer import Peer
+
+
+def test_numbers_windows_and_options_come_from_the_handshake() -> None:
+    peer = Peer(timestamp=50, scale=4, mss=1300, window=5000)
+    conn = peer.open()
+    assert conn.state is State.ESTABLISHED
+    assert conn.snd_una == conn.snd_nxt == peer.ack
+    assert conn.rcv_nxt == conn.last_ack_sent == peer.seq
+    assert conn.rcv_edge == add(peer.seq, 65_160)
+    assert (conn.snd_scale, conn.rcv_scale, conn.mss, conn.ts_recent) == (4, 7, 1288, 50)
+    assert conn.snd_wnd == 5000 << 4  # the last acknowledgement's window counts, and that one is scaled
+
+
+def test_what_was_not_offered_is_not_used() -> None:
+    conn = Peer(mss=None).open()
+    assert (conn.snd_scale, conn.rcv_scale, conn.mss, conn.ts_recent, conn.sack) == (0, 0, 536, None, False)
+
+
+def test_a_connection_from_a_cookie_takes_the_window_of_its_acknowledgement() -> None:
+    tcp = make_tcp(3, half_open=0)
+    conn = Peer(tcp, window=777).open()
+    assert conn.snd_wnd == conn.max_window == 777
+    assert conn.rtt is None

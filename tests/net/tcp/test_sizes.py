@@ -1,0 +1,36 @@
+"""Sizes by MTU, as Linux has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.limits import Limits
+from honeystack.net.tcp.sizes import Sizes
+
+
+@pytest.mark.parametrize(
+    ("version", "mtu", "mss"), [(4, 1500, 1460), (6, 1500, 1440), (4, 9000, 8960), (6, 1280, 1220), (4, 0, 48)]
+)
+def test_the_mtu_says_what_the_peer_may_send(version: int, mtu: int, mss: int) -> None:
+    assert Sizes(mtu, Limits()).advertised_mss[version] == mss
+
+
+@pytest.mark.parametrize(
+    ("peer", "version", "mss"),
+    [(None, 4, 536), (None, 6, 1220), (0, 4, 536), (1, 4, 48), (1300, 6, 1300), (9000, 4, 1460)],
+)
+def test_the_peer_says_what_we_may_send_within_reason(peer: int | None, version: int, mss: int) -> None:
+    sizes = Sizes(1500, Limits())
+    assert sizes.send_mss(version, peer, timestamps=False) == mss
+    assert sizes.send_mss(version, peer, timestamps=True) == mss - 12
+
+
+def test_the_first_window_is_within_the_buffer() -> None:
+    assert Sizes(1500, Limits()).offered_window(4, timestamps=True) == 65160
+    assert Sizes(1500, Limits(receive_buffer=1000)).offered_window(4, timestamps=True) == 1000
+
+
+def test_half_a_small_buffer_is_worth_telling() -> None:
+    assert Sizes(1500, Limits()).worthwhile == {4: 1448, 6: 1428}
+    assert Sizes(1500, Limits(receive_buffer=1000)).worthwhile[4] == 500
+    assert Sizes(1500, Limits(receive_buffer=1)).worthwhile[4] == 1
