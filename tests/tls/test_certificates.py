@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -150,12 +150,18 @@ def test_an_encrypted_key_is_an_error_that_says_how_to_decrypt_it(
     assert "is encrypted; decrypt it with: openssl pkey" in problem(*pair)
 
 
-def test_what_openssl_refuses_is_an_error(
-    ecdsa_pair: KeyPair, tmp_path: Path, p256: ec.EllipticCurvePrivateKey
-) -> None:
+def test_a_broken_certificate_in_the_chain_is_an_error(ecdsa_pair: KeyPair, tmp_path: Path) -> None:
     chain = tmp_path / "chain.pem"
-    chain.write_bytes(
-        ecdsa_pair.certificate.read_bytes() + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-    )
-    message = problem(chain, ecdsa_pair.key)
-    assert str(chain) in message
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    chain.write_bytes(ecdsa_pair.certificate.read_bytes() + broken)
+    assert str(chain) in problem(chain, ecdsa_pair.key)
+
+
+def test_a_key_that_cannot_sign_is_an_error(tmp_path: Path, p256: ec.EllipticCurvePrivateKey) -> None:
+    key = x25519.X25519PrivateKey.generate()
+    name = x509.Name([])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), NOW, NOW)
+    pair = KeyPair(tmp_path / "cert.pem", tmp_path / "key.pem")
+    pair.certificate.write_bytes(builder.sign(p256, SHA256()).public_bytes(Encoding.PEM))
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert problem(*pair).startswith(f"{pair.certificate} cannot be served: ")
