@@ -1,0 +1,75 @@
+"""The attendant's small decisions; its life is tested through the listener, in test_netstack."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from honeystack.listeners._attendant import _may_be_tls
+from honeystack.reception import CaptureLimits
+from honeystack.services.banner import Banner
+from honeystack.services.http import Http
+from tests.listeners.places import entry, place
+
+CLOCK = trio.testing.MockClock
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", False),
+        (b"\x16", True),
+        (b"\x16\x03\x01", True),
+        (b"\x16\x04", False),
+        (b"\x80\x2e\x01", True),
+        (b"\x80", True),
+        (b"\x80\x2e\x02", False),
+        (b"GET /", False),
+    ],
+)
+def test_what_may_begin_a_hello(data: bytes, expected: bool) -> None:
+    assert _may_be_tls(data) is expected
+
+
+async def test_bytes_that_come_with_the_handshake_are_not_missed(autojump_clock: CLOCK) -> None:
+    async with place([entry("tcp/21", "ftp")], {"ftp": Banner(text="220\r\n")}) as at:
+        stream = await at.connect(21)
+        await stream.send_all(b"USER x\r\n")
+        assert await stream.receive_some() == b"220\r\n"
+        assert trio.current_time() < 1  # the peer has spoken: no need to wait
+
+
+async def test_a_conversation_that_the_peer_resets_is_closed_last(autojump_clock: CLOCK) -> None:
+    async with place([entry("tcp/80", "web")], {"web": Http()}) as at:
+        stream = await at.connect(80)
+        await stream.send_all(b"GET / HTTP/1.1\r\nX: ")
+        await trio.sleep(0.1)
+        stream.abort()
+        await trio.sleep(0.1)
+        assert [event.type for event in at.of(stream)] == ["connect", "request", "payload", "close"]
+        assert at.of(stream)[-1].fields["tcp.reason"] == "rst"
+
+
+async def test_a_peer_that_sends_on_after_the_capture_is_refused(autojump_clock: CLOCK) -> None:
+    async with place(capture=CaptureLimits(pause=1.0)) as at:
+        stream = await at.connect(1)
+        await stream.send_all(b"first")
+        await trio.sleep(3)
+        await stream.send_all(b"second")
+        await trio.sleep(3)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(b"third")
+        events = at.of(stream)
+        assert [event.type for event in events] == ["connect", "payload", "close"]
+
+
+async def test_a_half_closed_silent_peer_is_closed_at_once(autojump_clock: CLOCK) -> None:
+    async with place() as at:
+        stream = await at.connect(1)
+        await stream.send_eof()
+        assert await stream.receive_some() == b""
+        assert trio.current_time() < 1
+        await stream.aclose()
+        await trio.sleep(1)
+        assert [event.type for event in at.of(stream)] == ["connect", "close"]

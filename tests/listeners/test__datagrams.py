@@ -1,0 +1,124 @@
+"""UDP conversations: bounded in number, in what waits, and in what is answered."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from honeystack.conversation import DatagramConversation
+from honeystack.events.recorder import Recorder
+from honeystack.listeners._datagrams import BURST, IDLE_SECONDS, QUEUE, Datagrams
+from honeystack.net.address import Endpoint, Flow
+from honeystack.net.limits import Limits
+from honeystack.reception import CaptureLimits, PortPlan
+from honeystack.testing import RecordingPublisher
+from honeystack.witness import Witness
+
+CLOCK = trio.testing.MockClock
+
+
+class Hall:
+    """A reception whose UDP service keeps what it hears, and answers what it is told to."""
+
+    def __init__(self, answer: bytes | None = None, services: tuple[str, ...] = ("service",)) -> None:
+        self.publisher = RecordingPublisher()
+        self.recorder = Recorder(self.publisher, clock=trio.current_time, new_id=lambda: "id")
+        self.capture = CaptureLimits()
+        self.heard: list[bytes] = []
+        self.answered: list[bool] = []
+        self.over = 0
+        self._answer = answer
+        self._services = services
+
+    def plan_for(self, transport: str, local: Endpoint) -> PortPlan:
+        return PortPlan(self._services if transport == "udp" else ())
+
+    async def converse_datagrams(self, peer: DatagramConversation) -> None:
+        try:
+            while True:
+                self.heard.append(await peer.receive())
+                if self._answer is not None:
+                    self.answered.append(peer.send(self._answer))
+        except trio.EndOfChannel:
+            self.over += 1
+
+    def table(self, nursery: trio.Nursery, limit: int = 10) -> Datagrams:
+        witness = Witness(self.recorder, clock=trio.current_time, limits=Limits(), capture=self.capture)
+        return Datagrams(self, witness, nursery, limit=limit)  # type: ignore[arg-type]
+
+
+def flow(port: int = 4000) -> Flow:
+    return Flow("udp", Endpoint("203.0.113.4", 53), Endpoint("198.51.100.7", port))
+
+
+async def test_a_flow_is_one_conversation_until_it_is_idle(autojump_clock: CLOCK) -> None:
+    hall, sent = Hall(answer=b"ok"), []
+    async with trio.open_nursery() as nursery:
+        table = hall.table(nursery)
+        for data in (b"one", b"two"):
+            table.received(flow(), data, lambda data: sent.append(data) is None)
+            await trio.sleep(IDLE_SECONDS / 2)
+        await trio.sleep(IDLE_SECONDS)
+        assert hall.over == 1
+        table.received(flow(), b"three", lambda data: True)
+    assert hall.heard == [b"one", b"two", b"three"]
+    assert sent == [b"ok", b"ok"]
+    assert hall.over == 2
+
+
+@pytest.mark.parametrize("answerable", [True, False])
+async def test_without_a_service_or_a_way_back_there_is_no_conversation(answerable: bool) -> None:
+    hall = Hall(services=() if answerable else ("service",))
+    async with trio.open_nursery() as nursery:
+        hall.table(nursery).received(flow(), b"x", (lambda data: True) if answerable else None)
+        assert not nursery.child_tasks
+    assert len(hall.publisher.of("udp", "payload")) == 1
+
+
+async def test_conversations_are_bounded_and_the_rest_is_still_told(autojump_clock: CLOCK) -> None:
+    hall = Hall()
+    async with trio.open_nursery() as nursery:
+        table = hall.table(nursery, limit=3)
+        for port in range(5):
+            table.received(flow(port), b"x", lambda data: True)
+        assert len(nursery.child_tasks) == 3
+    assert len(hall.publisher.of("udp", "payload")) == 5
+    assert hall.publisher.of("sensor", "drop")[0].fields["reason"] == "datagram_flows"
+
+
+async def test_what_waits_is_bounded(autojump_clock: CLOCK) -> None:
+    hall = Hall()
+    async with trio.open_nursery() as nursery:
+        table = hall.table(nursery)
+        for _ in range(QUEUE + 5):
+            table.received(flow(), b"x", lambda data: True)
+    assert len(hall.heard) == QUEUE
+    assert hall.publisher.of("sensor", "drop")[0].fields["reason"] == "datagram_queue"
+
+
+async def test_answers_are_no_amplifier(autojump_clock: CLOCK) -> None:
+    hall = Hall(answer=b"x" * 7)
+    async with trio.open_nursery() as nursery:
+        table = hall.table(nursery)
+        for data in (b"ab", b"a", b""):
+            table.received(flow(), data, lambda data: True)
+            await trio.sleep(1)
+    assert hall.answered == [False, True, False]  # 6 bytes may go out, then 9 of which 7 go
+
+
+async def test_two_echoes_cannot_answer_each_other_for_ever(autojump_clock: CLOCK) -> None:
+    hall = Hall(answer=b"x")
+    async with trio.open_nursery() as nursery:
+        table = hall.table(nursery)
+
+        def echo_back(data: bytes) -> bool:
+            nursery.start_soon(later, data)
+            return True
+
+        async def later(data: bytes) -> None:
+            table.received(flow(), data, echo_back)
+
+        table.received(flow(), b"x", echo_back)
+    assert len(hall.answered) <= BURST + 2
+    assert hall.answered[-1] is False
