@@ -9,6 +9,7 @@ from hypothesis import settings
 
 settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("suite")
+pytest.register_assert_rewrite("tests.live.arena")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,24 @@ channel = ["events"]
 [[logging]]
 output = "stderr"
 level = "info"
+"""
+# Counts what the kernel itself sends; frames of a packet socket do not pass this hook. That there is no route is what
+# it says to packets for addresses that are neither the honeypot's nor its own, and that is its own affair.
+WATCH = """
+table inet watch { chain out { type filter hook output priority 0
+ip daddr != 192.0.2.66 tcp sport != 8022 tcp flags & rst != 0 counter
+meta nfproto ipv6 tcp sport != 8022 tcp flags & rst != 0 counter
+icmp type destination-unreachable counter
+icmpv6 type destination-unreachable icmpv6 code != no-route counter
+icmpv6 type nd-neighbor-advert counter
+icmp type echo-reply counter
+icmpv6 type echo-reply counter
+}
+}
+table arp watch { chain out { type filter hook output priority 0
+arp operation reply arp daddr ip != 192.0.2.66 counter
+}
+}
 """
 CLONE_NEWNET = 0x40000000
 _numbers = itertools.count()  # two labs of one process may not have one name
@@ -125,6 +144,17 @@ class Arena:
         self.process.send_signal(number)
         return self.process.wait(within)
 
+    def watch_kernel(self) -> None:
+        """From now on count what the honeypot's kernel should not send."""
+        subprocess.run(self.pot.command("nft", "-f", "-"), input=WATCH, text=True, check=True)
+
+    def kernel_said(self) -> dict[str, int]:
+        """The packets that it has sent, for each rule of the watch that counted any."""
+        listed = [self.pot.run("nft", "list", "table", family, "watch").stdout for family in ("inet", "arp")]
+        counted = re.findall(r"^\s*(.*?) counter packets (\d+)", "".join(listed), re.MULTILINE)
+        assert len(counted) == WATCH.count("counter")
+        return {rule: int(packets) for rule, packets in counted if int(packets)}
+
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -151,18 +181,24 @@ def arena(folder: Path) -> Iterator[Arena]:
         try:
             yield place
         finally:
-            if place.process is not None and place.process.poll() is None:
-                place.process.kill()
-                place.process.wait()
+            if place.process is not None:
+                place.process.kill()  # nothing, where it has ended
+                place.process.communicate()
 
 
 @contextlib.contextmanager
 def honeypot(folder: Path, body: str = "", *, listener: str = LISTENER, outputs: str = OUTPUTS) -> Iterator[Arena]:
-    """An arena with a honeypot that answers; `body` goes between its listener and its channels."""
+    """An arena with a honeypot that answers; `body` goes between its listener and its channels.
+
+    Whatever was done to it, its kernel has kept silent.
+    """
     with arena(folder) as place:
         write_certificate(folder)
         place.start(listener + body + outputs)
+        place.watch_kernel()
         yield place
+        if place.alive:
+            assert place.kernel_said() == {}
 
 
 def write_certificate(folder: Path) -> None:

@@ -26,7 +26,9 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
         write_certificate(place.folder)
         file_channel = OUTPUTS.partition("[[logging]]")[0]
         place.start(EXAMPLE.read_text() + file_channel)
+        place.watch_kernel()
         yield place
+        assert place.kernel_said() == {}
 
 
 @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
