@@ -25,6 +25,7 @@ FLOORS = {
     "tls.suites": BYTES,
     "net.tcp": PROTOCOL,
     "net.stack": PROTOCOL,
+    "net.delivery": PROTOCOL,
     "net.internet": PROTOCOL,
     "net.output": PROTOCOL,
     "net.neighbours": PROTOCOL,

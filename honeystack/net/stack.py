@@ -12,7 +12,8 @@ from struct import unpack_from
 from honeystack.errors import Malformed
 from honeystack.net import sniffer
 from honeystack.net.address import Path
-from honeystack.net.internet import Fate, Internet, StackSettings, is_martian
+from honeystack.net.delivery import Delivery, Fate, StackSettings
+from honeystack.net.internet import Internet, is_martian
 from honeystack.net.notices import Damaged, Fault, Notice
 from honeystack.net.output import Output, Rng
 from honeystack.net.tcp.endpoint import Tcp, TcpSettings
@@ -40,7 +41,8 @@ class Stack:
         self._output = Output(mtu=settings.mtu, ttl=settings.persona.ttl, rng=rng)
         self.udp = Udp(self._output, self._notices, settings.limits)
         self.tcp = Tcp(TcpSettings(settings.limits, settings.persona, settings.secret, settings.mtu), rng=rng)
-        self._internet = Internet(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
+        self._delivery = Delivery(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
+        self._internet = Internet(settings, self._delivery)
         self._paths: dict[bytes, Path] = {}
         self._fates = [0] * len(Fate)
         self._frames_out = 0
@@ -72,6 +74,7 @@ class Stack:
         """Do what is due."""
         try:
             self.tcp.handle_timeout(now)
+            self._delivery.neighbours.handle_timeout(now)
             self._internet.handle_timeout(now)
         except Exception as error:
             self._notices.append(Fault(b"", error))
@@ -99,7 +102,8 @@ class Stack:
 
     def poll_timeout(self) -> float | None:
         """The next deadline in the clock of `now`; None while nothing is waited for."""
-        deadlines = (self.tcp.poll_timeout(), self._internet.next_deadline())
+        neighbours = self._delivery.neighbours
+        deadlines = (self.tcp.poll_timeout(), neighbours.next_deadline(), self._internet.next_deadline())
         return min((at for at in deadlines if at is not None), default=None)
 
     # getters
@@ -116,13 +120,14 @@ class Stack:
             "excluded": excluded,
             "faults": faults,
             "frames_out": self._frames_out,
-            **self._internet.statistics(),
+            "fragments_held": self._internet.fragments_held,
+            "neighbours_forgotten": self._delivery.neighbours.forgotten,
             **{f"tcp_{name}": count for name, count in self.tcp.statistics().items()},
         }
 
     def path_to(self, local: bytes, remote: bytes) -> Path | None:
         """How to reach a neighbour that has told its MAC address; both packed."""
-        return self._internet.neighbours.path_to(local, remote)
+        return self._delivery.neighbours.path_to(local, remote)
 
     # the short way: TCP over plain headers, which nearly every frame of a busy day is
 
@@ -146,7 +151,7 @@ class Stack:
             return None
         if path is None:
             return None
-        if self._internet.host_ports[ipv4.TCP][frame[start + 2] << 8 | frame[start + 3]]:
+        if self._delivery.host_ports[ipv4.TCP][frame[start + 2] << 8 | frame[start + 3]]:
             return Fate.EXCLUDED
         segment = memoryview(frame)[start:end]
         self.tcp.receive_segment(path, segment, facts, now, verify=checksum is ChecksumState.UNKNOWN)
@@ -202,5 +207,5 @@ class Stack:
         if packet.sender in self.addresses or (any(packet.sender) and is_martian(packet.sender)):
             return Fate.IGNORED
         if packet.target in self.addresses:
-            self._internet.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)
-        return Fate.ANSWERED if self._internet.neighbours.receive_arp(packet, ethernet) else Fate.IGNORED
+            self._delivery.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)
+        return Fate.ANSWERED if self._delivery.neighbours.receive_arp(packet, ethernet) else Fate.IGNORED

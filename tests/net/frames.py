@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from typing import Any
 
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Notice
@@ -12,12 +13,15 @@ from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.facts import IpFacts, IpPacket
-from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.icmp import IcmpMessage, decode_icmp
+from honeystack.net.wire.icmpv6 import decode_icmpv6
+from honeystack.net.wire.ipv6 import encode_fragment_header
 from honeystack.net.wire.tcp import SYN, encode_segment
 from honeystack.net.wire.udp import UdpDatagram, encode_udp
 
 OUR_MAC, PEER_MAC = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
 BROADCAST = b"\xff" * 6
+FATES = ("answered", "delivered", "ignored", "malformed", "excluded", "faults")
 
 
 def packed(address: str) -> bytes:
@@ -100,3 +104,35 @@ def received(path: Path, protocol: int, payload: bytes, *, unicast: bool = True,
     offset = 20 if path.version == 4 else 40
     facts = IpFacts(ttl, 7, dont_fragment=False, tos=0)
     return IpPacket(path, protocol, ip_packet(path, protocol, payload, ttl=ttl), offset, facts, unicast, verify=True)
+
+
+def fate(stack: Stack, octets: bytes, now: float = 1.0, **options: Any) -> str:
+    """Give a frame to the stack; what became of it."""
+    before = stack.statistics()
+    stack.receive_frame(octets, now, **options)
+    after = stack.statistics()
+    (name,) = (
+        n for n in ("answered", "delivered", "ignored", "malformed", "excluded", "faults") if after[n] > before[n]
+    )
+    return name
+
+
+def answers(stack: Stack, now: float = 1.0) -> list[IcmpMessage]:
+    return [
+        decode_icmp(sent[34:]) if sent[12:14] == b"\x08\0" else decode_icmpv6(sent[54:], sent[22:38], sent[38:54])
+        for sent in stack.poll_transmit(now)
+    ]
+
+
+def cut(path: Path, protocol: int, payload: bytes, size: int = 1400, ident: int = 9) -> list[bytes]:
+    """The frames of a packet in fragments."""
+    frames = []
+    for start in range(0, len(payload), size):
+        part, more = payload[start : start + size], start + size < len(payload)
+        if path.version == 4:
+            field = start >> 3 | (ipv4.MORE_FRAGMENTS if more else 0)
+            frames.append(ip_frame(path, protocol, part, fragment=field, ident=ident))
+        else:
+            header = encode_fragment_header(protocol, start, ident, more=more)
+            frames.append(ip_frame(path, ipv6.FRAGMENT, header + part))
+    return frames

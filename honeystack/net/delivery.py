@@ -1,0 +1,183 @@
+"""Whole packets go where they belong: to TCP, UDP, ICMP and the neighbours, and to the sniffer on their way.
+
+What goes to a port that is left to the host is recognised here, and neither told nor answered.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from honeystack.net import sniffer
+from honeystack.net.address import AddressSet, Exclusions, Path
+from honeystack.net.icmp import Icmp, read_error
+from honeystack.net.limits import Limits
+from honeystack.net.neighbours import UNSPECIFIED, Neighbours
+from honeystack.net.notices import BoundReached, Notice, PacketSeen
+from honeystack.net.output import Output, Rng
+from honeystack.net.persona import Persona
+from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.udp import Udp
+from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
+from honeystack.net.wire.facts import IpPacket
+from honeystack.net.wire.icmp import IcmpMessage
+
+BOUND_SECONDS = 60.0  # between two notices about the same bound
+
+
+class Fate(enum.IntEnum):
+    """What became of a frame."""
+
+    ANSWERED = 0  # by the stack itself: ARP, neighbour discovery, ICMP
+    DELIVERED = 1  # to TCP, to UDP, to the fragments, or kept for a later answer
+    IGNORED = 2  # not for us, or nothing that is answered
+    MALFORMED = 3
+    EXCLUDED = 4  # the host's
+    FAULT = 5  # an error of ours
+
+
+@attrs.frozen
+class StackSettings:
+    """What one stack is told at its birth."""
+
+    mac: bytes
+    addresses: AddressSet
+    mtu: int = 1500  # of the link, in bytes
+    exclusions: Exclusions = attrs.field(factory=Exclusions)
+    sniffer: bool = False
+    persona: Persona = attrs.field(factory=Persona)
+    limits: Limits = attrs.field(factory=Limits)
+    secret: bytes = attrs.field(default=b"", repr=False)  # keys cookies and initial sequence numbers
+
+
+class Delivery:
+    """Inputs: `packet`, `remember`, `bound`; a packet's fate is the answer, and what follows goes to `notices`."""
+
+    def __init__(
+        self, settings: StackSettings, output: Output, notices: deque[Notice], tcp: Tcp, udp: Udp, *, rng: Rng
+    ) -> None:
+        self._sniffer = settings.sniffer
+        self._excluded = settings.exclusions.addresses
+        self._limits = settings.limits
+        self._notices = notices
+        self._tcp = tcp
+        self._udp = udp
+        self._told: dict[str, float] = {}
+        self.host_ports = {number: _port_table(settings.exclusions, number) for number in (ipv4.TCP, ipv4.UDP)}
+        self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng)
+        self.neighbours = Neighbours(
+            output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours, rng=rng
+        )
+
+    def packet(self, packet: IpPacket, now: float) -> Fate:
+        if self.is_hosts(packet):
+            return Fate.EXCLUDED
+        protocol, version = packet.protocol, packet.path.version
+        if protocol == icmpv6.PROTOCOL and version == 6:
+            return self._icmpv6(packet, now)
+        if packet.path.remote == UNSPECIFIED:
+            return Fate.IGNORED
+        if protocol == ipv4.TCP:
+            if not packet.unicast:
+                return Fate.IGNORED
+            self._tcp.receive_segment(packet.path, packet.payload, packet.facts, now, verify=packet.verify)
+            return Fate.DELIVERED
+        if protocol == ipv4.UDP:
+            if self._udp.receive(packet, now):
+                return Fate.DELIVERED
+            return answered(self.icmp.port_unreachable(packet, now))
+        if protocol == icmp.PROTOCOL and version == 4:
+            return self._icmpv4(packet, now)
+        if protocol == ipv4.IGMP and version == 4:
+            self._see(sniffer.igmp_seen, packet)
+            return Fate.IGNORED
+        self._see(sniffer.ip_seen, packet)
+        if protocol == ipv6.NO_NEXT_HEADER and version == 6:
+            return Fate.IGNORED
+        return answered(self.icmp.protocol_unreachable(packet, now))
+
+    def is_hosts(self, packet: IpPacket) -> bool:
+        """Whether a packet goes to a port that is left to the host; its source has been looked at before."""
+        table, payload = self.host_ports.get(packet.protocol), packet.payload
+        return table is not None and len(payload) >= 4 and table[payload[2] << 8 | payload[3]]
+
+    def remember(self, address: bytes, mac: bytes, vlan: int | None, now: float) -> None:
+        """A neighbour has told its MAC address."""
+        forgotten = self.neighbours.forgotten
+        self.neighbours.remember(address, mac, vlan)
+        if self.neighbours.forgotten > forgotten:
+            self.bound("neighbours", None, now)
+
+    def bound(self, name: str, path: Path | None, now: float) -> None:
+        """Tell that a bound was reached, once in a while."""
+        if now - self._told.get(name, float("-inf")) >= BOUND_SECONDS:
+            self._told[name] = now
+            self._notices.append(BoundReached(name, getattr(self._limits, name), path))
+
+    def _icmpv4(self, packet: IpPacket, now: float) -> Fate:
+        message = icmp.decode_icmp(packet.payload, verify=packet.verify)
+        if message.type in icmp.ERRORS:
+            return self._icmp_error(packet, message, now)
+        self._see_icmp(packet, message)
+        return answered(self.icmp.receive(packet, message, now))
+
+    def _icmpv6(self, packet: IpPacket, now: float) -> Fate:
+        path = packet.path
+        message = icmpv6.decode_icmpv6(packet.payload, path.remote, path.local, verify=packet.verify)
+        if message.type < icmpv6.FIRST_INFORMATION:
+            return self._icmp_error(packet, message, now)
+        self._see_icmp(packet, message)
+        if message.type in (icmpv6.NEIGHBOUR_SOLICITATION, icmpv6.NEIGHBOUR_ADVERTISEMENT):
+            self._learn(packet, message, now)
+            return answered(self.neighbours.receive_neighbour(packet, message))
+        if message.type == icmpv6.MLD_QUERY:
+            return Fate.DELIVERED if self.neighbours.receive_query(packet, message, now) else Fate.IGNORED
+        if path.remote == UNSPECIFIED or not (packet.unicast or path.local == icmpv6.ALL_NODES):
+            return Fate.IGNORED
+        return answered(self.icmp.receive(packet, message, now))
+
+    def _icmp_error(self, packet: IpPacket, message: IcmpMessage, now: float) -> Fate:
+        """What somebody on the way says about a packet of ours, or of the host's."""
+        error = read_error(packet, message)
+        if error is not None and len(error.quoted) >= 4 and error.protocol in self.host_ports:
+            port = error.quoted[0] << 8 | error.quoted[1]
+            if self.host_ports[error.protocol][port] or error.path.remote in self._excluded:
+                return Fate.EXCLUDED
+        elif error is not None and error.path.remote in self._excluded:
+            return Fate.EXCLUDED
+        self._see_icmp(packet, message)
+        if error is None or not packet.unicast or error.path.local != packet.path.local:
+            return Fate.IGNORED
+        if error.protocol != ipv4.TCP or len(error.quoted) < 8:
+            return Fate.IGNORED
+        self._tcp.icmp_error(error.path, error.quoted, error.kind, error.mtu, now)
+        return Fate.DELIVERED
+
+    def _learn(self, packet: IpPacket, message: IcmpMessage, now: float) -> None:
+        neighbour = icmpv6.decode_neighbour(message)
+        if packet.facts.ttl == icmpv6.NDP_HOP_LIMIT and neighbour.link_address and packet.path.remote != UNSPECIFIED:
+            self.remember(packet.path.remote, neighbour.link_address, packet.path.vlan, now)
+
+    def _see(self, tell: Callable[[IpPacket], PacketSeen], packet: IpPacket) -> None:
+        if self._sniffer:
+            self._notices.append(tell(packet))
+
+    def _see_icmp(self, packet: IpPacket, message: IcmpMessage) -> None:
+        if self._sniffer:
+            self._notices.append(sniffer.icmp_seen(packet, message))
+
+
+def _port_table(exclusions: Exclusions, protocol: int) -> list[bool]:
+    """For each port whether it is left to the host: one look per packet, however many ranges there are."""
+    table = [False] * 65536
+    for ports in exclusions.ports:
+        if ports.protocol in (None, protocol):
+            table[ports.first : ports.last + 1] = [True] * (ports.last + 1 - ports.first)
+    return table
+
+
+def answered(was_answered: bool) -> Fate:
+    return Fate.ANSWERED if was_answered else Fate.IGNORED
