@@ -241,3 +241,20 @@ def test_what_does_not_parse_is_told_with_the_frame() -> None:
     (notice,) = notices(stack)
     assert isinstance(notice, Damaged)
     assert (notice.frame, "ICMP" in notice.reason) == (broken, True)
+
+
+@both
+def test_a_segment_that_came_the_long_way_reaches_tcp_unless_it_went_to_a_group(path: Path) -> None:
+    stack = make_stack()
+    assert fate(stack, syn_frame(path._replace(vlan=5))) == "delivered"
+    assert len(stack.poll_transmit(1.0)) == 1
+    group = ALL_NODES if path.version == 6 else packed("224.0.0.1")
+    assert fate(stack, syn_frame(path._replace(local=group, local_mac=multicast_mac(group)))) == "ignored"
+    assert stack.poll_transmit(1.0) == []
+
+
+@both
+def test_nobody_is_answered_who_has_no_address(path: Path) -> None:
+    stack, path = make_stack(), path._replace(remote=bytes(len(path.remote)))
+    assert fate(stack, udp_frame(path, b"x")) == "ignored"
+    assert fate(stack, syn_frame(path._replace(vlan=5))) == "ignored"
