@@ -82,7 +82,7 @@ class Honeypot:
             first_wait=config.first_wait,
             rng=rng or random.Random(secrets.randbits(128)),
         )
-        self._sensor = Sensor(config.sensor, sensor_token(config.data))
+        self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))
         self._channels: dict[str, _Running] = {}
         self._nursery: trio.Nursery | None = None
 

@@ -32,7 +32,7 @@ from honeystack.witness import FAULT, fault_fields
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
 RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
 CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
-PLANS = 65_536  # remembered plans; a sensor of many addresses forgets and looks again
+PLANS = 8192  # remembered plans; a scan of all ports forgets and looks again
 
 _PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import enum
 import random
-from functools import partial
+from functools import lru_cache, partial
 
 import trio
 
 from honeystack.conversation import Conversation, FirstBytes
 from honeystack.events.event import Identity
 from honeystack.listeners._datagrams import Datagrams
-from honeystack.net.address import Flow, flow_of
+from honeystack.net.address import Endpoint, Flow, address_text, flow_of, mac_text
 from honeystack.net.driver import Driver, Timer
 from honeystack.net.notices import CloseReason, Datagram, Notice
 from honeystack.net.stream import TcpStream
@@ -41,15 +41,20 @@ class Stage(enum.Enum):
 class Visit:
     """One accepted connection; slots, as there may be very many."""
 
-    __slots__ = ("connection", "ended", "first", "identity", "stage", "timer")
+    __slots__ = ("attendant", "connection", "ended", "first", "identity", "stage", "timer")
 
-    def __init__(self, connection: Connection, identity: Identity) -> None:
+    def __init__(self, attendant: Attendant, connection: Connection, identity: Identity) -> None:
+        self.attendant = attendant
         self.connection = connection
         self.identity = identity
         self.stage = Stage.WAITING
         self.first: FirstBytes | None = None
         self.timer: Timer | None = None
         self.ended: tuple[CloseReason, Counters] | None = None
+
+    def time_is_up(self) -> None:
+        """The timer's callback: a bound method costs a third of a partial."""
+        self.attendant.time_is_up(self)
 
 
 class Attendant:
@@ -70,7 +75,7 @@ class Attendant:
 
     def accepted(self, connection: Connection) -> None:
         flow = _flow(connection)
-        visit = Visit(connection, self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt))
+        visit = Visit(self, connection, self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt))
         connection.user = visit
         plan = self._reception.plan_for("tcp", flow.local)
         self._arm(visit, plan.first_wait if plan.speaks_first else self._reception.capture.idle)
@@ -131,7 +136,8 @@ class Attendant:
         visit.connection.release(trio.current_time())
         self.driver.flush()
 
-    def _time_is_up(self, visit: Visit) -> None:
+    def time_is_up(self, visit: Visit) -> None:
+        """A visit has waited, or paused, for as long as it may."""
         if visit.stage is Stage.WAITING and self._plan(visit).speaks_first:
             self._converse(visit, b"")
         elif visit.stage in (Stage.WAITING, Stage.CAPTURING):
@@ -189,7 +195,7 @@ class Attendant:
     def _arm(self, visit: Visit, seconds: float) -> None:
         deadline = trio.current_time() + seconds
         if visit.timer is None:
-            visit.timer = self.driver.call_at(deadline, partial(self._time_is_up, visit))
+            visit.timer = self.driver.call_at(deadline, visit.time_is_up)
         else:
             visit.timer.move(deadline)
 
@@ -199,8 +205,20 @@ class Attendant:
             visit.timer = None
 
 
+# Very many connections share few of these texts; sharing them saves 200 bytes for each, and making them anew.
+_mac = lru_cache(1024)(mac_text)
+_address = lru_cache(4096)(address_text)
+
+
 def _flow(connection: Connection) -> Flow:
-    return flow_of("tcp", connection.path, connection.local_port, connection.remote_port)
+    path = connection.path
+    return Flow(
+        "tcp",
+        Endpoint(_address(path.local), connection.local_port),
+        Endpoint(_address(path.remote), connection.remote_port),
+        _mac(path.local_mac),
+        _mac(path.remote_mac),
+    )
 
 
 def _may_be_tls(data: bytes) -> bool:
