@@ -23,7 +23,7 @@ from honeystack.conversation import Conversation, Recognition
 from honeystack.events.event import Payload
 from honeystack.net.address import Endpoint
 from honeystack.reception import CaptureLimits
-from honeystack.router import Router
+from honeystack.router import PLANS, Router
 from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
 from honeystack.services.http import Http
@@ -404,3 +404,44 @@ def test_no_bytes_are_a_fault_and_all_first_bytes_are_told(parts: list[bytes], e
     payloads = [event.fields["payload"] for event in meeting.of("tcp", "payload")]
     assert len(payloads) == bool(whole)
     assert all(isinstance(payload, Payload) and whole.startswith(payload.data) for payload in payloads)
+
+
+class FailsInTheEnd(Faulty):
+    """Fails while it is being cancelled, beside a task that is cancelled too."""
+
+    async def handle(self, peer: Conversation) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise self.error()
+
+
+async def test_a_fault_at_the_end_is_told_and_the_cancellation_goes_on() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "bad")], {"bad": FailsInTheEnd("handle")})
+    client, peer = meeting.conversation()
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(router.converse, peer)
+            await client.send_all(b"x")
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert told(meeting) == ["sensor/fault", "tcp/payload"]
+
+
+def test_remembered_plans_are_bounded() -> None:
+    router = make(Meeting(), [entry("tcp/80", "echo")], ALL)
+    for port in range(1, 3 * PLANS):
+        router.plan_for("tcp", Endpoint("203.0.113.4", port))
+    assert len(router._rooms) <= PLANS
+    assert router.plan_for("tcp", Endpoint("203.0.113.4", 80)).services == ("echo",)
+
+
+def test_the_listener_s_counters_are_passed_on() -> None:
+    router = make(Meeting(), [])
+    assert dict(router.counters()) == {}
+    router.watch(lambda: {"connections": 3})
+    assert router.counters() == {"connections": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,17 +12,22 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from honeystack.config.model import PortEntry
 from honeystack.errors import Unavailable
 from honeystack.events.event import Event, Payload
-from honeystack.listeners.socket import Socket
+from honeystack.listeners import socket as listeners_socket
+from honeystack.listeners.socket import Socket, _bound, _House, _sentence
+from honeystack.net.address import Endpoint
+from honeystack.net.limits import Limits
 from honeystack.reception import CaptureLimits
 from honeystack.router import Router
 from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
 from honeystack.services.http import Http
 from honeystack.testing import RecordingPublisher
+from honeystack.witness import Witness
 from tests.listeners.places import entry, router
 
 QUICK = CaptureLimits(pause=0.05, idle=5.0)  # real time: these are kernel sockets
@@ -169,3 +175,68 @@ async def test_a_port_in_use_is_said_in_a_sentence() -> None:
         (error,) = error.exceptions
     assert isinstance(error, Unavailable)
     assert f"127.0.0.1:{port} is in use by another program" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EADDRINUSE, "in use by another program"),
+        (errno.EACCES, "CAP_NET_BIND_SERVICE"),
+        (errno.EADDRNOTAVAIL, "no address of this machine"),
+        (errno.EPROTO, "cannot be opened"),
+    ],
+)
+def test_what_hinders_a_port_is_a_sentence_with_its_remedy(number: int, words: str) -> None:
+    assert words in _sentence(OSError(number, "Protocol error"), Endpoint("127.0.0.1", 80))
+
+
+def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = listeners_socket._bind
+
+    def without_ipv6(family: socket.AddressFamily, *rest: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6 here")
+        return bind(family, *rest)
+
+    monkeypatch.setattr(listeners_socket, "_bind", without_ipv6)
+    bound = list(_bound(None, free_port(), socket.SOCK_STREAM))
+    assert [one.family for one in bound] == [socket.AF_INET]
+    for one in bound:
+        one.close()
+
+
+def test_a_port_without_an_address_is_opened_for_both_versions() -> None:
+    bound = list(_bound(None, free_port(), socket.SOCK_DGRAM))
+    assert [one.family for one in bound] == [socket.AF_INET, socket.AF_INET6]
+    for one in bound:
+        one.close()
+
+
+class Exhausted:
+    """A listening socket that fails twice before it is cancelled."""
+
+    def __init__(self) -> None:
+        self.failures = [OSError(errno.EMFILE, "too many"), OSError(errno.ECONNABORTED, "gone")]
+
+    def __enter__(self) -> Exhausted:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def accept(self) -> Any:
+        await trio.lowlevel.checkpoint()
+        if self.failures:
+            raise self.failures.pop(0)
+        await trio.sleep_forever()
+
+
+async def test_a_lack_of_descriptors_is_told_and_waited_out(autojump_clock: trio.testing.MockClock) -> None:
+    publisher = RecordingPublisher()
+    reception = router(publisher)
+    witness = Witness(reception.recorder, clock=trio.current_time, limits=Limits(), capture=QUICK)
+    failing = Exhausted()
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(5):
+            await _House(reception, witness, 10).accept(failing, nursery)  # type: ignore[arg-type]
+    assert not failing.failures
+    assert publisher.of("sensor", "drop")[0].fields["reason"] == "file_descriptors"
