@@ -72,7 +72,7 @@ from honeystack.testing.script_syntax import (
 __all__ = ["Script", "ScriptError", "ScriptFailure", "parse_script", "run_script", "run_script_file"]
 
 SECRET = bytes(range(32))
-BEGINNING = 1024.0  # the stack's clock at time 0, on a slot of its timers
+BEGINNING = 1024.0001  # the stack's clock at time 0; never on a tick of its clocks, whatever decimals are rounded to
 REMOTE_PORT = 40_000
 EARLY = 1e-6  # what sums of times may differ by
 
