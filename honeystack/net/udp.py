@@ -24,7 +24,8 @@ REFLECTORS |= {3283, 3478, 3702, 5060, 5353, 5355, 5683, 10001, 11211, 27960}
 
 WINDOW = 60.0  # seconds in which bytes sent are held against bytes received
 ANSWER_RATE, ANSWER_BURST = 100.0, 200.0  # answers to one address per second, and at once
-MAX_ECHOES = 32  # times in a row that a peer may send us exactly what we sent it last
+MAX_ECHOES = 32  # times in a window that a peer may send us exactly what we lately sent it
+RECENT = 64  # answers to one address that are remembered for it: so many loops at once would be seen
 MAX_DATAGRAM = 0xFFFF - 8
 
 
@@ -38,7 +39,7 @@ class _Remote:
     tokens: float = ANSWER_BURST
     at: float = 0.0
     reflected: bool = False  # a reflector's port has had its one answer
-    last_sent: int = 0  # hash of the last answer's data
+    recent: deque[int] | None = None  # hashes of the last answers' data
     echoes: int = 0
 
 
@@ -92,7 +93,9 @@ class Udp:
             remote.reflected = True
         remote.tokens -= 1.0
         remote.sent += len(data)
-        remote.last_sent = hash(data)
+        if remote.recent is None:
+            remote.recent = deque(maxlen=RECENT)
+        remote.recent.append(hash(data))
         segment = encode_udp(UdpDatagram(local_port, remote_port, data), path.local, path.remote)
         self._output.packet(path, PROTOCOL, segment, dont_fragment=True)
         return True
@@ -100,11 +103,11 @@ class Udp:
     def _answerable(self, remote: _Remote, datagram: UdpDatagram) -> bool:
         if datagram.source_port == 0:
             return False
-        if remote.last_sent and hash(datagram.data) == remote.last_sent:
+        if remote.recent is not None and hash(datagram.data) in remote.recent:
             remote.echoes += 1
-        else:
-            remote.echoes = 0
-        return remote.echoes <= MAX_ECHOES and not (datagram.source_port in REFLECTORS and remote.reflected)
+            if remote.echoes > MAX_ECHOES:
+                return False
+        return not (datagram.source_port in REFLECTORS and remote.reflected)
 
     def _remote(self, path: Path, now: float) -> _Remote:
         remote = self._remotes.get(path.remote)
@@ -116,9 +119,9 @@ class Udp:
                 self._told = now
                 self._notices.append(BoundReached("aggregates", self._limit, path))
         fresh = _Remote(now, at=now)
-        if remote is not None:  # what a loop has shown holds on, a burst is not given anew, an answer may be due
+        if remote is not None:  # a burst is not given anew, and an answer may be due
             fresh.received = min(remote.received - remote.sent, MAX_DATAGRAM)
-            fresh.echoes, fresh.last_sent = remote.echoes, remote.last_sent
+            fresh.recent = remote.recent
             fresh.tokens, fresh.at = remote.tokens, remote.at
             self._remotes.move_to_end(path.remote)
         self._remotes[path.remote] = fresh

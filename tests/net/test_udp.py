@@ -148,16 +148,22 @@ def test_a_reflector_is_answered_once_in_a_window(port: int) -> None:
     assert later.answerable
 
 
-def test_two_echo_services_do_not_keep_each_other_busy() -> None:
-    bench, rounds = Bench(), 0
-    told = bench.receive(b"ping", remote_port=5000)
-    while told is not None and told.answerable and bench.send(told.data, port=5000):
-        rounds += 1
-        told = bench.receive(b"ping", remote_port=5000)
-    assert rounds == MAX_ECHOES + 1
+@pytest.mark.parametrize("loops", [[b"ping"], [b""], [b"one", b"two", b"three"]])
+def test_echo_services_do_not_keep_each_other_busy(loops: list[bytes]) -> None:
+    bench, rounds, alive = Bench(), 0, deque(loops)
+    while alive:
+        told = bench.receive(alive.popleft(), remote_port=5000)
+        assert told is not None
+        if told.answerable and bench.send(told.data, port=5000):
+            alive.append(told.data)
+            rounds += 1
+    assert rounds == MAX_ECHOES + len(loops)
     fresh = bench.receive(b"something else")
     assert fresh is not None
     assert fresh.answerable
+    again = bench.receive(loops[0], now=WINDOW + 1)
+    assert again is not None
+    assert again.answerable
 
 
 def test_a_datagram_that_cannot_exist_is_not_sent() -> None:
