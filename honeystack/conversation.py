@@ -91,7 +91,12 @@ class Conversation(trio.abc.HalfCloseableStream):
     _ended: bool = attrs.field(default=False, init=False)
 
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:
-        """Record an event of this conversation; identity and service are added here."""
+        """Record an event of this conversation; identity and service are added here.
+
+        What a service makes of the first bytes is told after the bytes themselves.
+        """
+        if self.first is not None and self.service is not None:
+            self.first.answered()
         self.recorder.record(kind, fields, identity=self.identity, service=self.service)
 
     @property

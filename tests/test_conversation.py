@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from honeystack.conversation import PAYLOAD, FirstBytes
 from honeystack.errors import StateError
+from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
 from honeystack.testing.conversations import Meeting
 
@@ -129,3 +130,16 @@ def test_the_first_bytes_are_the_beginning_of_what_came_and_are_told_once(parts:
     assert payload.data == whole[:limit]
     assert payload.length <= len(whole)
     assert payload.truncated == (payload.length > limit)
+
+
+async def test_the_first_bytes_are_told_before_what_a_service_makes_of_them() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    peer.service = "mine"
+    kind = EventKind("mine", "request", "A request.")
+    peer.record(kind, {})  # nothing has come yet
+    await client.send_all(b"x")
+    await peer.receive_some()
+    peer.record(kind, {})
+    await peer.aclose()
+    assert [event.type for event in meeting.events] == ["request", "payload", "request"]

@@ -47,7 +47,7 @@ async def test_a_conversation_that_the_peer_resets_is_closed_last(autojump_clock
         await trio.sleep(0.1)
         stream.abort()
         await trio.sleep(0.1)
-        assert [event.type for event in at.of(stream)] == ["connect", "request", "payload", "close"]
+        assert [event.type for event in at.of(stream)] == ["connect", "payload", "request", "close"]
         assert at.of(stream)[-1].fields["tcp.reason"] == "rst"
 
 

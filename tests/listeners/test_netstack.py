@@ -115,7 +115,7 @@ async def test_a_service_that_speaks_first_does_so_after_the_wait(autojump_clock
         await stream.receive_some()
         await stream.aclose()
         await trio.sleep(1)
-        assert [event.type for event in at.of(stream)] == ["connect", "answer", "payload", "close"]
+        assert [event.type for event in at.of(stream)] == ["connect", "payload", "answer", "close"]
 
 
 async def test_thousands_that_are_silent_cost_no_task(autojump_clock: CLOCK) -> None:
@@ -183,7 +183,7 @@ async def test_the_end_of_the_sensor_closes_and_tells_every_connection(autojump_
         for stream in streams:
             events = at.of(stream)
             assert (events[0].type, events[-1].type) == ("connect", "close")
-        assert [event.type for event in at.of(streams[0])] == ["connect", "request", "payload", "close"]
+        assert [event.type for event in at.of(streams[0])] == ["connect", "payload", "request", "close"]
         assert [event.type for event in at.of(streams[-1])] == ["connect", "payload", "close"]
 
 
