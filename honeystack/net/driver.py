@@ -16,7 +16,7 @@ import trio
 from honeystack.net.link import Link, LinkStatistics
 from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice, Readable, Writable
 from honeystack.net.stream import TcpStream
-from honeystack.net.timers import TimerWheel
+from honeystack.net.timers import RESOLUTION, TimerWheel
 
 if TYPE_CHECKING:
     from honeystack.net.stack import Stack
@@ -74,6 +74,7 @@ class Driver:
         self.clock = clock
         self.timers: TimerWheel[Timer] = TimerWheel()
         self._scope: trio.CancelScope | None = None
+        self._not_before = -math.inf
         self._busy = False  # a flush follows, or is under way
 
     @property
@@ -156,10 +157,13 @@ class Driver:
         self._contained(lambda: self.stack.handle_timeout(now))
         for timer in self.timers.expire(now):
             self._contained(timer.callback)
+        if self._next_deadline() <= now:
+            self._not_before = now + RESOLUTION  # a deadline that stays must not keep us from waiting
 
     def _next_deadline(self) -> float:
         ours, stack = self.timers.next_deadline(), self.stack.poll_timeout()
-        return min(math.inf if ours is None else ours, math.inf if stack is None else stack)
+        deadline = min(math.inf if ours is None else ours, math.inf if stack is None else stack)
+        return max(deadline, self._not_before)
 
     def _transmit(self) -> None:
         try:
