@@ -43,7 +43,7 @@ filename = "events.jsonl"
 channel = ["events"]
 [[logging]]
 output = "stderr"
-level = "warning"
+level = "notice"
 """
 
 
@@ -84,7 +84,11 @@ class Bed:
         else:
             argv = ["-m", "bench.servers", name, INTERFACE]
         said = subprocess.PIPE
-        process = self.pot.start("taskset", "-c", "0", sys.executable, *argv, stdout=said, stderr=subprocess.STDOUT)
+        process = self.pot.start(
+            *("setpriv", "--pdeathsig", "TERM", "taskset", "-c", "0", sys.executable, *argv),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
         try:
             assert process.stdout is not None
             heard = b""

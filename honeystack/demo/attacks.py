@@ -12,6 +12,7 @@ Told = Mapping[str, object]  # one event, as the console channel writes it
 
 PROGRAMS = {
     "ip": "iproute2",
+    "setpriv": "util-linux",
     "bash": "bash",
     "curl": "curl",
     "openssl": "openssl",

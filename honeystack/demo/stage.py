@@ -34,9 +34,10 @@ class Stage:
     folder: Path  # holds config.toml, certs/ and the honeypot's data
 
     def start_honeypot(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start the real command on the honeypot's machine; its standard output is a pipe."""
+        """Start the real command on the honeypot's machine; its standard output is a pipe. It ends when we do."""
         config = str(self.folder / "config.toml")
         return self.pot.start(
+            *("setpriv", "--pdeathsig", "TERM"),  # the kernel tells it, also after a kill
             *(sys.executable, "-m", "honeystack", "run", "-c", config, "--data", str(self.folder / "data")),
             stdout=subprocess.PIPE,
             stderr=log.fileno(),

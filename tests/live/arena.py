@@ -131,6 +131,7 @@ class Arena:
         (self.folder / "config.toml").write_text(config)
         with (self.folder / "log.txt").open("ab") as log:
             self.process = self.pot.start(
+                *("setpriv", "--pdeathsig", "KILL"),  # nothing outlives a test run that is killed
                 *(sys.executable, "-m", "honeystack", "run", "-c", str(self.folder / "config.toml")),
                 *("--data", str(self.folder / "data"), *arguments),
                 stdout=log.fileno(),

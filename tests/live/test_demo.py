@@ -24,6 +24,19 @@ def traces() -> tuple[list[str], set[str]]:
     }
 
 
+def running_here() -> list[str]:
+    """The command lines of honeypots that a demo has started."""
+    lines = [_read(line).replace(b"\0", b" ") for line in Path("/proc").glob("[0-9]*/cmdline")]
+    return [line.decode() for line in lines if b"honeystack run" in line and b"honeystack-demo-" in line]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
+
+
 @pytest.mark.parametrize("front", [[], ANYBODY], ids=["root", "anybody"])
 def test_everything_expected_appears_in_half_a_minute_and_nothing_is_left(front: list[str]) -> None:
     before, began = traces(), time.monotonic()
@@ -47,4 +60,8 @@ def test_a_demo_that_is_stopped_leaves_nothing(number: signal.Signals) -> None:
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     if number != signal.SIGKILL:
         assert traces() == before
+    end = time.monotonic() + 10
+    while running_here() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert running_here() == []
     assert traces()[0] == before[0]
