@@ -127,7 +127,7 @@ def _seventh_process_segment_text(conn: Connection, seg: Segment, now: float) ->
 
 
 def _eighth_check_fin(conn: Connection, seg: Segment, now: float) -> None:
-    if seg.flags & FIN:
+    if seg.flags & FIN and conn.state is not State.CLOSED:  # the text may have ended it
         take_fin(conn, add(seg.seq, len(seg.data)), now)
 
 

@@ -131,6 +131,16 @@ def test_a_fin_beyond_the_window_and_one_before_it_are_not_taken() -> None:
     assert not conn.eof_received
 
 
+@pytest.mark.parametrize("data", [b"", b"text"])
+def test_a_fin_that_comes_again_is_acknowledged_again(data: bytes) -> None:
+    peer = Peer()
+    conn = peer.open()
+    first = peer.send(ACK | FIN, data)
+    again = peer.send(ACK | FIN, data)
+    assert [seg.ack for seg in first] == [seg.ack for seg in again] == [add(peer.seq, len(data) + 1)]
+    assert conn.state is State.CLOSE_WAIT
+
+
 def test_text_after_the_fin_is_ignored() -> None:
     peer = Peer()
     conn = peer.open()
@@ -147,7 +157,7 @@ def test_text_that_nobody_will_read_is_reset() -> None:
     (fin,) = peer.answers()
     peer.ack = add(fin.seq, 1)
     peer.send()
-    (reset,) = peer.say(b"more")
+    (reset,) = peer.send(ACK | FIN, b"more")
     assert reset.flags & RST
     assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
 
