@@ -21,7 +21,7 @@ class _IoVec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 
-class _MessageHeader(ctypes.Structure):  # struct mmsghdr: a msghdr, and how much of it was sent
+class _Message(ctypes.Structure):  # struct msghdr, with the padding at its end
     _fields_ = [
         ("name", ctypes.c_void_p),
         ("name_length", ctypes.c_uint),
@@ -30,8 +30,11 @@ class _MessageHeader(ctypes.Structure):  # struct mmsghdr: a msghdr, and how muc
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint),
     ]
+
+
+class _MessageHeader(ctypes.Structure):  # struct mmsghdr
+    _fields_ = [("message", _Message), ("sent", ctypes.c_uint)]
 
 
 class Outbox:
@@ -49,8 +52,8 @@ class Outbox:
         self._headers = (_MessageHeader * BATCH)()
         for i in range(BATCH):
             self._vectors[i].base = start + i * self._slot
-            self._headers[i].vectors = ctypes.addressof(self._vectors) + i * ctypes.sizeof(_IoVec)
-            self._headers[i].vector_count = 1
+            self._headers[i].message.vectors = ctypes.addressof(self._vectors) + i * ctypes.sizeof(_IoVec)
+            self._headers[i].message.vector_count = 1
         # Lengths as plain integers: a structure's attribute costs three times as much to set.
         self._lengths = (ctypes.c_size_t * (2 * BATCH)).from_buffer(self._vectors)
         self._sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg

@@ -1,0 +1,93 @@
+"""Attaching: what is refused, what is owned, and that all is taken down again in every case."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from honeystack.errors import ConfigError, Unavailable
+from honeystack.net import attachment
+from honeystack.net.address import AddressSet, Exclusions, parse_port_range
+from honeystack.net.attachment import AttachmentSettings, attach, fence_rules, owned_addresses, packet_filter_text
+from honeystack.net.interface import InterfaceFacts
+
+ETH0 = InterfaceFacts("eth0", 2, bytes.fromhex("020000000001"), 1400, ("192.0.2.1/24", "2001:db8::1/64"))
+SSH = Exclusions((parse_port_range("tcp/22"),))
+
+
+class FakeRing:
+    """Keeps what it was opened with, and whether it is closed."""
+
+    def __init__(self, interface: str, **options: object) -> None:
+        self.interface, self.options, self.closed = interface, options, False
+        rings.append(self)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+rings: list[FakeRing] = []
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    rings.clear()
+
+    @asynccontextmanager
+    async def fence(kind: str, interface: str, addresses: AddressSet, exclusions: Exclusions) -> AsyncIterator[str]:
+        if kind == "iptables":
+            raise Unavailable("no fence")
+        yield "nft"
+
+    monkeypatch.setattr(attachment, "interface_facts", lambda name: ETH0)
+    monkeypatch.setattr(attachment, "Ring", FakeRing)
+    monkeypatch.setattr(attachment.fences, "fence", fence)
+
+
+async def test_a_stack_is_made_for_its_interface() -> None:
+    settings = AttachmentSettings("eth0", exclusions=SSH, sniffer=True)
+    async with attach(settings, rng=random.Random(1), secret=bytes(32)) as found:
+        assert found.stack.settings.mac == ETH0.mac
+        assert found.stack.settings.mtu == 1400
+        assert [str(network) for network in found.stack.addresses] == ["192.0.2.1/32", "2001:db8::1/128"]
+        assert found.fence == "nft"
+        assert rings[0].options["all_multicast"] is True
+        assert not rings[0].closed
+    assert rings[0].closed
+
+
+async def test_without_exclusions_the_setting_that_allows_it_is_named() -> None:
+    with pytest.raises(ConfigError, match="allow_no_exclude"):
+        async with attach(AttachmentSettings("eth0"), rng=random.Random(1), secret=bytes(32)):
+            raise AssertionError
+    assert rings == []
+    async with attach(AttachmentSettings("eth0", allow_no_exclude=True), rng=random.Random(1), secret=bytes(32)):
+        assert not rings[0].closed
+
+
+async def test_the_ring_is_given_back_when_the_fence_cannot_be_put_up() -> None:
+    settings = AttachmentSettings("eth0", exclusions=SSH, fence="iptables")
+    with pytest.raises(Unavailable):
+        async with attach(settings, rng=random.Random(1), secret=bytes(32)):
+            raise AssertionError
+    assert rings[0].closed
+
+
+def test_the_addresses_of_the_settings_count_before_those_of_the_interface() -> None:
+    settings = AttachmentSettings("eth0", addresses=("203.0.113.0/28",))
+    assert [str(network) for network in owned_addresses(settings, ETH0)] == ["203.0.113.0/28"]
+
+
+def test_an_interface_without_addresses_is_told() -> None:
+    with pytest.raises(ConfigError, match="eth1 has no addresses"):
+        owned_addresses(AttachmentSettings("eth1"), InterfaceFacts("eth1", 3, ETH0.mac, 1500, ()))
+
+
+def test_plan_shows_the_fence_and_the_filter() -> None:
+    assert "tcp dport 22 accept" in fence_rules(AttachmentSettings("eth0", exclusions=SSH))
+    lines = packet_filter_text(SSH).splitlines()
+    assert lines[0].split() == ["0", "0x28", "0", "0", "0xc"]
+    assert lines[-1].endswith("0x40000")

@@ -1,0 +1,107 @@
+"""Frames in batches: order, counts, and a kernel that takes some, none or nothing any more."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from honeystack.net.outbox import BATCH, TRIES, Outbox
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    right.setblocking(False)
+    with left, right:
+        yield left, right
+
+
+def test_frames_arrive_whole_and_in_order(ends: tuple[socket.socket, socket.socket]) -> None:
+    outbox = Outbox(ends[0], 1500)
+    frames = [bytes([number]) * length for number, length in enumerate((14, 60, 1518, 1))]
+    outbox.send(frames)
+    outbox.send([])
+    assert [ends[1].recv(2000) for _ in frames] == frames
+    assert (outbox.sent, outbox.dropped) == (4, 0)
+
+
+def test_frames_longer_than_the_link_takes_are_not_sent(ends: tuple[socket.socket, socket.socket]) -> None:
+    outbox = Outbox(ends[0], 1500)
+    outbox.send([bytes(1519), b"next"])
+    assert ends[1].recv(2000) == b"next"
+    assert (outbox.sent, outbox.dropped) == (1, 1)
+
+
+def test_a_closed_socket_loses_and_counts(ends: tuple[socket.socket, socket.socket]) -> None:
+    outbox = Outbox(ends[0], 1500)
+    ends[0].close()
+    outbox.send([b"x"] * 3)
+    assert (outbox.sent, outbox.dropped) == (0, 3)
+
+
+class Kernel:
+    """Stands for sendmmsg: each call is answered from a script, an errno as a negative number."""
+
+    def __init__(self, *script: int) -> None:
+        self.script = list(script)
+        self.counts: list[int] = []
+
+    def __call__(self, descriptor: int, headers: Any, count: int, flags: int) -> int:
+        self.counts.append(count)
+        answer = self.script.pop(0) if self.script else count
+        if answer < 0:
+            ctypes.set_errno(-answer)
+            return -1
+        return answer
+
+
+def outbox_on(kernel: Kernel, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Outbox:
+    outbox = Outbox(ends[0], 1500)
+    monkeypatch.setattr(outbox, "_sendmmsg", kernel)
+    return outbox
+
+
+def test_what_was_not_taken_is_offered_again(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(3, -errno.ENOBUFS, 2)
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * 10)
+    assert kernel.counts == [10, 7, 7, 5]
+    assert (outbox.sent, outbox.dropped) == (10, 0)
+
+
+def test_a_full_queue_is_loss_after_a_few_tries(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(4, *[-errno.ENOBUFS] * TRIES)
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * 10)
+    assert (outbox.sent, outbox.dropped) == (4, 6)
+    outbox.send([b"x"])
+    assert (outbox.sent, outbox.dropped) == (5, 6)
+
+
+def test_an_interface_that_is_down_is_not_asked_twice(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(-errno.ENETDOWN)
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * 10)
+    assert kernel.counts == [10]
+    assert outbox.dropped == 10
+
+
+def test_more_than_a_batch_goes_in_several_calls(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel()
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * (2 * BATCH + 1))
+    assert kernel.counts == [BATCH, BATCH, 1]
+    assert outbox.sent == 2 * BATCH + 1
