@@ -118,7 +118,7 @@ class _Run:
         self.beginning = self._beginning()
         self.now = self.beginning
         self.before = self.beginning  # when the last event was
-        self.sent: list[tuple[float, str, WrittenSegment | None]] = []  # not yet asked for
+        self.sent: list[tuple[float, WrittenSegment]] = []  # not yet asked for
         self.told: list[str] = []
         self.rows: list[tuple[str, str]] = []
 
@@ -172,11 +172,7 @@ class _Run:
         """Take the stack's outputs, as its driver does after every input."""
         for frame in self.stack.poll_transmit(self.now):
             segment = read_frame(frame, self.script.version)
-            if segment is None:
-                self.sent.append((self.now, "a frame that is not TCP", None))
-                continue
-            written = self._flow(segment.destination_port).written(segment)
-            self.sent.append((self.now, str(written), written))
+            self.sent.append((self.now, self._flow(segment.destination_port).written(segment)))
         while (notice := self.stack.poll_notice()) is not None:
             self._take(notice)
 
@@ -203,14 +199,14 @@ class _Run:
             latest += RESOLUTION
         if not self._wait(latest):
             raise self._failure(event, "nothing was sent")
-        at, text, actual = self.sent[0]
-        wrong = ["what it is"] if actual is None else differences(what.segment, actual)
+        at, actual = self.sent[0]
+        wrong = differences(what.segment, actual)
         if not earliest - EARLY <= at <= latest + EARLY:
             wrong.append("time")
         if wrong:
             raise self._failure(event, f"not as expected: {', '.join(wrong)}")
         self.sent.pop(0)
-        self.rows.append((self._row(at, event), f"{self._time(at)} > {text}"))
+        self.rows.append((self._row(at, event), f"{self._time(at)} > {actual}"))
 
     def _call(self, event: Event, what: Call) -> None:
         complaint = call(self, what.name, what.arguments)
@@ -249,7 +245,7 @@ class _Run:
     def _failure(self, event: Event | None, why: str) -> ScriptFailure:
         rows = [("  ", *row) for row in self.rows]
         expected = [] if event is None else [event.text]
-        actual = [f"{self._time(at)} > {text}" for at, text, _ in self.sent]
+        actual = [f"{self._time(at)} > {segment}" for at, segment in self.sent]
         if not actual and event is not None:
             actual = [f"{self._time(self.now)} nothing" if isinstance(event.what, Departure) else ""]
         rows += [("* ", left, right) for left, right in zip_longest(expected, actual, fillvalue="")]

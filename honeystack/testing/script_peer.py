@@ -187,8 +187,8 @@ class Flow:
             self.edge = edge
 
 
-def read_frame(frame: bytes, version: int) -> Segment | None:
-    """The TCP segment in a frame of ours, judged; None for other protocols."""
+def read_frame(frame: bytes, version: int) -> Segment:
+    """The TCP segment in a frame of ours, judged."""
     offset = HEADER_LENGTH
     if version == 4:
         header = ipv4.decode_ipv4(frame[offset:])
@@ -199,7 +199,7 @@ def read_frame(frame: bytes, version: int) -> Segment | None:
         source, destination, protocol = packet.source, packet.destination, packet.protocol
         payload = frame[offset + packet.offset : offset + packet.end]
     if protocol != ipv4.TCP:
-        return None
+        raise Judged(f"a packet of ours is of protocol {protocol}, not TCP")
     if (partial_sum(payload) + pseudo_header_sum(source, destination, protocol, len(payload))) % 0xFFFF:
         raise Judged("a segment of ours has a wrong checksum")
     return decode_segment(memoryview(payload))
