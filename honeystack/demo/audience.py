@@ -14,17 +14,10 @@ from honeystack.demo.attacks import Expected, Told
 # The keys of one line, in this order, besides who spoke to whom.
 TELLING = (
     *("service", "tls.stage", "tls.version", "tls.ciphersuite", "tls.sni", "ja3.digest", "ja4"),
-    *(
-        "http.method",
-        "http.url",
-        "payload",
-        "portscan.count",
-        "portscan.ports",
-        "tcp.reason",
-        "tcp.bytes-in",
-        "tcp.bytes-out",
-    ),
+    *("http.method", "http.url", "payload", "portscan.count", "portscan.ports"),
+    *("tcp.reason", "tcp.bytes-in", "tcp.bytes-out"),
 )
+ONCE = ("tls.sni", "ja3.digest", "ja4")  # every TLS event has them; the audience has read them with the hello
 WIDEST = 48  # characters of one value
 
 
@@ -78,7 +71,9 @@ def line_of(event: Told) -> str:
     who = _end(event, "source")
     if event.get("destination-port") is not None:
         who += f" → :{event['destination-port']}"
-    details = [f"{key}={_short(event[key])}" for key in TELLING if event.get(key) not in (None, "", [])]
+    known = ONCE if event.get("tls.stage", "hello") != "hello" else ()
+    told = [key for key in TELLING if key not in known and event.get(key) not in (None, "", [])]
+    details = [f"{key}={_short(event[key])}" for key in told]
     return "  ".join([f"{kind:18}", f"{who:34}", *details]).rstrip()
 
 

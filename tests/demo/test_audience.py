@@ -78,6 +78,12 @@ def test_each_kind_of_source_has_its_form(event: dict[str, object], who: str) ->
     assert line_of({"category": "a", "type": "b", **event}).split()[1] == who
 
 
+def test_fingerprints_are_shown_with_the_hello_only() -> None:
+    hello = {"category": "tcp", "type": "tls", "tls.stage": "hello", "ja4": "t13d"}
+    assert "ja4=t13d" in line_of(hello)
+    assert "ja4" not in line_of({**hello, "tls.stage": "established"})
+
+
 def test_totals_count_each_kind() -> None:
     assert totals([CONNECT, CLOSE, CONNECT]) == ["     1  tcp/close", "     2  tcp/connect"]
 
