@@ -71,7 +71,7 @@ def _advance(conn: Connection, sending: Sending, seg: Segment, advanced: int, no
     if congestion.recovery_point is not None and not before(conn.snd_una, congestion.recovery_point):
         congestion.recovered()
     elif congestion.recovery_point is not None and not conn.sack and not congestion.restarting:
-        flight.lose_first()  # a partial acknowledgement, RFC 6582 §3.2 step 3
+        congestion.first_due = flight.lose_first()  # a partial acknowledgement, RFC 6582 §3.2 step 3
     if 2 * in_use >= congestion.cwnd or congestion.restarting:
         congestion.acknowledged(acked)
 

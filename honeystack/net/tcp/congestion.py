@@ -12,7 +12,7 @@ UNLIMITED = 1 << 30
 class Congestion:
     """Inputs: `acknowledged`, `loss_found`, `timed_out`, `idle`, `recovered`. Output: `cwnd`."""
 
-    __slots__ = ("_counted", "cwnd", "mss", "recovery_point", "restarting", "ssthresh")
+    __slots__ = ("_counted", "cwnd", "first_due", "mss", "recovery_point", "restarting", "ssthresh")
 
     def __init__(self, mss: int) -> None:
         self.mss = mss
@@ -20,6 +20,7 @@ class Congestion:
         self.ssthresh = UNLIMITED
         self.recovery_point: int | None = None  # snd.nxt when loss was found; recovery ends once it is acknowledged
         self.restarting = False  # recovery follows a time-out: slow start goes on during it
+        self.first_due = False  # one lost segment goes out at once, whatever is in flight (RFC 6675 §5, 4.3; RFC 6582)
         self._counted = 0
 
     def acknowledged(self, count: int) -> None:
@@ -39,6 +40,7 @@ class Congestion:
         if self.recovery_point is not None:
             return
         self.recovery_point = snd_nxt
+        self.first_due = True
         self._reduce(flight)
         self.cwnd = self.ssthresh
 

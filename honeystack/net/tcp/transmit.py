@@ -82,7 +82,8 @@ def clock_ticks(now: float, offset: int) -> int:
 
 def _send_lost(conn: Connection, sending: Sending, now: float) -> None:
     flight, congestion = sending.flight, sending.congestion
-    while flight.lost and flight.pipe(conn.mss) < congestion.cwnd:
+    while flight.lost and (congestion.first_due or flight.pipe(conn.mss) < congestion.cwnd):
+        congestion.first_due = False
         record = flight.next_lost()
         assert record is not None
         send_record(conn, record, now)

@@ -72,3 +72,12 @@ def test_after_idleness_the_window_is_the_initial_one_at_most() -> None:
     congestion.cwnd = 100 * MSS
     congestion.idle()
     assert congestion.cwnd == initial_window(MSS)
+
+
+def test_the_first_lost_segment_of_a_recovery_is_due_at_once() -> None:
+    congestion = Congestion(1000)
+    congestion.loss_found(10_000, 5)
+    assert congestion.first_due
+    congestion.first_due = False
+    congestion.loss_found(10_000, 6)
+    assert not congestion.first_due

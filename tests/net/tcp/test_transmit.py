@@ -189,3 +189,13 @@ def test_after_a_pause_the_congestion_window_begins_anew() -> None:
     assert conn.sending.congestion.cwnd > 14_600
     peer.now += 100
     assert lengths(sent(peer, conn, 60_000)) == [1460] * 10
+
+
+def test_the_first_lost_segment_goes_out_however_much_is_in_flight() -> None:
+    peer = Peer(sack=False, mss=1000)
+    conn = peer.open()
+    conn.send(bytes(10_000), peer.now)
+    first = peer.answers()[0]
+    assert peer.send() == []
+    assert peer.send() == []
+    assert [seg.seq for seg in peer.send()] == [first.seq]
