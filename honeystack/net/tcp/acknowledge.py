@@ -19,14 +19,17 @@ def acknowledge(conn: Connection, seg: Segment, now: float) -> None:
     """Take SEG.ACK, which lies in SND.UNA..SND.NXT, SACK blocks and window."""
     conn.probes = 0
     sending = conn.sending
+    closed = conn.snd_wnd == 0
     window_changed = _update_window(conn, seg)
     if sending is None:
         return
     advanced = diff(seg.ack, conn.snd_una)
     if advanced > 0:
         _advance(conn, sending, seg, advanced, now)
-    elif window_changed and not sending.flight:
+    elif window_changed and (closed or not sending.flight):
         sending.progress_at = now
+        if closed:
+            sending.estimator.backoff = 0  # it was the window that kept the data back, not the path
     if sending.flight:
         if conn.sack:
             _read_sack(conn, sending, seg, now)

@@ -95,8 +95,11 @@ def _given_up(conn: Connection, attempts: int) -> bool:
 def _retransmit(conn: Connection, sending: Sending, now: float) -> None:
     """RFC 6298 §5.4 to 5.6."""
     estimator = sending.estimator
-    if _given_up(conn, estimator.backoff):
+    # A window that has shrunk to zero is probed by this: what is answered is not given up (RFC 9293 §3.8.6, SHLD-17).
+    closed = conn.snd_wnd == 0 and not conn.released
+    if _given_up(conn, conn.probes if closed else estimator.backoff):
         return
+    conn.probes += 1
     sending.congestion.timed_out(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt, again=estimator.backoff > 0)
     sending.flight.lose_all()
     estimator.backoff += 1

@@ -130,3 +130,15 @@ def test_slow_start_goes_on_after_a_time_out() -> None:
     assert [seg.seq for seg in again] == [start]
     assert [seg.seq for seg in peer.send(ACK, ack=add(start, 1000))] == [add(start, 1000), add(start, 2000)]
     assert sending.congestion.restarting
+
+
+def test_a_window_that_opens_ends_the_back_off_of_its_probes() -> None:
+    peer = Peer(window=0)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.wait(10)
+    sending = conn.sending
+    assert sending is not None
+    assert sending.estimator.backoff > 2
+    peer.send(window=1000)
+    assert sending.estimator.backoff == 0
