@@ -34,9 +34,10 @@ are checksums, and that the right edge of the window does not move left.
 
 **User calls** are about the connection of the current port, 80: `accept` (a handshake was completed), `connect`,
 `send N`, `send N takes M`, `receive N` (exactly N are there), `receive eof`, `close`, `release` (close, and nobody
-reads), `abort`, `nagle on`. `peer N` goes to another port of the peer, `listen N` and `listen all` open more of ours,
-`shutdown` ends everything. Questions are `state ESTABLISHED`, `closed fin` (the connection has ended, why), `told
-HalfOpen` (there was such a notice since the last question) and `counter challenges 1`.
+reads), `abort`, `nagle on`, `retries N` (R2), `keepalive SECONDS`, `keepalive off`. `peer N` goes to another port of
+the peer, `listen N` and `listen all` open more of ours, `shutdown` ends everything. Questions are `state ESTABLISHED`,
+`closed fin` (the connection has ended, why), `told HalfOpen` (there was such a notice since the last question) and
+`counter challenges 1`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ from honeystack.testing.script_syntax import (
 __all__ = ["Script", "ScriptError", "ScriptFailure", "parse_script", "run_script", "run_script_file"]
 
 SECRET = bytes(range(32))
-BEGINNING = 1024.0001  # the stack's clock at time 0; never on a tick of its clocks, whatever decimals are rounded to
+BEGINNING = 1024.00013  # the stack's clock at time 0; never on a tick of its clocks, whatever decimals are rounded to
 REMOTE_PORT = 40_000
 EARLY = 1e-6  # what sums of times may differ by
 

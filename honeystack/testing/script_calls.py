@@ -88,6 +88,14 @@ def _nagle(stage: Stage, switch: str) -> None:
     stage.connection.nodelay = switch == "off"
 
 
+def _retries(stage: Stage, count: str) -> None:
+    stage.connection.retries = int(count)
+
+
+def _keepalive(stage: Stage, seconds: str) -> None:
+    stage.connection.set_keep_alive(None if seconds == "off" else float(seconds))
+
+
 def _state(stage: Stage, name: str) -> str | None:
     state = stage.connection.state.name
     return None if state == name else f"the state is {state}"
@@ -128,6 +136,8 @@ _CALLS: dict[str, Callable[..., str | None]] = {
     "abort": _abort,
     "shutdown": _shutdown,
     "nagle": _nagle,
+    "retries": _retries,
+    "keepalive": _keepalive,
     "state": _state,
     "closed": _closed,
     "told": _told,

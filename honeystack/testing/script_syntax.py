@@ -44,6 +44,8 @@ CALLS = {
     "abort": "",
     "shutdown": "",
     "nagle": "on|off",
+    "retries": r"\d+",
+    "keepalive": r"\d+|off",
     "state": "|".join(state.name for state in State),
     "closed": "|".join(reason.value for reason in CloseReason),
     "told": r"[A-Z]\w+",

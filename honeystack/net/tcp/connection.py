@@ -13,6 +13,7 @@ from honeystack.errors import StateError
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, SynFacts
 from honeystack.net.tcp.assembler import Assembler
+from honeystack.net.tcp.retransmit import RETRIES
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import SENDING, State
@@ -47,6 +48,7 @@ class Connection:
         "eof_received",
         "eof_sent",
         "inbox",
+        "keep_alive",
         "key",
         "last_ack_sent",
         "last_activity",
@@ -65,6 +67,7 @@ class Connection:
         "rcv_scale",
         "released",
         "remote_port",
+        "retries",
         "rtt",
         "sack",
         "sending",
@@ -113,6 +116,8 @@ class Connection:
         self.dsack: Block | None = None
         self.timer = Timer.NONE
         self.probes = 0  # unanswered probes in a row: zero-window, keep-alive, SYN
+        self.retries = RETRIES  # R2: retransmissions of one segment before the connection is given up
+        self.keep_alive = tcp.keep_alive  # seconds of silence before keep-alive probes; None: no probes
         self.challenged_at = -1.0
         self.eof_received = False
         self.eof_sent = False  # close was called: a FIN follows the queued data, or has been sent
@@ -199,6 +204,11 @@ class Connection:
         self.close(now)
         if self.state is not State.CLOSED:
             self.tcp.touch(self)
+
+    def set_keep_alive(self, seconds: float | None) -> None:
+        """Probe the peer after so many seconds of silence; None: never."""
+        self.keep_alive = seconds
+        self.tcp.touch(self)
 
     def abort(self, now: float) -> None:
         """End the connection with a reset."""

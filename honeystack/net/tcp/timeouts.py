@@ -8,7 +8,7 @@ from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.acknowledge import find_losses
 from honeystack.net.tcp.connection import Timer
 from honeystack.net.tcp.flight import SACKED
-from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
+from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.transmit import send_one, send_probe, send_record
@@ -65,8 +65,8 @@ def _next_timer(conn: Connection) -> tuple[Timer, float]:
         return Timer.PERSIST, sending.progress_at + sending.estimator.rto
     if conn.state is State.FIN_WAIT_2:
         return Timer.FIN_WAIT_2, conn.last_activity + FIN_WAIT_2_SECONDS
-    if conn.tcp.keep_alive is not None:
-        return Timer.KEEP_ALIVE, conn.last_activity + conn.tcp.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
+    if conn.keep_alive is not None:
+        return Timer.KEEP_ALIVE, conn.last_activity + conn.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
     return Timer.NONE, 0.0
 
 
@@ -86,7 +86,7 @@ def _flight_timer(conn: Connection, sending: Sending) -> tuple[Timer, float]:
 
 def _given_up(conn: Connection, attempts: int) -> bool:
     """R2 of RFC 9293 §3.8.3."""
-    if attempts < (ORPHAN_RETRIES if conn.released else RETRIES):
+    if attempts < (min(ORPHAN_RETRIES, conn.retries) if conn.released else conn.retries):
         return False
     conn.tcp.finish(conn, CloseReason.TIMEOUT)
     return True
@@ -137,7 +137,7 @@ def _probe_window(conn: Connection, sending: Sending, now: float) -> None:
 def _keep_alive(conn: Connection, now: float) -> None:
     if conn.probes >= KEEP_ALIVE_PROBES:
         conn.tcp.finish(conn, CloseReason.TIMEOUT)
-    elif now - conn.last_activity >= (conn.tcp.keep_alive or 0.0):
+    elif now - conn.last_activity >= (conn.keep_alive or 0.0):
         conn.probes += 1
         send_probe(conn, now)
 

@@ -128,3 +128,15 @@ def test_an_idle_connection_is_small() -> None:
     finally:
         tracemalloc.stop()
     assert each <= IDLE_BYTES, f"{each:.0f} bytes"
+
+
+def test_keep_alive_is_switched_on_and_off() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.now += 50
+    conn.set_keep_alive(60.0)
+    assert [seg.seq for seg in peer.wait(20)] == [add(conn.snd_una, -1)]
+    peer.send()
+    conn.set_keep_alive(None)
+    assert peer.wait(10_000) == []
+    assert conn.state is State.ESTABLISHED

@@ -241,3 +241,26 @@ def test_a_timer_that_is_due_all_the_same_is_not_put_off_by_what_comes() -> None
     peer.tcp.receive_segment(peer.path, segment, FACTS, peer.now, verify=True)
     peer.tcp.handle_timeout(peer.now)
     assert b"hello" in [bytes(seg.data) for seg in peer.answers()]
+
+
+def test_the_user_sets_how_often_a_segment_is_repeated() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.retries = 2
+    conn.send(b"hello", peer.now)
+    assert sum(bytes(seg.data) == b"hello" for seg in peer.wait(3000)) == 3
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+@pytest.mark.parametrize(("answers", "left"), [(True, []), (False, [CloseReason.TIMEOUT])])
+def test_a_shrunk_window_is_probed_while_somebody_answers(answers: bool, left: list[CloseReason]) -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    peer.send(window=0)
+    for _ in range(RETRIES + 5):
+        peer.wait(120)
+        if answers:
+            peer.send(window=0)
+    assert reasons(peer) == left
