@@ -34,7 +34,7 @@ def arrives(conn: Connection, seg: Segment, now: float) -> None:
     if seg.flags & RST:
         _second_check_rst(conn, seg, now)
     # Third, security and compartment: not implemented by anybody who could reach us (RFC 9293 §A.1).
-    elif seg.flags & SYN:
+    elif seg.flags & SYN and not _answers_our_syn(conn, seg):
         _fourth_check_syn(conn, now)
     elif seg.flags & ACK and _fifth_check_ack(conn, seg, now):
         # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for.
@@ -81,6 +81,11 @@ def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
         conn.tcp.finish(conn, CloseReason.RST)
     else:
         challenge(conn, now)
+
+
+def _answers_our_syn(conn: Connection, seg: Segment) -> bool:
+    """RFC 9293 §3.5, figure 8: in a simultaneous open the peer's SYN comes again, with the acknowledgement of ours."""
+    return conn.state is State.SYN_RECEIVED and bool(seg.flags & ACK) and add(seg.seq, 1) == conn.rcv_nxt
 
 
 def _fourth_check_syn(conn: Connection, now: float) -> None:
@@ -148,8 +153,10 @@ def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:
     if not seg.flags & SYN:
         return
     conn.rcv_nxt = conn.last_ack_sent = add(seg.seq, 1)
-    conn.rcv_edge = add(conn.rcv_nxt, conn.tcp.sizes.offered_window(conn.path.version, timestamps=True))
     _take_syn_options(conn, seg, now)
+    # What our SYN has offered, or what our SYN-ACK will.
+    timestamps = conn.tcp.persona.timestamps if acknowledged else conn.ts_recent is not None
+    conn.rcv_edge = add(conn.rcv_nxt, conn.tcp.sizes.offered_window(conn.path.version, timestamps=timestamps))
     conn.snd_wnd = conn.max_window = seg.window
     conn.snd_wl1, conn.snd_wl2 = seg.seq, seg.ack
     if acknowledged:

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from honeystack.net.notices import Closed, CloseReason, Readable, Writable
+from honeystack.net.persona import Persona
 from honeystack.net.tcp.arrives import PAWS_LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
@@ -420,3 +421,24 @@ def test_a_segment_from_ourselves_is_nothing() -> None:
     assert land.syn() == []
     assert land.tcp.statistics()["land"] == 1
     assert turned(turned(path)) == path
+
+
+def test_the_syn_ack_of_a_simultaneous_open_completes_it() -> None:
+    peer = client()
+    assert peer.conn is not None
+    peer.send(SYN, options=b"")
+    assert peer.conn.state is State.SYN_RECEIVED
+    assert peer.send(SYN | ACK, seq=add(peer.seq, 7), options=b"") != []  # not the SYN that came: a challenge
+    assert peer.conn.state is State.SYN_RECEIVED
+    assert peer.send(SYN | ACK, options=b"") == []
+    assert peer.conn.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize("timestamps", [True, False])
+def test_the_window_of_our_syn_is_the_one_that_holds(timestamps: bool) -> None:
+    peer = Peer(make_tcp(3, persona=Persona(timestamps=timestamps)), version=6)
+    conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    (syn,) = peer.answers()
+    peer.ack = add(syn.seq, 1)
+    peer.send(SYN | ACK, options=b"")
+    assert conn.rcv_edge == add(peer.seq, 1 + syn.window)
