@@ -28,7 +28,7 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
     if known > 0:
         conn.dsack = seq, add(seq, min(known, len(data)))
         seq, data = conn.rcv_nxt, data[known:]
-    data = data[: diff(conn.rcv_edge, seq)]
+    data = data[: min(diff(conn.rcv_edge, seq), _room(conn))]
     if not data or not _has_room(conn, len(data)):
         _acknowledge(conn)
         return
@@ -109,6 +109,11 @@ def _tell_readable(conn: Connection) -> None:
 def _acknowledge(conn: Connection) -> None:
     conn.ack_needed = True
     conn.tcp.touch(conn)
+
+
+def _room(conn: Connection) -> int:
+    """What the buffer takes. Scaling rounds windows up, so more is offered than there is; one unit of that is given."""
+    return max(conn.tcp.limits.receive_buffer + (1 << conn.rcv_scale) - conn.held, 0)
 
 
 def _has_room(conn: Connection, count: int) -> bool:

@@ -203,3 +203,13 @@ def test_any_cut_and_order_of_a_text_delivers_it_exactly() -> None:
             peer.send(ACK, text[early:end], seq=add(peer.seq, early))
         assert conn.receive(10**6, peer.now) == text
         assert peer.tcp.memory.used == 0
+
+
+def test_a_peer_that_leaves_crumbs_of_the_window_cannot_fill_more_than_the_buffer() -> None:
+    peer = Peer(make_tcp(3, receive_buffer=1000))
+    conn = peer.open()
+    (answer,) = peer.say(bytes(999))
+    for _ in range(100):
+        room = (answer.window << 7) - 1
+        (answer,) = peer.send(ACK, bytes(room), seq=conn.rcv_nxt)
+    assert conn.held <= 1000 + 128
