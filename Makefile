@@ -11,7 +11,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan g
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean demo-packages test-packages bench-packages
+.PHONY: help demo test lint format bench docs musts clean demo-packages test-packages bench-packages
 
 help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint    formatter, linter, types"
 	@echo "make bench   measure, beside a kernel-socket server in the same run"
 	@echo "make docs    write the generated pages of docs/ anew"
+	@echo "make musts   list every MUST of RFC 9293 with its code and its tests"
 
 demo: $(VENV)/run.stamp demo-packages
 	$(BIN)/honeystack demo
@@ -40,6 +41,9 @@ bench: $(VENV)/dev.stamp bench-packages
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs
+
+musts: $(VENV)/dev.stamp
+	$(BIN)/python -m docs.musts
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -81,7 +81,7 @@ class Delivery:
         if packet.path.remote == UNSPECIFIED:
             return Fate.IGNORED
         if protocol == ipv4.TCP:
-            if not packet.unicast:
+            if not packet.unicast:  # MUST-57
                 return Fate.IGNORED
             self._tcp.receive_segment(packet.path, packet.payload, packet.facts, now, verify=packet.verify)
             return Fate.DELIVERED

@@ -173,6 +173,7 @@ def _kind4(message: IcmpMessage) -> tuple[IcmpErrorKind, int | None] | None:
         return (IcmpErrorKind.HARD if message.code in (2, 3, 9, 10, 13) else IcmpErrorKind.SOFT), None
     if message.type in (icmp.TIME_EXCEEDED, icmp.PARAMETER_PROBLEM):
         return IcmpErrorKind.SOFT, None
+    # MUST-55
     return None  # RFC 6633: source quench is dead; redirects are not for a host that answers the way the peer came
 
 

@@ -51,7 +51,7 @@ class Internet:
         if remote in self._excluded:
             return Fate.EXCLUDED
         ours, to_us = local in self.addresses, ethernet.destination == self._mac
-        if header.source_routed or is_martian(remote) or remote in self.addresses:
+        if header.source_routed or is_martian(remote) or remote in self.addresses:  # MUST-63
             return Fate.IGNORED
         if not ours and not _is_group(local, broadcast=not to_us):
             return Fate.IGNORED

@@ -34,7 +34,7 @@ class Output:
 
     def __init__(self, *, mtu: int, ttl: int, rng: Rng) -> None:
         self._mtu = mtu
-        self._ttl = ttl
+        self._ttl = ttl  # MUST-49
         self._rng = rng
         self._seed = rng.getrandbits(32)
         self._idents = array("H", rng.getrandbits(16 * COUNTERS).to_bytes(2 * COUNTERS, "big"))

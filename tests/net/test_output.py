@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from honeystack.net import output as module
+from honeystack.net.address import Path
 from honeystack.net.output import Output
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.ethernet import decode_ethernet
@@ -137,3 +138,12 @@ def test_whole_frames_keep_their_place() -> None:
     out.packet(PATH4, 1, b"")
     out.frame(b"last")
     assert [frame[:5] for frame in out.drain()][::2] == [b"first", b"last"]
+
+
+# MUST-49
+@pytest.mark.parametrize("path", [PATH4, PATH6])
+def test_the_time_to_live_can_be_chosen(path: Path) -> None:
+    out = Output(mtu=1500, ttl=7, rng=random.Random(1))
+    out.segment(path, segment(ACK))
+    (frame,) = out.drain()
+    assert (frame[22] if path.version == 4 else frame[21]) == 7

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def acknowledge(conn: Connection, seg: Segment, now: float) -> None:
     """Take SEG.ACK, which lies in SND.UNA..SND.NXT, SACK blocks and window."""
-    conn.probes = 0
+    conn.probes = 0  # MUST-37
     sending = conn.sending
     closed = conn.snd_wnd == 0
     window_changed = _update_window(conn, seg)
@@ -53,7 +53,7 @@ def _update_window(conn: Connection, seg: Segment) -> bool:
     """SND.WND from segments that are not older than the one that set it last."""
     if after(conn.snd_wl1, seg.seq) or (conn.snd_wl1 == seg.seq and after(conn.snd_wl2, seg.ack)):
         return False
-    window = seg.window << conn.snd_scale
+    window = seg.window << conn.snd_scale  # MUST-1
     changed = window != conn.snd_wnd
     conn.snd_wnd, conn.snd_wl1, conn.snd_wl2 = window, seg.seq, seg.ack
     conn.max_window = max(conn.max_window, window)

@@ -31,13 +31,13 @@ def arrives(conn: Connection, seg: Segment, now: float) -> None:
     if not _first_check_sequence_number(conn, seg, now):
         return
     conn.last_activity = now
-    if seg.flags & RST:
+    if seg.flags & RST:  # MUST-66: also with a closed window
         _second_check_rst(conn, seg, now)
     # Third, security and compartment: not implemented by anybody who could reach us (RFC 9293 §A.1).
     elif seg.flags & SYN and not _answers_our_syn(conn, seg):
         _fourth_check_syn(conn, now)
     elif seg.flags & ACK and _fifth_check_ack(conn, seg, now):
-        # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for.
+        # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for. MUST-30, MUST-31
         _seventh_process_segment_text(conn, seg, now)
         _eighth_check_fin(conn, seg, now)
 
@@ -164,7 +164,7 @@ def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:
         conn.ack_needed = True
         conn.tcp.touch(conn)
         return
-    conn.state = State.SYN_RECEIVED
+    conn.state = State.SYN_RECEIVED  # MUST-10
     conn.probes = 0
     conn.tcp.send_syn(conn, now)
 

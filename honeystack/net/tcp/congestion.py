@@ -27,7 +27,7 @@ class Congestion:
         """`count` bytes were newly acknowledged while the window was in use."""
         if self.recovery_point is not None and not self.restarting:
             return
-        if self.cwnd < self.ssthresh:
+        if self.cwnd < self.ssthresh:  # MUST-19
             self.cwnd += min(count, 2 * self.mss)  # RFC 3465 §2.2, L = 2
             return
         self._counted += count

@@ -116,13 +116,13 @@ class Connection:
         self.dsack: Block | None = None
         self.timer = Timer.NONE
         self.probes = 0  # unanswered probes in a row: zero-window, keep-alive, SYN
-        self.retries = RETRIES  # R2: retransmissions of one segment before the connection is given up
+        self.retries = RETRIES  # R2: retransmissions of one segment before the connection is given up; MUST-21
         self.keep_alive = tcp.keep_alive  # seconds of silence before keep-alive probes; None: no probes
         self.challenged_at = -1.0
         self.eof_received = False
         self.eof_sent = False  # close was called: a FIN follows the queued data, or has been sent
         self.released = False  # nobody will read any more
-        self.nodelay = True  # a server that answers at once gains nothing from Nagle's algorithm
+        self.nodelay = True  # a server that answers at once gains nothing from Nagle's algorithm; MUST-17
         self.ack_needed = self.touched = self.told_readable = self.wants_room = False
         self.bytes_in = self.bytes_out = self.packets_in = self.packets_out = 0
         self.opened_at = self.last_activity = now
@@ -207,7 +207,7 @@ class Connection:
 
     def set_keep_alive(self, seconds: float | None) -> None:
         """Probe the peer after so many seconds of silence; None: never."""
-        self.keep_alive = seconds
+        self.keep_alive = seconds  # MUST-24, MUST-27
         self.tcp.touch(self)
 
     def abort(self, now: float) -> None:

@@ -41,7 +41,7 @@ class TcpSettings:
     persona: Persona
     secret: bytes  # keys cookies, initial sequence numbers and timestamp offsets; at most 32 bytes are used
     mtu: int = 1500
-    keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes
+    keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes; MUST-25
 
 
 class Tcp:
@@ -60,7 +60,7 @@ class Tcp:
         self.out: list[tuple[Path, bytes]] = []
         self.notices: deque[Notice] = deque()
         self.counters: Counter[str] = Counter()
-        self.flows: dict[bytes, Connection] = {}
+        self.flows: dict[bytes, Connection] = {}  # MUST-42
         self.sizes = Sizes(settings.mtu, self.limits)
         self.handshakes = Handshakes(self)
         self.time_wait = TimeWait(self)
@@ -79,7 +79,7 @@ class Tcp:
         if port is None:
             self._every_port = True
         else:
-            self._ports.add(port)
+            self._ports.add(port)  # MUST-41
 
     def unlisten(self, port: int | None) -> None:
         """Accept no new connections; those that exist go on."""
@@ -90,7 +90,7 @@ class Tcp:
 
     def connect(self, path: Path, remote_port: int, local_port: int, now: float) -> Connection:
         """Active open; a Writable notice says that the connection is there, Closed that it is not."""
-        key = flow_key(path, local_port, remote_port)
+        key = flow_key(path, local_port, remote_port)  # MUST-43
         conn = Connection(self, key, path, (local_port, remote_port), State.SYN_SENT, now)
         conn.pseudo_sum = self.pseudo_sum(path)
         isn, conn.ts_offset = flow_secrets(self.secret, key, now)
@@ -110,7 +110,7 @@ class Tcp:
         conn = self.flows.get(key)
         if verify:
             pseudo_sum = conn.pseudo_sum if conn is not None else self.pseudo_sum(path)
-            if (partial_sum(segment) + pseudo_sum + len(segment)) % 0xFFFF:
+            if (partial_sum(segment) + pseudo_sum + len(segment)) % 0xFFFF:  # MUST-3
                 raise Malformed("TCP checksum does not hold")
         seg = decode_segment(segment)
         if path.local == path.remote:
@@ -191,7 +191,7 @@ class Tcp:
 
     def touch(self, conn: Connection) -> None:
         """The connection may have something to send, or another time to wait for."""
-        if not conn.touched:
+        if not conn.touched:  # MUST-58, MUST-59: what is due is sent when all has been processed
             conn.touched = True
             self._touched.append(conn)
 
@@ -227,7 +227,7 @@ class Tcp:
         self.timers.cancel(conn)
         del self.flows[conn.key]
         self._shedder.removed(conn.path)
-        self.notices.append(Closed(conn, reason))
+        self.notices.append(Closed(conn, reason))  # MUST-12
 
     def abort(self, conn: Connection, reason: CloseReason) -> None:
         """RST to the peer, and the end."""
@@ -344,4 +344,4 @@ class Tcp:
 
 def flow_key(path: Path, local_port: int, remote_port: int) -> bytes:
     """Addresses and ports as they stand in a segment from the peer."""
-    return path.remote + path.local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")
+    return path.remote + path.local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")  # MUST-45

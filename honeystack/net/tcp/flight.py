@@ -208,7 +208,7 @@ class Flight:
     def _delivered(self, record: Sent, now: float, min_rtt: float) -> None:
         """RFC 8985 §6.2, steps 1 to 3."""
         rtt = now - record.sent_at
-        if record.times == 1:
+        if record.times == 1:  # MUST-18
             self.rtt = rtt
             if before(record.end, self._highest):
                 self.reordered = True

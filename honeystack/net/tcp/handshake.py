@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.endpoint import Tcp
 
+# MUST-22
 RETRANSMISSIONS = (1.0, 3.0, 7.0, 15.0, 31.0)  # seconds after the SYN: Linux's tcp_synack_retries = 5, doubling
 COOKIE_SECONDS = 2 * cookies.PERIOD  # how long after the last cookie an acknowledgement may carry one
 
@@ -73,7 +74,7 @@ class Handshakes:
             (seg.destination_port, seg.source_port),
             seg.seq,
             isn if iss is None else iss,
-            options.mss,
+            options.mss,  # MUST-14
             options.window_scale,
             options.sack_permitted and tcp.persona.sack,
             seg.timestamps[0] if seg.timestamps and tcp.persona.timestamps else None,
@@ -101,7 +102,7 @@ class Handshakes:
             if not seg.flags & RST:
                 self._acknowledge(embryo, now)
             return None
-        if seg.flags & RST:  # second; RFC 5961 §3.2
+        if seg.flags & RST:  # second; RFC 5961 §3.2; MUST-11
             if seg.seq == nxt:
                 self.abandon(key, reset=True)
             else:

@@ -14,6 +14,6 @@ def flow_secrets(secret: bytes, key: bytes, now: float) -> tuple[int, int]:
 
     The number is M + F(flow, secret): it grows with time within one flow, and flows tell nothing of each other.
     """
-    digest = blake2s(key, digest_size=8, key=secret, person=b"isn").digest()
-    isn = int.from_bytes(digest[:4], "big") + int(now * TICKS_PER_SECOND)
+    digest = blake2s(key, digest_size=8, key=secret, person=b"isn").digest()  # MUST-9
+    isn = int.from_bytes(digest[:4], "big") + int(now * TICKS_PER_SECOND)  # MUST-8
     return isn & MASK, int.from_bytes(digest[4:], "big")

@@ -28,13 +28,13 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
         return
     key = path.remote + path.local + quoted[2:4] + quoted[0:2]
     seq = int.from_bytes(quoted[4:8], "big")
-    conn = tcp.flows.get(key)
+    conn = tcp.flows.get(key)  # MUST-54
     if conn is None or not between(conn.snd_una, seq, conn.snd_nxt):
         return
     tcp.counters["path_errors"] += 1
     if kind is IcmpErrorKind.PACKET_TOO_BIG:
         _shrink(conn, mtu or 0)
-    elif kind is IcmpErrorKind.HARD and conn.state is State.SYN_SENT:
+    elif kind is IcmpErrorKind.HARD and conn.state is State.SYN_SENT:  # MUST-56
         tcp.finish(conn, CloseReason.RST)
 
 

@@ -7,7 +7,7 @@ from honeystack.net.tcp.window import initial_window
 
 MIN_SEND_MSS = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
 IP_AND_TCP_HEADERS = {4: 40, 6: 60}
-DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said
+DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said; MUST-15
 TIMESTAMP_BYTES = 12
 
 
@@ -18,7 +18,7 @@ class Sizes:
 
     def __init__(self, mtu: int, limits: Limits) -> None:
         self._limits = limits
-        # What our MTU lets the peer send.
+        # What our MTU lets the peer send. MUST-67
         self.advertised_mss = {v: max(mtu - headers, MIN_SEND_MSS) for v, headers in IP_AND_TCP_HEADERS.items()}
         # By how much a window must grow to be worth telling: a segment or half the buffer (RFC 9293 §3.8.6.2.2).
         half = limits.receive_buffer // 2
@@ -26,7 +26,7 @@ class Sizes:
 
     def send_mss(self, version: int, peer_mss: int | None, *, timestamps: bool) -> int:
         """Data bytes of a full segment to a peer."""
-        mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss[version])
+        mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss[version])  # MUST-16
         return max(mss, MIN_SEND_MSS) - (TIMESTAMP_BYTES if timestamps else 0)
 
     def offered_window(self, version: int, *, timestamps: bool) -> int:

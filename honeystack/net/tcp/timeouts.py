@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIN_WAIT_2_SECONDS = 60.0  # Linux's tcp_fin_timeout
 KEEP_ALIVE_INTERVAL = 75.0  # Linux's tcp_keepalive_intvl and _probes
-KEEP_ALIVE_PROBES = 9
+KEEP_ALIVE_PROBES = 9  # MUST-29
 DELAYED_ACK = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
 
 
@@ -62,10 +62,10 @@ def _next_timer(conn: Connection) -> tuple[Timer, float]:
     if sending is not None and sending.flight:
         return _flight_timer(conn, sending)
     if sending is not None and (len(sending.data) or (conn.eof_sent and not sending.fin_sent)):
-        return Timer.PERSIST, sending.progress_at + sending.estimator.rto
+        return Timer.PERSIST, sending.progress_at + sending.estimator.rto  # MUST-36
     if conn.state is State.FIN_WAIT_2:
         return Timer.FIN_WAIT_2, conn.last_activity + FIN_WAIT_2_SECONDS
-    if conn.keep_alive is not None:
+    if conn.keep_alive is not None:  # MUST-26
         return Timer.KEEP_ALIVE, conn.last_activity + conn.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
     return Timer.NONE, 0.0
 
@@ -88,7 +88,7 @@ def _given_up(conn: Connection, attempts: int) -> bool:
     """R2 of RFC 9293 §3.8.3."""
     if attempts < (min(ORPHAN_RETRIES, conn.retries) if conn.released else conn.retries):
         return False
-    conn.tcp.finish(conn, CloseReason.TIMEOUT)
+    conn.tcp.finish(conn, CloseReason.TIMEOUT)  # MUST-20
     return True
 
 
@@ -96,13 +96,13 @@ def _retransmit(conn: Connection, sending: Sending, now: float) -> None:
     """RFC 6298 §5.4 to 5.6."""
     estimator = sending.estimator
     # A window that has shrunk to zero is probed by this: what is answered is not given up (RFC 9293 §3.8.6, SHLD-17).
-    closed = conn.snd_wnd == 0 and not conn.released
+    closed = conn.snd_wnd == 0 and not conn.released  # MUST-35
     if _given_up(conn, conn.probes if closed else estimator.backoff):
         return
     conn.probes += 1
     sending.congestion.timed_out(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt, again=estimator.backoff > 0)
     sending.flight.lose_all()
-    estimator.backoff += 1
+    estimator.backoff += 1  # MUST-19
     sending.progress_at = now
     sending.reorder_at = 0.0
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.endpoint import Tcp
 
-SECONDS = 60.0  # Linux's TCP_TIMEWAIT_LEN
+SECONDS = 60.0  # Linux's TCP_TIMEWAIT_LEN; MUST-13, with an MSL of 30 s
 REUSE_DISTANCE = 65535 + 2  # beyond anything of the old connection that the peer may still have (Linux)
 
 

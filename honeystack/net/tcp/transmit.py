@@ -27,13 +27,13 @@ def transmit(conn: Connection, now: float) -> None:
     if sending is not None and conn.state >= State.ESTABLISHED:
         _send_lost(conn, sending, now)
         _send_new(conn, sending, now)
-    if conn.ack_needed:
+    if conn.ack_needed:  # MUST-40
         send_ack(conn, now)
 
 
 def send_ack(conn: Connection, now: float) -> None:
     """A bare acknowledgement, with the SACK blocks that fit."""
-    options = _timestamps(conn, now) + _sack_blocks(conn)
+    options = _timestamps(conn, now) + _sack_blocks(conn)  # MUST-65: no MSS
     emit(conn, conn.snd_nxt, ACK, options, b"")
 
 
@@ -98,8 +98,8 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
         if unsent <= 0 and not conn.eof_sent:
             return
         room = min(_window_left(conn), congestion.cwnd - flight.pipe(conn.mss))
-        size = min(unsent, conn.mss, max(room, 0))
-        if not _worth_sending(conn, size, unsent):
+        size = min(unsent, conn.mss, max(room, 0))  # MUST-34
+        if not _worth_sending(conn, size, unsent):  # MUST-60
             return
         _send_next(conn, sending, size, now)
 
@@ -142,7 +142,7 @@ def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
         return True
     if size == unsent:
         return conn.nodelay or conn.snd_nxt == conn.snd_una
-    return size >= conn.max_window // 2
+    return size >= conn.max_window // 2  # MUST-38
 
 
 def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, now: float) -> None:
@@ -154,7 +154,7 @@ def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, now: floa
         stop = len(sending.data)
     with memoryview(sending.data) as view:
         data = bytes(view[start:stop])
-    if data and stop == len(sending.data):
+    if data and stop == len(sending.data):  # MUST-61
         flags |= PSH
     options = _timestamps(conn, now)
     if conn.assembler is not None or conn.dsack is not None:

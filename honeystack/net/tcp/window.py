@@ -26,7 +26,7 @@ def window_field(conn: Connection) -> int:
     edge = conn.rcv_edge
     window = diff(edge, conn.rcv_nxt)
     wanted = _room(conn)
-    if wanted - window >= conn.tcp.sizes.worthwhile[conn.path.version]:
+    if wanted - window >= conn.tcp.sizes.worthwhile[conn.path.version]:  # MUST-39
         window = wanted
     field = window >> conn.rcv_scale
     if diff(add(conn.rcv_nxt, field << conn.rcv_scale), edge) < 0:

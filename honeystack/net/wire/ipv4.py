@@ -45,7 +45,7 @@ def decode_ipv4(packet: Octets, *, partial: bool = False) -> Ipv4Header:
     if len(packet) < HEADER_LENGTH:
         raise Malformed(f"an IPv4 packet of {len(packet)} bytes is cut off")
     first, tos, total, ident, fragment, ttl, protocol, _ = unpack_from("!BBHHHBBH", packet)
-    length = (first & 0x0F) * 4
+    length = (first & 0x0F) * 4  # MUST-50
     if first >> 4 != 4 or length < HEADER_LENGTH or length > len(packet):
         raise Malformed("no IPv4 header: wrong version or header length")
     if total == 0 and partial:

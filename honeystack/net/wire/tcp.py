@@ -15,7 +15,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x4
 HEADER_LENGTH = 20
 MAX_WINDOW_SCALE = 14  # RFC 7323 §2.3
 
-END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 5, 8
+END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 5, 8  # MUST-4
 
 _HEADER = Struct("!HHIIBBHHH")
 _TIMESTAMPS = Struct("!II")
@@ -64,7 +64,7 @@ def decode_segment(segment: memoryview) -> Segment:
         raise Malformed("TCP data offset outside the segment")
     if start == HEADER_LENGTH:
         return Segment(source, destination, seq, ack, flags, window, urgent, None, (), b"", segment[start:])
-    options = bytes(segment[HEADER_LENGTH:start])
+    options = bytes(segment[HEADER_LENGTH:start])  # MUST-5
     if start == 32 and options.startswith(_ALIGNED_TIMESTAMPS):
         stamps = _TIMESTAMPS.unpack_from(options, 4)
         return Segment(source, destination, seq, ack, flags, window, urgent, stamps, (), options, segment[start:])
@@ -101,10 +101,10 @@ def walk_options(options: bytes) -> list[tuple[int, bytes]]:
                 break
             continue
         length = options[at + 1] if at + 1 < end else 0
-        if length < 2 or at + length > end:
+        if length < 2 or at + length > end:  # MUST-7
             break
         found.append((kind, options[at + 2 : at + length]))
-        at += length
+        at += length  # MUST-64
     return found
 
 
@@ -112,7 +112,7 @@ def _timestamps_and_sack(options: bytes) -> tuple[Block | None, tuple[Block, ...
     timestamps: Block | None = None
     sack: tuple[Block, ...] = ()
     for kind, value in walk_options(options):
-        if kind == TIMESTAMPS and len(value) == 8:
+        if kind == TIMESTAMPS and len(value) == 8:  # MUST-6
             timestamps = _TIMESTAMPS.unpack(value)
         elif kind == SACK and value and len(value) % 8 == 0:
             sack = tuple(_BLOCK.iter_unpack(value))
@@ -134,7 +134,7 @@ def encode_segment(
     offset = HEADER_LENGTH + len(options)
     head = _HEADER.pack(source_port, destination_port, seq, ack, offset << 2, flags, window, 0, 0) + options
     # The header is a multiple of four bytes, so its words and those of the data line up.
-    total = (partial_sum(head) + partial_sum(data) + pseudo_sum + offset + len(data)) % 0xFFFF
+    total = (partial_sum(head) + partial_sum(data) + pseudo_sum + offset + len(data)) % 0xFFFF  # MUST-2
     return b"%b%b%b%b" % (head[:16], (~total & 0xFFFF).to_bytes(2, "big"), head[18:], data)
 
 
@@ -150,11 +150,11 @@ def sack_option(blocks: list[Block]) -> bytes:
 
 def syn_options(mss: int, *, window_scale: int | None, sack: bool, timestamps: Block | None) -> bytes:
     """The options of a SYN or SYN-ACK in Linux's order and padding: MSS, SACK permitted, timestamps, NOP, scale."""
-    options = b"\x02\x04" + mss.to_bytes(2, "big")
+    options = b"\x02\x04" + mss.to_bytes(2, "big")  # MUST-68
     if timestamps is not None:
         options += (b"\x04\x02" if sack else b"\x01\x01") + b"\x08\x0a" + _TIMESTAMPS.pack(*timestamps)
     elif sack:
         options += b"\x01\x01\x04\x02"
     if window_scale is not None:
-        options += b"\x01\x03\x03%c" % window_scale
+        options += b"\x01\x03\x03%c" % window_scale  # MUST-69: nothing is left to pad
     return options

@@ -18,6 +18,7 @@ def test_a_later_connection_of_a_flow_begins_later(now: float, wait: float) -> N
     assert abs(step - wait * TICKS_PER_SECOND) <= 2
 
 
+# MUST-9
 def test_flows_and_secrets_differ_in_both_numbers() -> None:
     base = flow_secrets(SECRET, KEY, 5.0)
     assert len({base, flow_secrets(SECRET, KEY[::-1], 5.0), flow_secrets(b"t" * 32, KEY, 5.0)}) == 3
