@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,29 @@ def test_no_file_is_over_400_lines_and_no_function_over_60(path: Path) -> None:
 def test_each_module_has_its_tests_at_the_mirrored_path(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
     assert (ROOT / "tests" / relative.parent / f"test_{relative.name}").exists()
+
+
+def floors_on_the_page() -> dict[str, int]:
+    """Each room that docs/architecture.md names, as a module or as the package that ends in `.`, and its floor."""
+    drawing = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    named: dict[str, int] = {}
+    floor = DOOR
+    for line in drawing.strip().splitlines():
+        number, rest = line[:1], line[12:]
+        floor = int(number) if number.isdigit() else GROUND if line.strip().startswith("ground") else floor
+        for package, members, lone in re.findall(r"([\w/]+)/\{([^}]*)\}|(\w[\w/*]*)", rest.split("      ")[0]):
+            names = [f"{package}/{member}" for member in members.split(",")] if package else [lone]
+            named |= {re.sub(r"\*?$", "", name.replace("/", ".").strip()): floor for name in names}
+    return named
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=name_of)
+def test_the_architecture_page_has_each_module_on_its_floor(path: Path) -> None:
+    module, page = name_of(path), floors_on_the_page()
+    rooms = [room for room in page if module == room or (room.endswith(".") and module.startswith(room))]
+    rooms += [room for room in page if room.startswith("events.encode") and module.startswith(room)]
+    assert rooms, f"docs/architecture.md does not name {module}"
+    assert page[max(rooms, key=len)] == floor_of(module)
 
 
 def test_the_median_file_is_short() -> None:
