@@ -141,7 +141,7 @@ def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     if size == conn.mss:
         return True
     if size == unsent:
-        return conn.nodelay or conn.snd_nxt == conn.snd_una
+        return conn.nodelay or conn.eof_sent or conn.snd_nxt == conn.snd_una
     return size >= conn.max_window // 2  # MUST-38
 
 

@@ -199,3 +199,15 @@ def test_the_first_lost_segment_goes_out_however_much_is_in_flight() -> None:
     assert peer.send() == []
     assert peer.send() == []
     assert [seg.seq for seg in peer.send()] == [first.seq]
+
+
+def test_nagle_does_not_hold_the_last_segment_back() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.nodelay = False
+    for data in (b"first", b"last"):
+        conn.send(data, peer.now)
+        if data == b"last":
+            conn.close(peer.now)
+        segments = peer.answers()
+    assert [seg.flags for seg in segments] == [ACK | PSH | FIN]
