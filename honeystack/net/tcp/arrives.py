@@ -30,7 +30,8 @@ def arrives(conn: Connection, seg: Segment, now: float) -> None:
         return
     if not _first_check_sequence_number(conn, seg, now):
         return
-    conn.last_activity = now
+    if not (conn.released and conn.state is State.FIN_WAIT_2):  # which nobody's interest prolongs
+        conn.last_activity = now
     if seg.flags & RST:  # MUST-66: also with a closed window
         _second_check_rst(conn, seg, now)
     # Third, security and compartment: not implemented by anybody who could reach us (RFC 9293 §A.1).

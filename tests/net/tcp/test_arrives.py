@@ -442,3 +442,19 @@ def test_the_window_of_our_syn_is_the_one_that_holds(timestamps: bool) -> None:
     peer.ack = add(syn.seq, 1)
     peer.send(SYN | ACK, options=b"")
     assert conn.rcv_edge == add(peer.seq, 1 + syn.window)
+
+
+@pytest.mark.parametrize(("released", "state"), [(True, State.CLOSED), (False, State.FIN_WAIT_2)])
+def test_acknowledgements_prolong_only_what_somebody_reads(released: bool, state: State) -> None:
+    peer = Peer()
+    conn = peer.open()
+    if released:
+        conn.release(peer.now)
+    else:
+        conn.close(peer.now)
+    peer.answers()
+    peer.ack = add(peer.ack, 1)
+    for _ in range(4):
+        peer.send()
+        peer.wait(20)
+    assert conn.state is state
