@@ -231,6 +231,6 @@ class Handshakes:
         tcp, path = self._tcp, embryo.path
         window = tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
         if flags == ACK and embryo.window_scale is not None:
-            window >>= tcp.persona.window_scale
+            window = -(-window >> tcp.persona.window_scale)  # rounded up, so that the right edge does not move left
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)
         tcp.out.append((path, segment))

@@ -223,3 +223,11 @@ def test_an_old_cookie_and_one_that_nobody_was_given_are_reset() -> None:
     fresh = Peer()
     fresh.seq, fresh.ack = peer.seq, peer.ack
     assert [seg.flags for seg in fresh.send()] == [RST]
+
+
+def test_the_window_of_a_handshake_does_not_shrink_by_scaling() -> None:
+    peer = Peer(timestamp=5)
+    (offer,) = peer.syn()
+    peer.seq, peer.ack = add(peer.seq, 1), add(offer.seq, 1)
+    (answer,) = peer.send(seq=add(peer.seq, -100))
+    assert offer.window <= answer.window << 7 < offer.window + 128
