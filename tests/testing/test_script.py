@@ -94,3 +94,24 @@ def test_a_file_runs_for_its_versions(tmp_path: Path) -> None:
 
 def test_our_initial_number_can_be_asked_for() -> None:
     run_script("--our_isn=0xfffffffe\n" + HANDSHAKE + "+0 send 10\n+0 > P. 1:11(10) ack 1")
+
+
+def test_segments_of_one_turn_are_answered_together() -> None:
+    run_script(HANDSHAKE + "+0 < . 1:2(1) ack 1 more\n+0 < . 2:3(1) ack 1\n+0 > . 1:1(0) ack 3")
+
+
+def test_a_closed_port_is_a_script_too() -> None:
+    run_script("--listen=off\n0 < S 0:0(0)\n+0 > R. 0:0(0) ack 1")
+
+
+def test_a_user_turns_from_one_peer_to_another() -> None:
+    run_script(HANDSHAKE + "+0 peer 5\n+0 < S 0:0(0)\n+0 > S. 0:0(0) ack 1 <*>\n+0 peer 40000\n+0 abort\n* > R. *")
+
+
+def test_an_icmp_error_arrives() -> None:
+    run_script("0 connect\n+0 > S 0:0(0) <*>\n+0 < icmp port-unreachable seq 0\n+0 closed rst")
+
+
+def test_what_is_asked_of_a_connection_that_is_not_there_fails() -> None:
+    assert "there is no connection yet" in failure("0 close")
+    assert "no handshake was completed" in failure("0 accept")

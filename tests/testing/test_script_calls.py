@@ -31,6 +31,8 @@ def test_every_call_that_can_be_written_can_be_made() -> None:
         "+0 abort\n+0 > R. 1:1(0) ack 1\n+0 closed rst",
         "+0 shutdown\n+0 > R. 1:1(0) ack 1\n+0 closed shutdown",
         "+0 nagle on\n+0 nagle off",
+        "+0 retries 1\n+0 send 1\n+0 > P. 1:2(1) ack 1\n* > P. 1:2(1) ack 1\n+1 closed timeout",
+        "+0 keepalive 9\n+9 > . 0:0(0) ack 1\n+0 < . 1:1(0) ack 1\n+0 keepalive off\n+99 nothing",
         "+0 counter accepted 1\n+0 counter paws 0\n+0 nothing",
         "+0 listen 81\n+0 listen all\n+0 peer 5\n+0 < S 0:0(0)\n+0 > S. 0:0(0) <*>",
         "+0 peer 5\n+0 connect\n+0 > S 0:0(0) <*>\n+0 state SYN_SENT",

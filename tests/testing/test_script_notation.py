@@ -164,3 +164,7 @@ def test_differences_are_named(expected: dict[str, Any], named: list[str]) -> No
 )
 def test_options_are_compared_one_by_one(expected: Option, actual: Option, same: bool) -> None:
     assert (differences(segment(options=(expected,)), segment(options=(actual,))) == []) is same
+
+
+def test_raw_octets_go_out_as_they_are() -> None:
+    assert encode_options((Option("raw", (), b"\x02\xff"), Option("nop")), echo_base=0, ack_base=0) == b"\x02\xff\x01\0"

@@ -156,3 +156,11 @@ def test_the_pattern_is_the_same_however_it_is_cut(start: int) -> None:
 
 def test_the_clock_can_be_asked_for_a_sequence_number() -> None:
     assert (1000 + int(isn_time(1000, 0xFFFF_FF00, 250_000) * 250_000)) & 0xFFFF_FFFF == 0xFFFF_FF00
+
+
+def test_timestamps_of_ours_count_from_the_first() -> None:
+    peer = flow()
+    for stamp in (7000, 7005):
+        options = b"\x01\x01\x08\x0a" + stamp.to_bytes(4, "big") + bytes(4)
+        seg = decode_segment(memoryview(encode_segment(80, 40_000, 0, 0, ACK, 100, 0, options)))
+        assert str(peer.written(seg).options[-1]) == f"TS val {stamp - 7000} ecr 0"  # type: ignore[index]
