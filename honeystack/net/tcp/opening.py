@@ -32,3 +32,5 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     conn.opened_at = embryo.opened_at
     conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None
     conn.packets_in = conn.packets_out = 1  # the SYN and our answer
+    if embryo.retransmitted > 1:
+        conn.start_sending(now).congestion.cwnd = conn.mss  # RFC 6928 §2: more than one loss, so begin with one segment

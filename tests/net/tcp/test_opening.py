@@ -29,3 +29,15 @@ def test_a_connection_from_a_cookie_takes_the_window_of_its_acknowledgement() ->
     conn = Peer(tcp, window=777).open()
     assert conn.snd_wnd == conn.max_window == 777
     assert conn.rtt is None
+
+
+def test_a_handshake_lost_twice_begins_with_one_segment() -> None:
+    peer = Peer()
+    (answer,) = peer.syn()
+    peer.wait(4)
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    assert conn.rtt is None
+    assert conn.sending is not None
+    assert conn.sending.congestion.cwnd == conn.mss
