@@ -7,6 +7,7 @@ after it was recognised, then while it goes on, and once more after it has been 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import attrs
 
@@ -56,11 +57,10 @@ class _Source:
             self.addresses.add(scanned.path.local)
 
     def report(self, *, final: bool) -> ScanReport:
-        ports = [name for protocol in sorted(self.ports) for name in _ranges(protocol, self.ports[protocol])]
+        ranges = (name for protocol in sorted(self.ports) for name in _ranges(protocol, self.ports[protocol]))
+        ports = tuple(islice(ranges, MAX_RANGES))  # no more are made: each costs a look at all 65 536 bits
         addresses = tuple(address_text(address) for address in sorted(self.addresses, key=lambda a: (len(a), a)))
-        return ScanReport(
-            self.path, tuple(ports[:MAX_RANGES]), addresses, self.last - self.began, self.count, final=final
-        )
+        return ScanReport(self.path, ports, addresses, self.last - self.began, self.count, final=final)
 
 
 class ScanDetector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,20 @@ def test_a_report_has_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     (report,) = wide.poll(float("inf"))
     assert len(report.ports) == 3
     assert len(report.addresses) == 2
+
+
+def test_a_report_makes_no_more_ranges_than_it_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def ranges(protocol: str, bits: int) -> Iterator[str]:
+        for port in range(bits.bit_length()):
+            made.append(port)
+            yield f"{protocol}/{port}"
+
+    monkeypatch.setattr(module, "MAX_RANGES", 3)
+    monkeypatch.setattr(module, "_ranges", ranges)
+    detector(range(1, 1000, 2)).poll(float("inf"))
+    assert made == [0, 1, 2]
 
 
 def test_sources_are_bounded_and_the_oldest_is_told_before_it_is_forgotten() -> None:
