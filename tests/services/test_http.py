@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from honeystack.conversation import Recognition
 from honeystack.events.event import Payload
+from honeystack.services._http_request import Request
 from honeystack.services.http import PAGE, Http
 from honeystack.testing.conversations import Meeting
 
@@ -273,6 +274,16 @@ async def test_headers_are_told_in_lower_case_joined_and_bounded() -> None:
     (event,) = meeting.of("http")
     assert event.fields["http.header.x-forwarded-for"] == "1, 2"
     assert sum(key.startswith("http.header.") for key in event.fields) == 100
+
+
+async def test_a_head_of_thousands_of_headers_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(Request, "header", lambda self, name: asked.append(name))  # each is a walk over all headers
+    meeting = Meeting()
+    many = b"".join(b"a%d:\n" % number for number in range(100)) + b"z:\n" * 8000
+    await meeting.serve(Http(), b"GET / HTTP/1.0\r\n" + many + b"\r\n")
+    assert len(meeting.of("http")) == 1
+    assert len(asked) < 10
 
 
 async def test_each_of_many_clients_is_told_with_its_own_port() -> None:
