@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 TICKS_PER_SECOND = 1000  # of the timestamp clock, as Linux has it
 
+# Segments in flight: 1.4 MB of the usual size. Each SACK looks at all of them, and a peer may ask for 36-byte ones.
+MAX_RECORDS = 1024
+
 
 def transmit(conn: Connection, now: float) -> None:
     """Send all that may be sent now."""
@@ -93,7 +96,7 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
     flight, congestion = sending.flight, sending.congestion
     if not flight and now - sending.progress_at > sending.estimator.rto:
         congestion.idle()
-    while not sending.fin_sent:
+    while not sending.fin_sent and len(flight.records) < MAX_RECORDS:
         unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
         if unsent <= 0 and not conn.eof_sent:
             return

@@ -9,6 +9,7 @@ import pytest
 from honeystack.net.notices import Writable
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.seq import add, diff
+from honeystack.net.tcp.transmit import MAX_RECORDS
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, Segment, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
@@ -29,6 +30,25 @@ def test_data_is_cut_to_the_peers_mss_and_the_last_piece_is_pushed() -> None:
     assert lengths(segments) == [1000, 1000, 500]
     assert [seg.flags for seg in segments] == [ACK, ACK, ACK | PSH]
     assert [diff(seg.seq, peer.ack) for seg in segments] == [0, 1000, 2000]
+
+
+def test_a_peer_with_tiny_segments_gets_no_more_of_them_than_a_sack_may_cost() -> None:
+    peer = Peer(mss=48, scale=4)
+    conn = peer.open()
+    assert conn.send(bytes(100_000), peer.now) == 100_000
+    segments = peer.answers()
+    most = 0
+    while segments:
+        most = max(most, len(conn.sending.flight.records) if conn.sending else 0)
+        answers = []
+        for seg in segments:
+            peer.ack = add(seg.seq, len(seg.data))
+            answers += peer.send()
+        segments = answers
+    assert conn.snd_una == conn.snd_nxt
+    assert conn.sending is not None
+    assert conn.sending.congestion.cwnd > 48 * MAX_RECORDS  # it is not the path that holds it back
+    assert most <= MAX_RECORDS
 
 
 def test_timestamps_take_their_room_from_the_segment() -> None:
@@ -211,3 +231,39 @@ def test_nagle_does_not_hold_the_last_segment_back() -> None:
             conn.close(peer.now)
         segments = peer.answers()
     assert [seg.flags for seg in segments] == [ACK | PSH | FIN]
+
+
+def test_before_the_handshake_is_over_nothing_is_sent() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    conn.send(b"early", peer.now)
+    assert [bytes(seg.data) for seg in peer.answers()] == [b""]
+
+
+def test_a_probe_has_an_old_number_and_no_data() -> None:
+    peer = Peer(window=0)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    probe = peer.wait(5)[0]
+    assert (probe.seq, bytes(probe.data)) == (add(conn.snd_una, -1), b"")
+
+
+def test_a_small_window_is_used_when_time_is_up() -> None:
+    peer = Peer(mss=1000)
+    conn = peer.open()
+    peer.send(window=100)
+    conn.send(bytes(1000), peer.now)
+    assert peer.answers() == []
+    assert len(peer.wait(3)[0].data) == 100
+
+
+def test_duplicates_are_told_without_gaps_and_gaps_not_without_sack() -> None:
+    peer = Peer()
+    peer.open()
+    peer.say(b"hello")
+    (answer,) = peer.send(ACK, b"hello", seq=add(peer.seq, -5))
+    assert answer.sack == ((add(peer.seq, -5), peer.seq),)
+    old = Peer(sack=False)
+    old.open()
+    (answer,) = old.send(ACK, b"later", seq=add(old.seq, 10))
+    assert answer.sack == ()
