@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from honeystack.net.notices import Writable
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.flight import MAX_REORDERING
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.tcp import ACK, sack_option, timestamp_option
+from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
 
@@ -142,3 +144,56 @@ def test_a_window_that_opens_ends_the_back_off_of_its_probes() -> None:
     assert sending.estimator.backoff > 2
     peer.send(window=1000)
     assert sending.estimator.backoff == 0
+
+
+def test_another_window_while_nothing_is_out_is_remembered() -> None:
+    peer = Peer(window=50)
+    conn = peer.open()
+    conn.send(bytes(10), peer.now)
+    peer.answers()
+    peer.send(ack=conn.snd_nxt, window=50)
+    peer.send(ack=conn.snd_nxt, window=40)
+    assert conn.snd_wnd == 40
+
+
+def test_a_window_from_an_older_segment_is_not_believed() -> None:
+    peer = Peer(window=500)
+    conn = peer.open()
+    peer.say(b"hello")
+    peer.say(b"world")
+    peer.send(ACK, b"hello", seq=add(peer.seq, -10), window=9)
+    assert conn.snd_wnd == 500
+
+
+def test_a_partial_acknowledgement_brings_the_next_segment_out() -> None:
+    peer = Peer(sack=False, mss=1000)
+    conn = peer.open()
+    conn.send(bytes(5000), peer.now)
+    segments = peer.answers()
+    for _ in range(3):
+        peer.send()
+    assert [seg.seq for seg in peer.send(ack=segments[2].seq)] == [segments[2].seq]
+
+
+def test_room_is_told_of_once_there_is_enough() -> None:
+    peer = Peer(make_tcp(3, send_buffer=3000), mss=1000)
+    conn = peer.open()
+    assert conn.send(bytes(4000), peer.now) == 3000
+    segments = peer.answers()
+    peer.send(ack=segments[1].seq)
+    assert peer.told(Writable) == [Writable(conn)]
+
+
+def test_a_single_selected_segment_is_not_yet_a_loss() -> None:
+    peer = Peer(mss=1000)
+    (answer,) = peer.syn()
+    peer.now += 0.1
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    conn.send(bytes(2000), peer.now)
+    segments = peer.answers()
+    peer.now += 0.1
+    assert peer.send(options=sack_option([(segments[1].seq, add(segments[1].seq, 1000))])) == []
+    assert conn.sending is not None
+    assert conn.sending.congestion.recovery_point is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason
 from honeystack.net.tcp.bounds import source_of
 from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import RST
 from tests.net.tcp.pair import make_tcp, path_of
 from tests.net.tcp.peer import Peer
@@ -90,3 +91,18 @@ def test_handshakes_begun_below_the_bound_do_not_pass_it() -> None:
 def test_a_source_is_an_address_or_a_slash_64() -> None:
     assert source_of(path_of(4)) == path_of(4).remote
     assert source_of(path_of(6)) == path_of(6).remote[:8]
+
+
+def test_who_has_spoken_since_the_last_look_is_not_the_one_that_is_shed() -> None:
+    tcp = make_tcp(3, connections=2)
+    first, second, third, fourth = (Peer(tcp, local_port=50_000 + index) for index in range(4))
+    conns = []
+    for at, peer in enumerate((first, second, third)):
+        peer.now += at
+        conns.append(peer.open())
+    assert conns[0].state is State.CLOSED
+    second.now += 10
+    second.say(b"still here")
+    fourth.now += 20
+    fourth.open()
+    assert (conns[1].state, conns[2].state) == (State.ESTABLISHED, State.CLOSED)

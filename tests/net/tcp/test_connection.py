@@ -8,11 +8,11 @@ import tracemalloc
 import pytest
 
 from honeystack.errors import StateError
-from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.notices import BoundReached, Closed, CloseReason
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
-from honeystack.net.wire.tcp import ACK, FIN, RST
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
@@ -140,3 +140,58 @@ def test_keep_alive_is_switched_on_and_off() -> None:
     conn.set_keep_alive(None)
     assert peer.wait(10_000) == []
     assert conn.state is State.ESTABLISHED
+
+
+def test_what_does_not_fit_is_not_taken() -> None:
+    peer = Peer(make_tcp(3, send_buffer=10))
+    conn = peer.open()
+    assert conn.send(b"seven..", peer.now) == 7
+    assert conn.send(b"seven..", peer.now) == 3
+    assert conn.send(b"more", peer.now) == 0
+    assert conn.wants_room
+
+
+def test_the_memory_of_all_is_told_of_when_it_is_the_bound() -> None:
+    peer = Peer(make_tcp(3, buffer_memory=10))
+    conn = peer.open()
+    assert conn.send(bytes(20), peer.now) == 10
+    peer.answers()
+    assert [notice.bound for notice in peer.told(BoundReached)] == ["buffer_memory"]  # type: ignore[attr-defined]
+    assert peer.tcp.memory.waiting == [conn]
+
+
+def test_reading_takes_what_is_asked_for() -> None:
+    peer = Peer()
+    conn = peer.open()
+    assert conn.receive(5, peer.now) == b""
+    peer.say(b"hello world")
+    assert conn.receive(5, peer.now) == b"hello"
+    assert conn.receive(50, peer.now) == b" world"
+
+
+def test_closing_after_the_peer_leads_to_last_ack() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(FIN | ACK)
+    conn.send(b"bye", peer.now)
+    conn.close(peer.now)
+    assert conn.state is State.LAST_ACK
+
+
+def test_closing_an_unfinished_open_waits_for_it() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    peer.answers()
+    peer.send(SYN, options=b"")
+    conn.close(peer.now)
+    assert conn.state is State.SYN_RECEIVED
+    assert conn.eof_sent
+
+
+def test_what_came_before_the_end_can_be_read_after_it() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"hello")
+    peer.send(RST)
+    assert conn.state is State.CLOSED
+    assert conn.receive(50, peer.now) == b"hello"

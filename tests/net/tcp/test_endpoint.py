@@ -11,12 +11,24 @@ from hypothesis import strategies as st
 
 from honeystack.errors import Malformed
 from honeystack.net.limits import Limits
-from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, HalfOpen, Notice, Scanned
+from honeystack.net.notices import (
+    Accepted,
+    BoundReached,
+    Closed,
+    CloseReason,
+    Fault,
+    HalfOpen,
+    Notice,
+    Scanned,
+    Writable,
+)
 from honeystack.net.persona import Persona
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.endpoint import Tcp, TcpSettings, flow_key
+from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from honeystack.net.wire.facts import IcmpErrorKind
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, decode_segment
 from tests.net.tcp.pair import FACTS, Pair, hostile, make_tcp, path_of, peer_segment
 from tests.net.tcp.peer import Peer
 
@@ -364,3 +376,115 @@ def test_the_statistics_name_what_is_held() -> None:
 def test_settings_are_frozen_and_complete() -> None:
     settings = TcpSettings(Limits(), Persona(), b"x" * 64)
     assert Tcp(settings).secret == b"x" * 32
+
+
+def test_a_segment_from_ourselves_is_counted_and_dropped() -> None:
+    path = path_of(4)
+    peer = Peer(path=path._replace(remote=path.local))
+    assert peer.syn() == []
+    assert peer.tcp.statistics()["land"] == 1
+
+
+def test_an_icmp_error_finds_its_connection() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    (syn,) = peer.answers()
+    quoted = syn.source_port.to_bytes(2, "big") + syn.destination_port.to_bytes(2, "big") + syn.seq.to_bytes(4, "big")
+    peer.tcp.icmp_error(peer.path, quoted, IcmpErrorKind.HARD, None, peer.now)
+    assert conn.state is State.CLOSED
+
+
+def test_who_waits_for_memory_is_told_when_there_is_some() -> None:
+    peer = Peer(make_tcp(3, buffer_memory=1000), mss=1000)
+    conn = peer.open()
+    assert conn.send(bytes(2000), peer.now) == 1000
+    assert peer.answers() != []
+    peer.send(ack=conn.snd_nxt)
+    assert peer.told(Writable) == [Writable(conn)]
+    assert conn.send(bytes(2000), peer.now) == 1000
+
+
+def test_reading_opens_the_window() -> None:
+    peer = Peer(make_tcp(3, receive_buffer=2000))
+    conn = peer.open()
+    peer.say(bytes(2000))
+    conn.receive(2000, peer.now)
+    assert [seg.flags for seg in peer.answers()] == [ACK]
+
+
+def test_a_bound_reached_during_the_handshake_resets_it() -> None:
+    tcp = make_tcp(3, connections_per_source=1)
+    one, two = Peer(tcp, local_port=1), Peer(tcp, local_port=2)
+    for peer in (one, two):
+        (answer,) = peer.syn()
+        peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    assert one.send() == []
+    assert [seg.flags for seg in two.send()] == [RST]
+    assert [type(notice) for notice in two.told(BoundReached)] == [BoundReached]
+
+
+def test_keep_alive_for_all_counts_from_the_handshake() -> None:
+    peer = Peer(make_tcp(3, keep_alive=10.0))
+    conn = peer.open()
+    assert [seg.seq for seg in peer.wait(11)] == [add(conn.snd_una, -1)]
+
+
+def test_an_end_is_an_end() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.tcp.abort(conn, CloseReason.RST)
+    peer.tcp.abort(conn, CloseReason.SHED)
+    peer.tcp.finish(conn, CloseReason.FIN)
+    peer.answers()
+    assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
+
+
+def test_aborting_an_open_that_was_not_answered_says_nothing() -> None:
+    peer = Peer()
+    conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    peer.answers()
+    conn.abort(peer.now)
+    assert peer.answers() == []
+
+
+def test_a_reset_is_not_answered_with_a_reset() -> None:
+    peer = Peer()
+    seg = decode_segment(peer_segment(peer.path, peer.ports, 1, 1, RST))
+    peer.tcp.reset_stray(peer.path, seg)
+    assert peer.answers() == []
+
+
+def test_a_cookie_that_returns_opens_a_connection_with_what_comes_with_it() -> None:
+    peer = Peer(make_tcp(3, half_open=0))
+    (answer,) = peer.syn()
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    assert [seg.ack for seg in peer.say(b"hello")] == [peer.seq]
+
+
+def test_a_newer_syn_ends_time_wait() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    peer.answers()
+    peer.send(FIN | ACK, ack=conn.snd_nxt)
+    assert peer.tcp.statistics()["time_wait"] == 1
+    peer.send(RST, seq=add(peer.seq, 1))
+    peer.seq = add(peer.seq, 100_000)
+    assert [seg.flags for seg in peer.syn()] == [SYN | ACK]
+    assert peer.tcp.statistics()["time_wait"] == 0
+
+
+def test_a_fault_in_a_handshake_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer()
+    peer.syn()
+    monkeypatch.setattr(type(peer.tcp.handshakes), "expire", lambda *_: 1 / 0)
+    peer.tcp.handle_timeout(peer.now + 5)
+    notices = [peer.tcp.poll_notice() for _ in range(5)]
+    assert any(isinstance(notice, Fault) for notice in notices)
+
+
+def test_a_bound_is_told_of_once() -> None:
+    peer = Peer()
+    peer.tcp.reached("half_open", 5, peer.path)
+    peer.tcp.reached("half_open", 5, peer.path)
+    assert len([notice for notice in iter(peer.tcp.poll_notice, None) if isinstance(notice, BoundReached)]) == 1

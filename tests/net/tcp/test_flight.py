@@ -184,3 +184,50 @@ def test_the_counts_hold_whatever_happens(steps: list[tuple[str, int, int]]) -> 
         assert flight.lost == fates(flight).count(LOST)
         assert flight.sacked == fates(flight).count(SACKED)
         assert sum(len(r) for r in flight.records) == diff(at(nxt), at(una))
+
+
+def test_a_segment_may_go_out_again_before_it_is_lost() -> None:
+    flight = Flight(0)
+    flight.sent(0, 1000, 1.0)
+    flight.resent(flight.records[0], 2.0)
+    assert (flight.flying, flight.lost, flight.records[0].times) == (1000, 0, 2)
+
+
+def test_what_was_selected_or_lost_is_forgotten_when_acknowledged() -> None:
+    flight = Flight(0)
+    for start in (0, 1000, 2000, 3000):
+        flight.sent(start, start + 1000, 1.0)
+    flight.select([(1000, 2000)], 0, 2.0, 0.1)
+    assert flight.lose_first()
+    flight.acknowledge(2000, 2.0, 0.1)
+    assert (flight.lost, flight.sacked, flight.flying) == (0, 0, 2000)
+    assert flight.lose_first()
+    flight.acknowledge(2500, 2.0, 0.1)  # a part of a lost segment
+    assert (flight.lost, flight.flying, flight.records[0].seq) == (1, 1000, 2500)
+
+
+def test_a_lost_segment_that_has_arrived_after_all_is_selected() -> None:
+    flight = Flight(0)
+    for start in (0, 1000):
+        flight.sent(start, start + 1000, 1.0)
+    flight.lose_all()
+    flight.select([(1000, 2000)], 0, 2.0, 0.1)
+    assert (flight.lost, flight.sacked) == (1, 1)
+
+
+def test_no_more_duplicates_count_than_segments_are_out() -> None:
+    flight = Flight(0)
+    flight.sent(0, 1000, 1.0)
+    for _ in range(5):
+        flight.duplicate()
+    assert flight.duplicates == 1
+
+
+def test_an_older_segment_does_not_become_the_newest() -> None:
+    flight = Flight(0)
+    flight.sent(0, 1000, 1.0)
+    flight.sent(1000, 2000, 2.0)
+    flight.select([(1000, 2000)], 0, 3.0, 0.1)
+    flight.acknowledge(1000, 3.0, 0.1)
+    flight.sent(2000, 3000, 1.5)
+    assert flight.lose_by_time(10.0, 0.1, recovering=False) == (True, 0.0)

@@ -213,3 +213,36 @@ def test_a_peer_that_leaves_crumbs_of_the_window_cannot_fill_more_than_the_buffe
         room = (answer.window << 7) - 1
         (answer,) = peer.send(ACK, bytes(room), seq=conn.rcv_nxt)
     assert conn.held <= 1000 + 128
+
+
+def test_a_fin_beyond_the_window_is_not_remembered() -> None:
+    peer = Peer(make_tcp(3, receive_buffer=1000))
+    conn = peer.open()
+    peer.send(FIN | ACK, bytes(2000), seq=add(peer.seq, 10))
+    assert conn.assembler is not None
+    assert conn.assembler.fin is None
+
+
+def test_a_fin_needs_no_room() -> None:
+    peer = Peer(make_tcp(3, receive_buffer=1000), scale=None)
+    conn = peer.open()
+    peer.say(bytes(1000))
+    peer.send(FIN | ACK)
+    assert conn.state is State.CLOSE_WAIT
+    assert conn.rcv_edge == conn.rcv_nxt
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_a_fin_after_ours_closes(acknowledged: bool) -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    peer.answers()
+    if acknowledged:
+        peer.send(ack=conn.snd_nxt)
+        peer.send(FIN | ACK, ack=conn.snd_nxt)
+        assert conn.state is State.CLOSED
+        assert peer.tcp.statistics()["time_wait"] == 1
+    else:
+        peer.send(FIN | ACK)
+        assert conn.state is State.CLOSING

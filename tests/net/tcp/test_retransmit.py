@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from honeystack.net.tcp.retransmit import INITIAL_RTO, MAX_RTO, MIN_RTO, RtoEstimator
 
 
-def test_without_a_measurement_it_is_one_second() -> None:
+def test_without_a_measurement_it_is_three_seconds() -> None:
     assert RtoEstimator(None).rto == INITIAL_RTO
 
 

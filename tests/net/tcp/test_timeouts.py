@@ -6,9 +6,11 @@ import pytest
 
 from honeystack.net.notices import Closed, CloseReason
 from honeystack.net.tcp.connection import Timer
+from honeystack.net.tcp.flight import SACKED
 from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
+from honeystack.net.tcp.timeouts import _probe_for_loss
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, sack_option
 from tests.net.tcp.pair import make_tcp, peer_segment
 from tests.net.tcp.peer import FACTS, Peer
@@ -264,3 +266,28 @@ def test_a_shrunk_window_is_probed_while_somebody_answers(answers: bool, left: l
         if answers:
             peer.send(window=0)
     assert reasons(peer) == left
+
+
+def test_a_single_small_segment_waits_for_the_time_out() -> None:
+    peer = Peer()
+    (answer,) = peer.syn()
+    peer.now += 0.05
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    assert conn.timer is Timer.RETRANSMIT
+
+
+def test_a_probe_repeats_nothing_that_has_arrived() -> None:
+    peer = Peer(mss=1000)
+    conn = peer.open()
+    conn.send(bytes(2000), peer.now)
+    peer.answers()
+    sending = conn.sending
+    assert sending is not None
+    sending.flight.records[-1].fate = SACKED
+    _probe_for_loss(conn, sending, peer.now)
+    assert peer.tcp.out == []
+    assert sending.probing
