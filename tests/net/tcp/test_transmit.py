@@ -9,7 +9,7 @@ import pytest
 from honeystack.net.notices import Writable
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.seq import add, diff
-from honeystack.net.tcp.transmit import MAX_RECORDS
+from honeystack.net.tcp.transmit import MAX_RECORDS, send_one
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, Segment, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
@@ -255,6 +255,8 @@ def test_a_small_window_is_used_when_time_is_up() -> None:
     conn.send(bytes(1000), peer.now)
     assert peer.answers() == []
     assert len(peer.wait(3)[0].data) == 100
+    assert conn.sending is not None
+    assert not send_one(conn, conn.sending, peer.now)
 
 
 def test_duplicates_are_told_without_gaps_and_gaps_not_without_sack() -> None:
