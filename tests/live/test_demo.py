@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,4 +65,6 @@ def test_a_demo_that_is_stopped_leaves_nothing(number: signal.Signals) -> None:
     while running_here() and time.monotonic() < end:
         time.sleep(0.1)
     assert running_here() == []
+    for folder in traces()[1] - before[1]:  # a kill leaves its temporary folder; a test does not
+        shutil.rmtree(folder)
     assert traces()[0] == before[0]
