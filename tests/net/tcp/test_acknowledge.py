@@ -161,7 +161,7 @@ def test_a_window_from_an_older_segment_is_not_believed() -> None:
     conn = peer.open()
     peer.say(b"hello")
     peer.say(b"world")
-    peer.send(ACK, b"hello", seq=add(peer.seq, -10), window=9)
+    peer.send(ACK, b"helloworld, again", seq=add(peer.seq, -10), window=9)
     assert conn.snd_wnd == 500
 
 

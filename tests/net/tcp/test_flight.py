@@ -231,3 +231,23 @@ def test_an_older_segment_does_not_become_the_newest() -> None:
     flight.acknowledge(1000, 3.0, 0.1)
     flight.sent(2000, 3000, 1.5)
     assert flight.lose_by_time(10.0, 0.1, recovering=False) == (True, 0.0)
+
+
+def test_a_segment_sent_earlier_is_not_the_newest_delivered() -> None:
+    flight = Flight(0)
+    flight.sent(0, 1000, 1.0)
+    flight.sent(1000, 2000, 2.0)
+    flight.sent(2000, 3000, 2.0)
+    flight.select([(1000, 2000)], 0, 3.0, 0.1)
+    flight.acknowledge(1000, 3.0, 0.1)
+    assert flight.lose_by_time(10.0, 0.1, recovering=False)[0] is False
+
+
+def test_a_retransmission_counts_as_delivered_after_a_round_trip() -> None:
+    flight = Flight(0)
+    flight.sent(0, 1000, 1.0)
+    flight.resent(flight.records[0], 5.0)
+    flight.sent(1000, 2000, 2.0)
+    flight.acknowledge(1000, 6.0, 0.1)
+    assert flight.rtt is None
+    assert flight.lose_by_time(9.0, 0.1, recovering=True) == (True, 0.0)  # sent before what has been delivered
