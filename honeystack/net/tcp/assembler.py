@@ -10,6 +10,7 @@ import heapq
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.wire.tcp import Block
 
+RUN_COST = 200  # bytes that a run takes beside its data
 MAX_BLOCKS = 256  # one-byte segments with gaps cost far more than they carry; a bound keeps them from adding up
 Octets = bytes | bytearray | memoryview
 
@@ -30,7 +31,7 @@ class Run:
 
 
 class Assembler:
-    """Holds what arrived beyond a gap. Inputs: `insert`, `take`. Outputs: `blocks`, `size`."""
+    """Holds what arrived beyond a gap. Inputs: `insert`, `take`. Outputs: `blocks`, `size`, `cost`."""
 
     __slots__ = ("_count", "fin", "runs", "size")
 
@@ -39,6 +40,11 @@ class Assembler:
         self.size = 0
         self.fin: int | None = None  # where the peer's FIN lies, when it came early
         self._count = 0
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory; a run of one octet costs far more than it carries."""
+        return self.size + RUN_COST * len(self.runs)
 
     def insert(self, seq: int, data: Octets) -> Block | None:
         """Keep the data; the part that was here already is returned as a duplicate block."""

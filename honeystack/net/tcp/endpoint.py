@@ -19,6 +19,7 @@ from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets
 from honeystack.net.tcp.memory import BufferMemory
 from honeystack.net.tcp.opening import fill_in
+from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.sizes import Sizes
 from honeystack.net.tcp.state import State
@@ -222,8 +223,9 @@ class Tcp:
             return
         conn.state = State.CLOSED
         queued = len(conn.sending.data) if conn.sending else 0
-        self.memory.give(conn.held + queued)
-        conn.sending = conn.assembler = None
+        self.memory.give(conn.readable + queued)
+        drop_assembler(conn)
+        conn.sending = None
         self.timers.cancel(conn)
         del self.flows[conn.key]
         self._shedder.removed(conn.path)
@@ -281,8 +283,14 @@ class Tcp:
             self.notices.append(BoundReached(bound, limit, path))
 
     def short_of_memory(self, conn: Connection) -> None:
-        """All buffers together are full; whoever waits is told once there is room."""
-        self.memory.short = True
+        """All buffers together are full; whoever waits is told once there is room.
+
+        What came out of order gives way first, or peers that never fill a gap would keep all others from speaking.
+        """
+        if not self.memory.short:
+            self.memory.short = True
+            for each in self.flows.values():
+                drop_assembler(each)
         self.reached("buffer_memory", self.limits.buffer_memory, conn.path)
 
     def relieved(self, bound: str) -> None:

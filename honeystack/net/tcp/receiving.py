@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from honeystack.net.notices import CloseReason, Readable
-from honeystack.net.tcp.assembler import Assembler
+from honeystack.net.tcp.assembler import RUN_COST, Assembler
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import RECEIVING, State
 from honeystack.net.tcp.transmit import send_ack
@@ -29,7 +29,7 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
         conn.dsack = seq, add(seq, min(known, len(data)))
         seq, data = conn.rcv_nxt, data[known:]
     data = data[: min(diff(conn.rcv_edge, seq), _room(conn))]
-    if not data or not _has_room(conn, len(data)):
+    if not data or not _has_room(conn, len(data), in_order=seq == conn.rcv_nxt):
         _acknowledge(conn)
         return
     if seq == conn.rcv_nxt and conn.assembler is None:
@@ -55,7 +55,7 @@ def take_fin(conn: Connection, seq: int, now: float) -> None:
 
 def _end_of_text(conn: Connection, now: float) -> None:
     """RFC 9293 §3.10.7.4, eighth: the state after the FIN has been taken."""
-    _drop_assembler(conn)
+    drop_assembler(conn)
     conn.rcv_nxt = add(conn.rcv_nxt, 1)
     if diff(conn.rcv_nxt, conn.rcv_edge) > 0:
         conn.rcv_edge = conn.rcv_nxt  # a FIN needs no room
@@ -72,12 +72,12 @@ def _end_of_text(conn: Connection, now: float) -> None:
 
 def _reassemble(conn: Connection, seq: int, data: memoryview, now: float) -> None:
     assembler = conn.assembler = conn.assembler or Assembler()
-    size = assembler.size
+    cost = assembler.cost
     duplicate = assembler.insert(seq, data)
     if duplicate is not None:
         conn.dsack = duplicate
-    conn.tcp.memory.take(assembler.size - size)
     run = assembler.take(conn.rcv_nxt)
+    conn.tcp.memory.take(assembler.cost + (len(run) if run else 0) - cost)
     if run is None:
         send_ack(conn, now)  # RFC 5681 §4.2: at once, and one for each, since the sender counts them
         return
@@ -116,14 +116,17 @@ def _room(conn: Connection) -> int:
     return max(conn.tcp.limits.receive_buffer + (1 << conn.rcv_scale) - conn.held, 0)
 
 
-def _has_room(conn: Connection, count: int) -> bool:
-    if conn.tcp.memory.free >= count:
-        return True
-    conn.tcp.short_of_memory(conn)
-    return False
+def _has_room(conn: Connection, count: int, *, in_order: bool) -> bool:
+    """Whether all buffers together have room; while they are short of it, what is in order goes first."""
+    memory = conn.tcp.memory
+    wanted = count if in_order else count + RUN_COST
+    if memory.free < wanted:
+        conn.tcp.short_of_memory(conn)
+    return memory.free >= wanted and (in_order or not memory.short)
 
 
-def _drop_assembler(conn: Connection) -> None:
+def drop_assembler(conn: Connection) -> None:
+    """Forget what came out of order, also if it was selectively acknowledged: RFC 2018 §8 allows it."""
     if conn.assembler is not None:
-        conn.tcp.memory.give(conn.assembler.size)
+        conn.tcp.memory.give(conn.assembler.cost)
         conn.assembler = None

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.net.tcp.assembler import MAX_BLOCKS, Assembler
+from honeystack.net.tcp.assembler import MAX_BLOCKS, RUN_COST, Assembler
 from honeystack.net.tcp.seq import add, after, before
 
 BASE = 0xFFFF_FFF0  # the wrap lies inside
@@ -24,6 +24,15 @@ def test_apart_stays_apart_and_the_newest_is_told_first() -> None:
         assert assembler.insert(*piece(start, start + 5)) is None
     assert assembler.blocks(2) == [(add(BASE, 20), add(BASE, 25)), (add(BASE, 30), add(BASE, 35))]
     assert assembler.size == 15
+
+
+def test_each_run_costs_more_than_its_octets() -> None:
+    assembler = Assembler()
+    for seq in (10, 20, 30):
+        assembler.insert(seq, b"x")
+    assert (assembler.size, assembler.cost) == (3, 3 + 3 * RUN_COST)
+    assert assembler.take(10) == b"x"
+    assert assembler.cost == 2 + 2 * RUN_COST
 
 
 def test_touching_runs_become_one() -> None:

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from honeystack.net.notices import BoundReached, Closed, CloseReason, Readable
+from honeystack.net.tcp.assembler import RUN_COST
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, RST
@@ -176,13 +177,46 @@ def test_when_all_buffers_are_full_text_is_refused_and_the_bound_told_once() -> 
     assert conn.readable == 200
 
 
+def test_peers_that_never_fill_a_gap_do_not_keep_others_from_speaking() -> None:
+    tcp = make_tcp(3, buffer_memory=100_000)
+    for port in range(3):
+        hoarder = Peer(tcp, local_port=port + 1)
+        hoarder.open()
+        for offset in range(1, 60_000, 1400):
+            hoarder.send(ACK, bytes(1400), seq=add(hoarder.seq, offset))
+    assert tcp.memory.used <= 100_000
+    peer = Peer(tcp)
+    conn = peer.open()
+    for _ in range(40):
+        peer.say(bytes(1400))
+        hoarder.send(ACK, bytes(1400), seq=add(hoarder.seq, 1))
+    assert conn.readable == 40 * 1400
+
+
+def test_while_buffers_are_short_nothing_is_taken_out_of_order() -> None:
+    tcp = make_tcp(3, buffer_memory=2000)
+    reader, peer = Peer(tcp, local_port=1), Peer(tcp)
+    unread, conn = reader.open(), peer.open()
+    reader.say(bytes(1600))
+    reader.say(bytes(500))
+    assert tcp.memory.short
+    peer.send(ACK, b"late", seq=add(peer.seq, 1))
+    assert conn.assembler is None
+    peer.say(b"text")
+    assert conn.readable == 4
+    unread.receive(1600, peer.now)
+    reader.answers()
+    peer.send(ACK, b"late", seq=add(peer.seq, 1))
+    assert conn.assembler is not None
+
+
 def test_memory_is_given_back_whatever_ends_the_connection() -> None:
     peer = Peer()
     conn = peer.open()
     peer.say(b"unread")
     peer.send(ACK, b"gap", seq=add(peer.seq, 5))
     conn.send(b"unacknowledged", peer.now)
-    assert peer.tcp.memory.used == 6 + 3 + 14
+    assert peer.tcp.memory.used == 6 + 3 + RUN_COST + 14
     peer.send(RST)
     assert peer.tcp.memory.used == 0
     assert conn.receive(99, peer.now) == b"unread"

@@ -91,7 +91,8 @@ class Walk:
             assert tcp.memory.used == 0
             return
         queued = len(conn.sending.data) if conn.sending else 0
-        assert tcp.memory.used == conn.held + queued <= 7000
+        late = conn.assembler.cost if conn.assembler else 0
+        assert tcp.memory.used == conn.readable + late + queued <= 7000
         assert conn.held <= BUFFER + (1 << conn.rcv_scale)
         assert diff(conn.snd_nxt, conn.snd_una) >= 0
         due = self.run.stack.poll_timeout()
