@@ -21,7 +21,7 @@ import trio
 import honeystack
 from honeystack.config.loader import load_config
 from honeystack.config.model import Config, FilterEntry
-from honeystack.config.token import sensor_token
+from honeystack.config.token import sensor_secret, sensor_token
 from honeystack.errors import HoneystackError
 from honeystack.events.bus import Bus, Subscription
 from honeystack.events.catalogue import EventKind
@@ -80,6 +80,8 @@ class Honeypot:
             recorder=self.recorder,
             capture=config.capture,
             first_wait=config.first_wait,
+            appearance=config.appearance,
+            secret=sensor_secret(config.data.expanduser()),
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))
@@ -105,12 +107,19 @@ class Honeypot:
         """
         if config.listener != self.config.listener:
             log.warning("the listener's settings have changed: they need a restart")
-        self.router.replace(config.ports, config.services, capture=config.capture, first_wait=config.first_wait)
+            config = attrs.evolve(config, listener=self.config.listener)
+        self.router.replace(
+            config.ports,
+            config.services,
+            capture=config.capture,
+            first_wait=config.first_wait,
+            appearance=config.appearance,
+        )
         for name in self._channels.keys() - config.channels.keys():
             self._end_channel(name)
         for name, channel in config.channels.items():
             self._reload_channel(name, channel, config.filters)
-        self.config = attrs.evolve(config, listener=self.config.listener)
+        self.config = config
         self.recorder.record(RELOAD, self._about())
 
     def counters(self) -> dict[str, object]:

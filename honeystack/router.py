@@ -22,11 +22,10 @@ from honeystack.events.event import Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
 from honeystack.reception import CaptureLimits, PortPlan
-from honeystack.tls.certificates import Certificate
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields
-from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
-from honeystack.tls.stream import TlsAcceptor, TlsFailed
+from honeystack.tls.mimicry import RANDOM, Appearance
+from honeystack.unwrap import TlsPlan, Unwrapper
 from honeystack.witness import FAULT, fault_fields
 
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
@@ -43,7 +42,7 @@ class _Room:
 
     plan: PortPlan
     services: tuple[tuple[str, Any], ...]
-    certificate: Certificate | None
+    tls: TlsPlan | None
 
 
 class Router:
@@ -57,13 +56,14 @@ class Router:
         recorder: Recorder,
         capture: CaptureLimits,
         first_wait: float = 1.0,
+        appearance: Appearance = RANDOM,
+        secret: bytes = b"",
         rng: random.Random,
     ) -> None:
         self.recorder = recorder
-        self._rng = rng
-        self._tls = TlsAcceptor()
+        self._unwrapper = Unwrapper(rng=rng, secret=secret)
         self._counters: Callable[[], Mapping[str, int]] = dict
-        self.replace(ports, services, capture=capture, first_wait=first_wait)
+        self.replace(ports, services, capture=capture, first_wait=first_wait, appearance=appearance)
 
     def replace(
         self,
@@ -72,8 +72,10 @@ class Router:
         *,
         capture: CaptureLimits,
         first_wait: float,
+        appearance: Appearance = RANDOM,
     ) -> None:
         """Plan anew."""
+        self._appearance = appearance
         self.capture = capture
         self._first_wait = first_wait
         self._services = dict(services)
@@ -122,9 +124,9 @@ class Router:
         room = self._room("tcp", peer.flow.local)
         reader = await self._sniff(peer, room.plan)
         if reader.progress in (Progress.COMPLETE, Progress.MALFORMED):
-            self._tell_hello(peer, reader)
-            if room.certificate is not None:
-                if not await self._accept_tls(peer, reader, room):
+            self._unwrapper.tell_hello(peer, reader)
+            if room.tls is not None:
+                if not await self._unwrapper.accept(peer, reader, room.tls):
                     return
                 await self._first_decrypted(peer, room)
         if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
@@ -155,30 +157,6 @@ class Router:
     def _hello_wait(self, peer: Conversation) -> float:
         """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
         return HELLO_SECONDS if peer.ahead[0] == HANDSHAKE else self._first_wait
-
-    def _tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
-        prints = None if reader.hello is None else fingerprint(reader.hello)
-        fields = hello_fields(reader.hello, prints, reader.wire)
-        peer.facts = {key: value for key, value in fields.items() if key.startswith(("ja3", "ja4", "tls.sni"))}
-        if reader.error is not None:
-            fields = {**fields, "tls.error": f"malformed: {reader.error}"}
-        peer.record(TLS, {"tls.stage": "hello", **fields})
-
-    async def _accept_tls(self, peer: Conversation, reader: HelloReader, room: _Room) -> bool:
-        assert room.certificate is not None
-        peer.tell_first()
-        first = await peer.receive_some()
-        alpn = tuple(dict.fromkeys(name for _, service in room.services for name in getattr(service, "alpn", ())))
-        try:
-            stream = await self._tls.accept(
-                peer.stream, room.certificate, first=first, hello=reader.hello, rng=self._rng, alpn=alpn
-            )
-        except TlsFailed as failed:
-            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
-            return False
-        peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome)})
-        peer.replace_stream(stream)
-        return True
 
     async def _first_decrypted(self, peer: Conversation, room: _Room) -> None:
         """Wait for the first bytes inside TLS and record them; without a service, all until a pause."""
@@ -276,7 +254,11 @@ class Router:
             self._first_wait,
             any(service.speaks_first for _, service in services),
         )
-        room = self._by_spec[transport, spec] = _Room(plan, services, certificate)
+        tls = None
+        if certificate is not None:
+            appearance = (entry and entry.appearance) or self._appearance
+            tls = TlsPlan(certificate, appearance, _alpn(services))
+        room = self._by_spec[transport, spec] = _Room(plan, services, tls)
         return room
 
     # containment
@@ -300,6 +282,10 @@ class Router:
         for leaf in _leaves(error):
             if not isinstance(leaf, _PEERS_DOING):
                 self.recorder.record(FAULT, fault_fields(leaf), identity=peer.identity, service=peer.service)
+
+
+def _alpn(services: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for _, service in services for name in getattr(service, "alpn", ())))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import click
@@ -15,13 +15,21 @@ from honeystack import registry
 from honeystack.config.structure import kind_name
 from honeystack.errors import Unavailable
 from honeystack.settings import Setting, settings_of
+from honeystack.tls.servers import shipped_servers
+
+TLS_PROFILES = "tls-profiles"  # for `tls_fingerprint = "mimic:NAME"`
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(registry.KINDS))
+@click.argument("kind", type=click.Choice([*registry.KINDS, TLS_PROFILES]))
 @click.option("-q", "--names", "names_only", is_flag=True, help="Only the names.")
-def command(kind: registry.Kind, names_only: bool) -> None:
-    """What can be configured: each type with one line, and its settings."""
+def command(kind: str, names_only: bool) -> None:
+    """What can be configured: each type with one line, and its settings; or the servers that TLS can look like."""
+    if kind == TLS_PROFILES:
+        for server in shipped_servers().values():
+            click.echo(server.name if names_only else f"{server.name}: {server.about}\n    JARM {server.jarm}")
+        return
+    kind = cast("registry.Kind", kind)
     for name in registry.names(kind):
         click.echo(name if names_only else _described(kind, name))
 

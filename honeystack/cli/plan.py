@@ -95,10 +95,13 @@ def _sensor(config: Config, transport: str) -> str:
 
 
 def _tls(entry: PortEntry | None, config: Config) -> str:
-    if entry is not None and entry.certificate is not None:
-        return f"; TLS with {entry.certificate.certificate}"
-    fallback = config.fallback_certificate
-    return "; TLS is told, not decoded" if fallback is None else f"; TLS with {fallback.certificate} (of tcp/0)"
+    own = entry.certificate if entry is not None else None
+    certificate = own or config.fallback_certificate
+    if certificate is None:
+        return "; TLS is told, not decoded"
+    whose = "" if own else " (of tcp/0)"
+    appearance = (entry.appearance if entry is not None else None) or config.appearance
+    return f"; TLS with {certificate.certificate}{whose}, looks {appearance}"
 
 
 def _channels(config: Config) -> Iterator[str]:

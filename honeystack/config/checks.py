@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from honeystack.config.appearance import check_appearance
 from honeystack.config.errors import Span, nearest
 from honeystack.config.port_sections import PlacedPort, strings_in
 from honeystack.config.positions import Array, Table
@@ -20,10 +21,11 @@ PATTERNS = ("services", "categories", "types", "exclude_services", "exclude_cate
 
 
 def check_listener(table: Table, plugin: type, reading: Reading) -> None:
-    """The lists of addresses and ports, element by element, under the names that listeners use for them."""
+    """The lists of addresses and ports, element by element, and how TLS is to look, under the names of listeners."""
     _check_elements(table, plugin, "addresses", _check_network, reading)
     _check_elements(table, plugin, "exclude_addresses", _check_network, reading)
     _check_elements(table, plugin, "exclude_ports", parse_port_range, reading)
+    check_appearance(table, plugin, reading)
 
 
 def check_exclusions(table: Table, listener: Any, reading: Reading) -> None:

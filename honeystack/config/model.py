@@ -8,20 +8,23 @@ from typing import Any
 
 import attrs
 
+from honeystack.config.appearance import appearance_of
 from honeystack.config.errors import Problem
 from honeystack.config.ports import PortSpec
 from honeystack.logs import LogOutput
 from honeystack.reception import CaptureLimits
 from honeystack.tls.certificates import Certificate
+from honeystack.tls.mimicry import Appearance
 
 
 @attrs.frozen
 class PortEntry:
-    """One `[[port]]`: which ports, who serves them in which order, and the certificate of its own if it has one."""
+    """One `[[port]]`: which ports, who serves them in which order, and how TLS is answered if not as everywhere."""
 
     specs: tuple[PortSpec, ...]
     services: tuple[str, ...] = ()
     certificate: Certificate | None = None
+    appearance: Appearance | None = None  # how TLS looks here, where it is not as everywhere
 
 
 @attrs.frozen
@@ -55,6 +58,11 @@ class Config:
     sensor: str = "honeystack"  # the name in each event
     data: Path = Path("~/.honeystack")
     notes: tuple[Problem, ...] = ()  # what `check` says although it is no error
+
+    @property
+    def appearance(self) -> Appearance:
+        """How TLS looks on every port that says nothing of its own."""
+        return appearance_of(self.listener)
 
     @property
     def fallback_certificate(self) -> Certificate | None:

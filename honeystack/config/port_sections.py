@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from honeystack.config.appearance import note_key, read_appearance
 from honeystack.config.errors import Span, nearest
 from honeystack.config.model import PortEntry
 from honeystack.config.ports import PortSpec, parse_port
@@ -56,7 +57,9 @@ def read_ports(
         certificate = _read_certificate(section, table, reading)
         _check_fallback([port for port in specs if port.spec.is_fallback], section, reading)
         _check_services(table, specs, services, reading)
-        entries.append(PortEntry(tuple(port.spec for port in specs), section.services, certificate))
+        appearance = read_appearance(table, PortSection, reading)
+        note_key(table, PortSection, appearance, certificate, reading)
+        entries.append(PortEntry(tuple(port.spec for port in specs), section.services, certificate, appearance))
     _check_tls_speakers(entries, tables, services, reading)
     return entries, placed
 

@@ -45,6 +45,11 @@ class PortSection:
         "certificate chain in PEM; TLS is decoded with it", default=None, aliases=("certificate_file",)
     )
     tls_key: Path | None = setting("private key in PEM", default=None, aliases=("key_file",))
+    tls_fingerprint: str | None = setting(
+        'how TLS looks here, where it is not as `[listener]` says: "random", "rotate" or "mimic:NAME"',
+        default=None,
+        example="mimic:nginx",
+    )
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""The data directory, and the sensor's lasting id in it, which is made once."""
+"""The data directory, and what is made once in it: the sensor's lasting id, and its secret."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from honeystack.errors import Unavailable
 
+_SECRET_BYTES = 16
 _TOKEN = re.compile(r"[0-9A-Za-z._-]{8,128}")
 
 
@@ -43,9 +44,24 @@ def sensor_token(data: Path) -> str:
     return token
 
 
+def sensor_secret(data: Path) -> bytes:
+    """What only this sensor knows, made on the first call: no event tells it. Raises as `sensor_token`."""
+    path = data / "secret"
+    sensor_token(data)  # makes the directory, and says what is wrong with it
+    try:
+        if not path.exists():
+            _make(path)
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be used ({error.strerror}): name another directory with --data") from error
+    if len(secret) < _SECRET_BYTES:
+        raise Unavailable(f"{path} holds no secret: delete it, and a new one is made")
+    return secret
+
+
 def _make(path: Path) -> None:
     """Write whole and then link: two sensors that start at once end up with one token, and no half of one is seen."""
-    draft = path.with_name(f".token.{uuid.uuid4().hex}")
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "w", encoding="ascii") as file:

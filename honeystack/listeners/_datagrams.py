@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import attrs
 import trio
 
 from honeystack.conversation import DatagramConversation
@@ -17,18 +18,27 @@ from honeystack.reception import Reception
 from honeystack.witness import Witness
 
 QUEUE = 64  # datagrams that wait for the service; what comes on top is told and lost, as UDP is
+MEMORY = 32 * 1024 * 1024  # bytes of all conversations' first datagrams, and of those that wait
 IDLE_SECONDS = 60.0  # a flow without a datagram is over
-AMPLIFICATION = 3  # bytes out for each byte in, until the peer's address is beyond doubt (after RFC 9000 §8.1)
-ANSWERS_PER_SECOND = 100.0  # two echoes that answer each other would never end
-BURST = 200.0
 
-Reply = Callable[[bytes], bool]  # sends one datagram back along the flow; False where it was not let out
+# Sends one datagram back along the flow; False where it was not let out. It has the budget that keeps a forged
+# address from being flooded, and two echoes from answering each other for ever.
+Reply = Callable[[bytes], bool]
+
+
+@attrs.define(eq=False)
+class _Held:
+    """What all conversations of a listener hold."""
+
+    bytes: int = 0
 
 
 class DatagramFlow:
     """A UDP conversation; the listener puts in, the service receives. Implements DatagramConversation."""
 
-    def __init__(self, flow: Flow, identity: Identity, first: bytes, reply: Reply, reception: Reception) -> None:
+    def __init__(
+        self, flow: Flow, identity: Identity, first: bytes, reply: Reply, reception: Reception, held: _Held
+    ) -> None:
         self.flow = flow
         self.identity = identity
         self.service: str | None = None
@@ -37,9 +47,8 @@ class DatagramFlow:
         self._recorder = reception.recorder
         self._queue: deque[bytes] = deque()
         self._arrived = trio.Event()
-        self._budget = 0
-        self._answers = BURST
-        self._refilled = trio.current_time()
+        self._held = held
+        held.bytes += len(first)
 
     @property
     def first(self) -> bytes:
@@ -54,16 +63,11 @@ class DatagramFlow:
             await trio.lowlevel.checkpoint()
         if not self._queue:
             raise trio.EndOfChannel
-        return self._queue.popleft()
+        data = self._queue.popleft()
+        self._held.bytes -= len(data)
+        return data
 
     def send(self, data: bytes) -> bool:
-        now = trio.current_time()
-        self._answers = min(BURST, self._answers + (now - self._refilled) * ANSWERS_PER_SECOND)
-        self._refilled = now
-        if len(data) > self._budget or self._answers < 1:
-            return False
-        self._budget -= len(data)
-        self._answers -= 1
         return self._reply(data)
 
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:
@@ -71,12 +75,17 @@ class DatagramFlow:
 
     def put(self, data: bytes) -> bool:
         """A datagram has come; False when the queue is full."""
-        if len(self._queue) >= QUEUE:
+        if len(self._queue) >= QUEUE or self._held.bytes + len(data) > MEMORY:
             return False
-        self._budget += AMPLIFICATION * len(data)
+        self._held.bytes += len(data)
         self._queue.append(data)
         self._arrived.set()
         return True
+
+    def end(self) -> None:
+        """The conversation is over: nothing is held for it any more."""
+        self._held.bytes -= len(self._first) + sum(map(len, self._queue))
+        self._queue.clear()
 
 
 class Datagrams:
@@ -88,6 +97,7 @@ class Datagrams:
         self._nursery = nursery
         self._limit = limit
         self._flows: dict[Flow, DatagramFlow] = {}
+        self._held = _Held()
 
     def received(self, flow: Flow, data: bytes, reply: Reply | None) -> None:
         """A datagram has come; `reply` is None where it must not be answered."""
@@ -105,8 +115,11 @@ class Datagrams:
         if len(self._flows) >= self._limit:
             self._witness.noticed(BoundReached("datagram_flows", self._limit, None))
             return None
+        if self._held.bytes + 2 * len(first) > MEMORY:  # it is also the first that waits
+            self._witness.noticed(BoundReached("datagram_memory", MEMORY, None))
+            return None
         identity = identity_of(flow, self._reception.recorder.new_id())
-        conversation = self._flows[flow] = DatagramFlow(flow, identity, first, reply, self._reception)
+        conversation = self._flows[flow] = DatagramFlow(flow, identity, first, reply, self._reception, self._held)
         self._nursery.start_soon(self._hold, conversation)
         return conversation
 
@@ -115,6 +128,7 @@ class Datagrams:
             await self._reception.converse_datagrams(_as_conversation(conversation))
         finally:
             del self._flows[conversation.flow]
+            conversation.end()
 
 
 def _as_conversation(flow: DatagramFlow) -> DatagramConversation:

@@ -14,8 +14,10 @@ import trio
 from honeystack.listeners._datagrams import Reply
 from honeystack.net.address import Endpoint, Flow, address_text
 from honeystack.net.notices import CloseReason
+from honeystack.net.udp import AnswerGuard
 
 MAX_DATAGRAM = 65_535
+REMOTES = 4096  # addresses whose share of answers one socket remembers
 _IP_PKTINFO = 8  # linux/in.h; the socket module has no name for it before Python 3.14
 _V4 = struct.Struct("=i4s4s")  # struct in_pktinfo: interface, the address to answer from, the address it came to
 _V6 = struct.Struct("=16si")  # struct in6_pktinfo
@@ -71,6 +73,7 @@ class DatagramSocket:
 
     def __init__(self, bound: socket.socket) -> None:
         self._socket = bound
+        self._guard = AnswerGuard(REMOTES)
         self._port: int = bound.getsockname()[1]
         if bound.family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -88,7 +91,9 @@ class DatagramSocket:
                     continue  # an ICMP error to an earlier answer; it says nothing about the next datagram
                 local = self._local(ancillary)
                 flow = Flow("udp", Endpoint(address_text(local), self._port), endpoint_of(address))
-                received(flow, data, partial(self._send, local, address))
+                remote = socket.inet_pton(self._socket.family, flow.remote.address)
+                answerable = self._guard.heard(remote, address[1], data, trio.current_time())
+                received(flow, data, partial(self._send, local, remote, address) if answerable else None)
 
     def _local(self, ancillary: list[tuple[int, int, bytes]]) -> bytes:
         """The address that the datagram came to, packed."""
@@ -99,7 +104,9 @@ class DatagramSocket:
                 return bytes(_V6.unpack(data)[0])
         return socket.inet_pton(self._socket.family, self._socket.getsockname()[0])
 
-    def _send(self, local: bytes, address: Any, data: bytes) -> bool:
+    def _send(self, local: bytes, remote: bytes, address: Any, data: bytes) -> bool:
+        if not self._guard.may_send(remote, address[1], data, trio.current_time()):
+            return False
         if len(local) == 4:
             source = (socket.IPPROTO_IP, _IP_PKTINFO, _V4.pack(0, local, b""))
         else:

@@ -71,6 +71,12 @@ class Netstack:
     fence: Literal["auto", "nft", "iptables", "none"] = setting(
         "how the host's kernel is kept silent; auto takes what the machine has", default="auto"
     )
+    tls_fingerprint: str = setting(
+        'how TLS looks: "random" (every connection differs), "rotate" (another real server for each client network, '
+        'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
+        default="random",
+        example="rotate",
+    )
     limits: Limits = setting("bounds on all that peers can make grow", factory=Limits)
     persona: Persona = setting("how the stack looks on the wire", factory=Persona)
 

@@ -43,6 +43,12 @@ class Socket:
         "local addresses of ports that name none; default: all", default=(), example=["203.0.113.4"]
     )
     max_connections: int = setting("TCP connections held at once; beyond it new ones are shed", default=4096)
+    tls_fingerprint: str = setting(
+        'how TLS looks: "random" (every connection differs), "rotate" (another real server for each client network, '
+        'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
+        default="random",
+        example="rotate",
+    )
     limits: Limits = setting("bounds on tables and on UDP conversations", factory=Limits)
 
     async def run(self, reception: Reception, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -34,6 +34,11 @@ class Certificate:
     warnings: tuple[str, ...]
     contexts: Contexts = attrs.field(repr=False)
 
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """All that it can sign with."""
+        return (self.signs_with,)
+
 
 def load_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> Certificate:
     """Load a certificate (with its chain) and its key, both PEM. Raises ConfigError, whose message names the file.

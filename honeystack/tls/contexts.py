@@ -56,7 +56,7 @@ class Contexts:
 
     def _apply(self, context: ssl.SSLContext, profile: Profile) -> None:
         context.set_ciphers(profile.ciphers)
-        context.set_alpn_protocols(profile.alpn)
+        self._apply_alpn(context, profile)
         context.sni_callback = _accept_any_name if profile.answers_sni else None
         options = self._options[context]
         # Without `keep_no_sessions`, tickets are what keeps the session cache from growing.
@@ -68,8 +68,16 @@ class Contexts:
         if self._openssl is None:
             _set_versions(context, profile)
             return
+        self._openssl.allow_dhe(context, allowed=profile.dhe)
         self._openssl.set_versions(context, profile.minimum, profile.maximum)
         self._openssl.set_suites13(context, profile.suites13)
+
+    def _apply_alpn(self, context: ssl.SSLContext, profile: Profile) -> None:
+        context.set_alpn_protocols(profile.alpn)
+        if self._openssl is not None and profile.alpn_imposed is not None:
+            self._openssl.impose_alpn(context, profile.alpn_imposed)
+        elif self._openssl is not None and profile.alpn_refused:
+            self._openssl.refuse_alpn(context)
 
 
 def _accept_any_name(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:

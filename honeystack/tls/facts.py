@@ -5,6 +5,7 @@ from __future__ import annotations
 from honeystack.events.catalogue import EventKind
 from honeystack.tls.fingerprint import Fingerprint
 from honeystack.tls.hello import ClientHello
+from honeystack.tls.jarm import jarm_probe
 from honeystack.tls.stream import TlsOutcome
 
 TLS = EventKind(
@@ -22,11 +23,13 @@ TLS = EventKind(
         "tls.alpn": "list: protocols that the client offers",
         "tls.versions": "list: versions that the client offers, in its order; of an old hello the highest alone",
         "tls.client.hello.payload": "hex: the hello as it came, with the headers of its records",
+        "tls.scanner": "the tool that the hello is known to come from: `jarm`",
+        "tls.probe": "int: which of the scanner's hellos it is",
         "tls.version": "version agreed on, `1.0` to `1.3`",
         "tls.ciphersuite": "cipher suite agreed on, by its IANA name",
         "tls.next-protocol": "protocol agreed on by ALPN",
         "tls.resumed": "bool: whether an earlier session was resumed",
-        "tls.profile": "how our side was configured; `random` is drawn for each connection",
+        "tls.profile": "how our side was configured: `random`, drawn for each connection, or the mimicked server",
         "tls.error": "why the hello does not parse or the handshake failed",
         "tls.alert": "alert that ended the handshake, sent by either side",
         "payload": "first decrypted bytes",
@@ -59,6 +62,12 @@ def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: byt
             fields["tls.alpn"] = [name.decode("utf-8", "backslashreplace") for name in hello.alpn]
         fields["tls.versions"] = [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
     return fields
+
+
+def scanner_fields(prints: Fingerprint | None) -> dict[str, object]:
+    """The tool that a hello is known to come from, where there is one."""
+    probe = jarm_probe(prints)
+    return {} if probe is None else {"tls.scanner": "jarm", "tls.probe": probe}
 
 
 def outcome_fields(outcome: TlsOutcome) -> dict[str, object]:

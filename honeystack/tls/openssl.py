@@ -7,9 +7,11 @@ laid out as CPython has it; the callers then do without.
 from __future__ import annotations
 
 import ctypes
+import functools
 import ssl
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 import attrs
 
@@ -35,12 +37,15 @@ class OpenSsl:
         try:
             library = ctypes.PyDLL(spec.origin if spec is not None and spec.has_location else None)
             control, suites = library.SSL_CTX_ctrl, library.SSL_CTX_set_ciphersuites
+            alpn = library.SSL_CTX_set_alpn_select_cb
         except (OSError, AttributeError):
             return None
         control.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p
         control.restype = ctypes.c_long
         suites.argtypes = ctypes.c_void_p, ctypes.c_char_p
         suites.restype = ctypes.c_int
+        alpn.argtypes = ctypes.c_void_p, _AlpnAnswer, ctypes.c_void_p
+        alpn.restype = None
         return cls(library)
 
     def set_versions(self, context: ssl.SSLContext, minimum: int, maximum: int) -> None:
@@ -56,12 +61,48 @@ class OpenSsl:
         """Switch the session cache off: without tickets it grows by 1-2 kB with each handshake."""
         self._control(context, _SET_SESSION_CACHE_MODE, 0)
 
-    def allow_dhe(self, context: ssl.SSLContext) -> None:
+    def allow_dhe(self, context: ssl.SSLContext, *, allowed: bool = True) -> None:
         """Let OpenSSL choose Diffie-Hellman parameters, for old clients that know no elliptic curves."""
-        self._control(context, _SET_DH_AUTO, 1)
+        self._control(context, _SET_DH_AUTO, int(allowed))
+
+    def impose_alpn(self, context: ssl.SSLContext, protocol: str) -> None:
+        """Answer every offer of protocols with this one, until `set_alpn_protocols` is called."""
+        self._select_alpn(context, _imposing(protocol.encode()))
+
+    def refuse_alpn(self, context: ssl.SSLContext) -> None:
+        """Answer every offer of protocols with the alert no_application_protocol, until `set_alpn_protocols`."""
+        self._select_alpn(context, _refusing)
+
+    def _select_alpn(self, context: ssl.SSLContext, answer: object) -> None:
+        self._library.SSL_CTX_set_alpn_select_cb(_pointer(context), answer, None)
 
     def _control(self, context: ssl.SSLContext, command: int, number: int) -> None:
         self._library.SSL_CTX_ctrl(_pointer(context), command, number, None)
+
+
+_AlpnAnswer = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_char_p),
+    ctypes.POINTER(ctypes.c_ubyte),
+    ctypes.c_void_p,
+    ctypes.c_uint,
+    ctypes.c_void_p,
+)
+_ALERT_FATAL = 2  # SSL_TLSEXT_ERR_ALERT_FATAL
+
+
+@functools.cache  # a callback, and the bytes that it points OpenSSL to, must live as long as the contexts
+def _imposing(protocol: bytes) -> object:
+    def answer(_connection: object, out: Any, length: Any, *_offer: object) -> int:
+        out[0] = protocol
+        length[0] = len(protocol)
+        return 0
+
+    return _AlpnAnswer(answer)
+
+
+_refusing = _AlpnAnswer(lambda *_: _ALERT_FATAL)
 
 
 def _pointer(context: ssl.SSLContext) -> int | None:

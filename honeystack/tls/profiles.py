@@ -29,17 +29,17 @@ _AEAD = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
 _CBC = ("AES128-SHA", "AES256-SHA", "AES128-SHA256", "AES256-SHA384")
 _STATIC = ("AES128-SHA", "AES256-SHA", "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA256", "AES256-SHA256")
 # Anonymous and NULL suites come last: whoever offers nothing better is served too. No keys are shared, no DSS is held.
-_REST = "ALL:COMPLEMENTOFALL:!PSK:!SRP:!aDSS:@SECLEVEL=0"
+REST = "ALL:COMPLEMENTOFALL:!PSK:!SRP:!aDSS:@SECLEVEL=0"
 
 _SUITES13 = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256")
-_REST13 = ("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
+REST13 = ("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
 
 _AEAD_NUMBERS: dict[Algorithm, frozenset[int]] = {
     "RSA": frozenset({0xC02F, 0xC030, 0xCCA8}),
     "ECDSA": frozenset({0xC02B, 0xC02C, 0xCCA9}),
 }
-_SUITE13_NUMBERS = frozenset(range(0x1301, 0x1306))
-_GROUPS = frozenset({0x001D, 0x0017, 0x0018, 0x0019, 0x001E})  # X25519, P-256, P-384, P-521, X448: in every OpenSSL
+SUITE13_NUMBERS = frozenset(range(0x1301, 0x1306))
+GROUPS = frozenset({0x001D, 0x0017, 0x0018, 0x0019, 0x001E})  # X25519, P-256, P-384, P-521, X448: in every OpenSSL
 
 _T = TypeVar("_T")
 
@@ -73,24 +73,29 @@ class Profile:
     tickets: bool = True
     answers_sni: bool = True
     alpn: tuple[str, ...] = ()
+    alpn_imposed: str | None = None  # answered whatever is offered, as some servers do
+    alpn_refused: bool = False  # an offer ends the handshake with an alert
+    dhe: bool = True  # Diffie-Hellman over a prime is offered too
 
 
-def random_profile(hello: ClientHello | None, key: SigningKey, *, alpn: Sequence[str] = (), rng: Rng) -> Profile:
+def random_profile(
+    hello: ClientHello | None, keys: Sequence[SigningKey], *, alpn: Sequence[str] = (), rng: Rng
+) -> Profile:
     """Draw a configuration that this client can live with; without a hello, one that leaves every version open.
 
-    `alpn` is what the service speaks, `key` what its certificate signs with.
+    `alpn` is what the service speaks, `keys` what its certificates sign with.
     """
-    minimum, maximum = (OLDEST, NEWEST) if hello is None else _versions(hello, key, rng)
+    minimum, maximum = (OLDEST, NEWEST) if hello is None else _versions(hello, keys, rng)
     return Profile(
         name="random",
         ciphers=_ciphers(alpn, rng),
-        suites13=":".join((*_shuffled(_SUITES13, rng), *_REST13)),
+        suites13=":".join((*_shuffled(_SUITES13, rng), *REST13)),
         minimum=minimum,
         maximum=maximum,
         server_order=rng.random() < 0.75,  # as most real servers; the client's order moves JARM less
         extended_master_secret=rng.random() < 0.5,
         tickets=rng.random() < 0.5,
-        answers_sni=_sni_is_plain(hello) and rng.random() < 0.5,
+        answers_sni=sni_is_plain(hello) and rng.random() < 0.5,
         alpn=_alpn(hello, alpn, rng),
     )
 
@@ -102,14 +107,14 @@ def offered_versions(hello: ClientHello) -> tuple[int, ...]:
     return tuple(range(OLDEST, min(hello.version, TLS12) + 1))  # RFC 8446 §4.2.1: without the list, never 1.3
 
 
-def _versions(hello: ClientHello, key: SigningKey, rng: Rng) -> tuple[int, int]:
+def _versions(hello: ClientHello, keys: Sequence[SigningKey], rng: Rng) -> tuple[int, int]:
     """The range to serve. Where nothing offered is ours all stay open, so that OpenSSL sends the right alert."""
     offered = offered_versions(hello)
     if not offered:
         return OLDEST, NEWEST
     maximum = offered[-1]
-    if maximum == TLS13 and _can_speak_12(hello, offered, key):
-        can_speak_13 = not _SUITE13_NUMBERS.isdisjoint(hello.cipher_suites)
+    if maximum == TLS13 and any(_can_speak_12(hello, offered, key) for key in keys):
+        can_speak_13 = not SUITE13_NUMBERS.isdisjoint(hello.cipher_suites)
         maximum = rng.choice((TLS12, TLS13)) if can_speak_13 else TLS12
     # Below what it was offered a server is only ever left by clients that have a lowest version of their own.
     return rng.choice([version for version in offered if version <= maximum]), maximum
@@ -119,7 +124,7 @@ def _can_speak_12(hello: ClientHello, offered: Iterable[int], key: SigningKey) -
     return (
         TLS12 in offered
         and not _AEAD_NUMBERS[key.algorithm].isdisjoint(hello.cipher_suites)
-        and not _GROUPS.isdisjoint(hello.groups)
+        and not GROUPS.isdisjoint(hello.groups)
         and (key.group is None or key.group in hello.groups)  # 1.3 no longer asks this, RFC 8422 §5.3 does
     )
 
@@ -134,10 +139,10 @@ def _ciphers(alpn: Sequence[str], rng: Rng) -> str:
     rng.shuffle(middle)
     keys = _shuffled(("RSA", "ECDSA"), rng)
     ephemeral = [f"ECDHE-{key}-{suite}" for suite in (*lead, *middle) for key in keys]
-    return ":".join((*ephemeral, *_shuffled(_STATIC, rng), _REST))
+    return ":".join((*ephemeral, *_shuffled(_STATIC, rng), REST))
 
 
-def _sni_is_plain(hello: ClientHello | None) -> bool:
+def sni_is_plain(hello: ClientHello | None) -> bool:
     """Whether Python's callback can take the name: other than ASCII it would end the handshake with an alert."""
     return hello is not None and (hello.server_name is None or hello.server_name.isascii())
 

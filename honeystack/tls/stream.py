@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import attrs
 import trio
 
 from honeystack.errors import HoneystackError
 from honeystack.tls.certificates import Certificate
-from honeystack.tls.hello import ClientHello
 from honeystack.tls.machine import TlsMachine, TlsState
-from honeystack.tls.profiles import Rng, random_profile
+from honeystack.tls.profiles import Profile
 
 HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
@@ -58,9 +57,7 @@ class TlsAcceptor:
         certificate: Certificate,
         *,
         first: bytes,
-        hello: ClientHello | None,
-        rng: Rng,
-        alpn: Sequence[str] = (),
+        profile: Profile,
     ) -> TlsStream:
         """As `accept_tls`; beyond the bound it raises TlsFailed at once."""
         if self.handshakes >= self.max_handshakes:
@@ -69,9 +66,7 @@ class TlsAcceptor:
             raise TlsFailed(TlsOutcome("none", error=f"{self.max_handshakes} handshakes are under way"))
         self.handshakes += 1
         try:
-            return await accept_tls(
-                stream, certificate, first=first, hello=hello, rng=rng, alpn=alpn, timeout=self.timeout
-            )
+            return await accept_tls(stream, certificate, first=first, profile=profile, timeout=self.timeout)
         finally:
             self.handshakes -= 1
 
@@ -81,17 +76,14 @@ async def accept_tls(
     certificate: Certificate,
     *,
     first: bytes,
-    hello: ClientHello | None,
-    rng: Rng,
-    alpn: Sequence[str] = (),
+    profile: Profile,
     timeout: float = HANDSHAKE_SECONDS,
 ) -> TlsStream:
-    """Do the server's side of a handshake, under a configuration drawn for this hello.
+    """Do the server's side of a handshake, under a configuration that was made for its hello.
 
-    `first` is everything the peer has sent so far, `hello` what could be parsed of it, `alpn` what the service speaks.
+    `first` is everything the peer has sent so far.
     Raises TlsFailed after the alert is out; the stream below is then left open, for the caller to close.
     """
-    profile = random_profile(hello, certificate.signs_with, alpn=alpn, rng=rng)
     machine = TlsMachine(functools.partial(certificate.contexts.configure, profile))
     tls = TlsStream(stream, machine)
     error = None

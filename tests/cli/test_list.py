@@ -73,3 +73,12 @@ def test_a_plugin_that_is_missing_here_costs_only_itself(monkeypatch: pytest.Mon
 
 def test_an_unknown_kind_is_bad_usage(invoke: Invoke) -> None:
     assert invoke("list", "things").exit_code == 2
+
+
+def test_the_servers_that_tls_can_look_like(invoke: Invoke) -> None:
+    lines = invoke("list", "tls-profiles").output.splitlines()
+    assert "nginx: nginx 1.22 as its package has it: TLS 1.2" in lines
+    assert "    JARM 21d19d00021d21d00021d19d21d21d1a46380b04d662f0848f508dd171125d" in lines
+    names = invoke("list", "tls-profiles", "--names").output.split()
+    assert {"apache", "haproxy", "nginx", "node"} < set(names)
+    assert len(names) * 2 == len(lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from honeystack.config import token
-from honeystack.config.token import data_directory, sensor_token
+from honeystack.config.token import data_directory, sensor_secret, sensor_token
 from honeystack.errors import Unavailable
 
 
@@ -61,3 +61,22 @@ def test_a_directory_that_cannot_be_written_is_told_with_the_way_out(tmp_path: P
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match=r"cannot be used .*--data"):
         sensor_token(tmp_path / "file")
+
+
+def test_the_secret_is_made_once_beside_the_token_and_is_told_by_neither(tmp_path: Path) -> None:
+    secret = sensor_secret(tmp_path / "a")
+    assert sensor_secret(tmp_path / "a") == secret != sensor_secret(tmp_path / "b")
+    assert len(secret) >= 16
+    assert secret.decode() != sensor_token(tmp_path / "a")
+    assert stat.S_IMODE((tmp_path / "a" / "secret").stat().st_mode) == 0o600
+
+
+def test_a_secret_that_is_none_is_refused(tmp_path: Path) -> None:
+    sensor_token(tmp_path)
+    (tmp_path / "secret").write_text("short")
+    with pytest.raises(Unavailable, match="delete it"):
+        sensor_secret(tmp_path)
+    (tmp_path / "secret").unlink()
+    (tmp_path / "secret").mkdir()
+    with pytest.raises(Unavailable, match="--data"):
+        sensor_secret(tmp_path)

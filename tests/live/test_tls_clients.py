@@ -15,6 +15,7 @@ from jarm.scanner.scanner import Scanner
 
 from honeystack.tls.certificates import Certificate, load_certificate
 from honeystack.tls.hello import HelloReader, Progress
+from honeystack.tls.profiles import random_profile
 from honeystack.tls.stream import TlsFailed, TlsOutcome, accept_tls
 
 pytestmark = pytest.mark.live
@@ -80,9 +81,8 @@ async def serve(
                 return
             reader.feed(data)
         try:
-            tls = await accept_tls(
-                stream, certificate, first=reader.raw, hello=reader.hello, rng=rng, alpn=("http/1.1",)
-            )
+            profile = random_profile(reader.hello, certificate.keys, alpn=("http/1.1",), rng=rng)
+            tls = await accept_tls(stream, certificate, first=reader.raw, profile=profile)
         except TlsFailed as failed:
             outcomes.append(failed.outcome)
             return

@@ -95,11 +95,16 @@ def hello_in(wire: bytes) -> ClientHello | None:
     return reader.hello
 
 
+def profile_for(certificate: Certificate, wire: bytes, rng: random.Random, alpn: tuple[str, ...] = ()) -> Profile:
+    """A profile drawn for the hello in `wire`."""
+    return random_profile(hello_in(wire), certificate.keys, alpn=alpn, rng=rng)
+
+
 def machine_for(
     certificate: Certificate, wire: bytes, rng: random.Random, alpn: tuple[str, ...] = ()
 ) -> tuple[TlsMachine, Profile]:
     """A machine under a profile drawn for the hello in `wire`, which it has not yet received."""
-    profile = random_profile(hello_in(wire), certificate.signs_with, alpn=alpn, rng=rng)
+    profile = profile_for(certificate, wire, rng, alpn)
     return TlsMachine(functools.partial(certificate.contexts.configure, profile)), profile
 
 

@@ -6,10 +6,12 @@ import pytest
 
 from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, parse_hello
 from honeystack.tls.stream import TlsOutcome
+from tests.tls.peers import hello_in
+from tests.tls.scans import probes
 from tests.tls.vectors import body, full_extensions, message
 
 HELLO = parse_hello(message(body(extensions=full_extensions())))
@@ -74,4 +76,9 @@ def test_every_field_is_declared() -> None:
     fields = {"tls.stage": "hello", "payload": b""}
     fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome)
     assert undeclared(Event("id", 0.0, TLS, fields)) == []
+    scan = hello_in(probes()[3][1])
+    assert scan is not None
+    assert scanner_fields(fingerprint(HELLO)) == scanner_fields(None) == {}
+    fields |= scanner_fields(fingerprint(scan))
+    assert (fields["tls.scanner"], fields["tls.probe"]) == ("jarm", 4)
     assert set(TLS.fields) == set(fields)

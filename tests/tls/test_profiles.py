@@ -32,7 +32,7 @@ def draw(
     hello: ClientHello | None, *, key: SigningKey = RSA, alpn: tuple[str, ...] = (), count: int = 60
 ) -> list[Profile]:
     rng = random.Random(9)
-    return [random_profile(hello, key, alpn=alpn, rng=rng) for _ in range(count)]
+    return [random_profile(hello, [key], alpn=alpn, rng=rng) for _ in range(count)]
 
 
 def maxima(hello: ClientHello | None, key: SigningKey = RSA) -> set[int]:
@@ -160,7 +160,7 @@ def test_every_recorded_hello_gets_a_version_that_it_offers() -> None:
     for vector in vectors_of("tls", "sslv2"):
         hello = hello_in(bytes.fromhex(vector["wire_hex"]))
         for key in (RSA, P256):
-            profile = random_profile(hello, key, alpn=("http/1.1",), rng=rng)
+            profile = random_profile(hello, [key], alpn=("http/1.1",), rng=rng)
             if hello is not None and offered_versions(hello):
                 assert profile.maximum in offered_versions(hello)
                 assert profile.minimum in offered_versions(hello)
@@ -178,5 +178,5 @@ def test_any_hello_gets_a_legal_profile(
     hello = hello_of(
         version=version, cipher_suites=tuple(suites), supported_versions=tuple(versions), groups=tuple(groups)
     )
-    profile = random_profile(hello, RSA, rng=random.Random(seed))
+    profile = random_profile(hello, [RSA], rng=random.Random(seed))
     assert 0x0301 <= profile.minimum <= profile.maximum <= 0x0304

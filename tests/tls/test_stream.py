@@ -13,7 +13,7 @@ import trio.testing
 from honeystack.tls.certificates import Certificate
 from honeystack.tls.machine import TlsMachine
 from honeystack.tls.stream import CLOSE_SECONDS, HANDSHAKE_SECONDS, TlsAcceptor, TlsFailed, TlsStream, accept_tls
-from tests.tls.peers import client_context, hello_in
+from tests.tls.peers import client_context, hello_in, profile_for
 from tests.tls.vectors import body, full_extensions, message, record
 
 Pipe = trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]
@@ -33,9 +33,8 @@ class Door:
         first = b""
         while hello_in(first) is None:
             first += await pipe.receive_some()
-        return await accept_tls(
-            pipe, self.certificate, first=first, hello=hello_in(first), rng=self.rng, alpn=self.alpn
-        )
+        profile = profile_for(self.certificate, first, self.rng, self.alpn)
+        return await accept_tls(pipe, self.certificate, first=first, profile=profile)
 
     async def connect(self, context: ssl.SSLContext) -> Pair:
         """A client that is a TlsStream too, and the stream that serves it."""
@@ -231,7 +230,7 @@ async def test_the_outcome_tells_what_was_agreed_on(door: Door) -> None:
 
 async def failed(certificate: Certificate, pipe: trio.abc.HalfCloseableStream, first: bytes) -> TlsFailed:
     with pytest.raises(TlsFailed) as caught:
-        await accept_tls(pipe, certificate, first=first, hello=hello_in(first), rng=random.Random(1))
+        await accept_tls(pipe, certificate, first=first, profile=profile_for(certificate, first, random.Random(1)))
     return caught.value
 
 
@@ -290,7 +289,7 @@ async def test_a_client_that_leaves_right_after_its_last_flight_was_there(ecdsa:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(leave)
-        stream = await accept_tls(ours, ecdsa, first=first, hello=hello_in(first), rng=random.Random(1))
+        stream = await accept_tls(ours, ecdsa, first=first, profile=profile_for(ecdsa, first, random.Random(1)))
     assert stream.outcome.error is None
     assert stream.outcome.version == "1.3"
     assert await stream.receive_some() == b"so long"
@@ -306,7 +305,7 @@ async def test_only_so_many_handshakes_are_under_way(
 
     async def accept(pipe: trio.abc.HalfCloseableStream) -> None:
         with pytest.raises(TlsFailed) as caught:
-            await acceptor.accept(pipe, ecdsa, first=b"\x16", hello=None, rng=random.Random(1))
+            await acceptor.accept(pipe, ecdsa, first=b"\x16", profile=profile_for(ecdsa, b"", random.Random(1)))
         errors.append(str(caught.value))
 
     async with trio.open_nursery() as nursery:
@@ -326,7 +325,7 @@ async def test_an_acceptor_accepts(ecdsa: Certificate) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.do_handshake)
         first = await ours.receive_some()
-        stream = await acceptor.accept(ours, ecdsa, first=first, hello=hello_in(first), rng=random.Random(1))
+        stream = await acceptor.accept(ours, ecdsa, first=first, profile=profile_for(ecdsa, first, random.Random(1)))
     await client.send_all(b"hello")
     assert await stream.receive_some() == b"hello"
     assert acceptor.handshakes == 0

@@ -1,0 +1,89 @@
+"""Takes TLS off a conversation: tells the hello, does the handshake in the way that is planned, tells how it ended.
+
+ClientHello ─ event `hello` ─ appearance for this peer ─ handshake ─ event `established` or `failed`
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from honeystack.conversation import Conversation
+from honeystack.tls.certificates import Certificate
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields
+from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.hello import ClientHello, HelloReader
+from honeystack.tls.mimicry import DAY, RANDOM, Appearance, mimic, rotated_server
+from honeystack.tls.profiles import Profile, SigningKey, random_profile
+from honeystack.tls.servers import shipped_servers
+from honeystack.tls.stream import TlsAcceptor, TlsFailed
+
+
+@attrs.frozen
+class TlsPlan:
+    """How TLS is answered on a port."""
+
+    certificate: Certificate
+    appearance: Appearance = RANDOM
+    alpn: tuple[str, ...] = ()  # what the port's services speak
+
+
+class Unwrapper:
+    """Inputs: `tell_hello`, `accept`. Outputs: events of the conversation, and its new stream.
+
+    `secret` decides what a network sees in `rotate`; `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, *, rng: random.Random, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._rng = rng
+        self._secret = secret
+        self._clock = clock
+        self._acceptor = TlsAcceptor()
+
+    def tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
+        """Record the hello, before anything can fail; later TLS events of this peer repeat its fingerprints."""
+        prints = None if reader.hello is None else fingerprint(reader.hello)
+        fields = hello_fields(reader.hello, prints, reader.wire)
+        peer.facts = {key: value for key, value in fields.items() if key.startswith(("ja3", "ja4", "tls.sni"))}
+        peer.facts |= scanner_fields(prints)
+        if reader.error is not None:
+            fields = {**fields, "tls.error": f"malformed: {reader.error}"}
+        peer.record(TLS, {"tls.stage": "hello", **fields, **peer.facts})
+
+    async def accept(self, peer: Conversation, reader: HelloReader, plan: TlsPlan) -> bool:
+        """Do the handshake for a hello that has been told. Where it fails that is told, and the answer is False."""
+        peer.tell_first()
+        first = await peer.receive_some()
+        probe = "tls.probe" in peer.facts
+        try:
+            stream = await self._acceptor.accept(
+                peer.stream,
+                plan.certificate,
+                first=first,
+                profile=self._profile(peer, reader.hello, plan, probe=probe),
+            )
+        except TlsFailed as failed:
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
+            return False
+        peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome)})
+        peer.replace_stream(stream)
+        return True
+
+    def _profile(self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan, *, probe: bool) -> Profile:
+        keys: Sequence[SigningKey] = plan.certificate.keys
+        server = plan.appearance.server
+        if plan.appearance.mode == "rotate":
+            flow = peer.flow
+            server = rotated_server(
+                list(shipped_servers().values()),
+                secret=self._secret,
+                remote=flow.remote.address,
+                port=flow.local.port,
+                day=int(self._clock() // DAY),
+            )
+        if server is None:
+            return random_profile(hello, keys, alpn=plan.alpn, rng=self._rng)
+        return mimic(server, hello, keys, alpn=plan.alpn, probe=probe)

@@ -1,0 +1,96 @@
+"""TLS taken off a conversation: told, and as the plan says."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+
+from honeystack.testing.conversations import Meeting
+from honeystack.tls.certificates import Certificate, load_certificate
+from honeystack.tls.hello import HelloReader, Progress
+from honeystack.tls.mimicry import RANDOM, Appearance
+from honeystack.tls.servers import shipped_servers
+from honeystack.unwrap import TlsPlan, Unwrapper
+from tests.tls.peers import client_context
+from tests.tls.scans import probes
+from tests.tls.vectors import message, record
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder: Path = tmp_path_factory.mktemp("certificate")
+    issued = trustme.CA().issue_cert("a.example", key_type=trustme.KeyType.RSA)
+    issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+    return load_certificate(folder / "cert.pem", folder / "key.pem")
+
+
+def unwrapper(*, day: int = 0) -> Unwrapper:
+    return Unwrapper(rng=random.Random(1), secret=b"s" * 32, clock=lambda: day * 86_400.0)
+
+
+async def handshake(unwrapper: Unwrapper, plan: TlsPlan) -> dict[str, object]:
+    """What is told at the end of a client's handshake."""
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    tls = trio.SSLStream(client, client_context(alpn=("h2", "http/1.1")), server_hostname="a.example")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tls.do_handshake)
+        reader = HelloReader()
+        while reader.progress is Progress.MORE:
+            reader.feed(await peer.peek_more())
+        unwrapper.tell_hello(peer, reader)
+        assert await unwrapper.accept(peer, reader, plan)
+    stages = [event.fields["tls.stage"] for event in meeting.of("tcp") if event.type == "tls"]
+    assert stages == ["hello", "established"]
+    return dict(meeting.of("tcp")[-1].fields)
+
+
+async def scan(unwrapper: Unwrapper, plan: TlsPlan, packet: bytes) -> list[dict[str, object]]:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await client.send_all(packet)
+    await client.send_eof()
+    reader = HelloReader()
+    reader.feed(await peer.peek_more())
+    unwrapper.tell_hello(peer, reader)
+    assert not await unwrapper.accept(peer, reader, plan)
+    return [dict(event.fields) for event in meeting.of("tcp") if event.type == "tls"]
+
+
+async def test_random_is_what_a_plan_says_if_it_says_nothing(certificate: Certificate) -> None:
+    assert TlsPlan(certificate).appearance is RANDOM
+    assert (await handshake(unwrapper(), TlsPlan(certificate)))["tls.profile"] == "random"
+
+
+async def test_one_server_is_mimicked(certificate: Certificate) -> None:
+    appearance = Appearance("mimic", shipped_servers()["nginx-h2"])
+    fields = await handshake(unwrapper(), TlsPlan(certificate, appearance, ("http/1.1",)))
+    assert (fields["tls.profile"], fields["tls.version"]) == ("nginx-h2", "1.2")
+    assert fields["tls.next-protocol"] == "http/1.1"
+
+
+async def test_a_rotation_lasts_for_a_day(certificate: Certificate) -> None:
+    plan = TlsPlan(certificate, Appearance("rotate"))
+    for day in range(3):
+        assert len({str((await handshake(unwrapper(day=day), plan))["tls.profile"]) for _ in range(3)}) == 1
+    names = {str((await handshake(unwrapper(day=day), plan))["tls.profile"]) for day in range(30)}
+    assert len(names) > 4
+    assert names <= shipped_servers().keys()
+
+
+async def test_the_probes_of_a_scan_are_told_by_number(certificate: Certificate) -> None:
+    for number, (_, packet) in enumerate(probes(), 1):
+        for fields in await scan(unwrapper(), TlsPlan(certificate), packet):
+            assert (fields["tls.scanner"], fields["tls.probe"]) == ("jarm", number)
+
+
+async def test_what_does_not_parse_is_told_with_the_reason(certificate: Certificate) -> None:
+    hello, failed = await scan(unwrapper(), TlsPlan(certificate), record(message(b"\3\3")))
+    assert str(hello["tls.error"]).startswith("malformed: ")
+    assert failed["tls.alert"] == "decode_error"
+    assert "tls.scanner" not in hello
