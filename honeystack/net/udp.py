@@ -43,6 +43,67 @@ class _Remote:
     echoes: int = 0
 
 
+class AnswerGuard:
+    """What may be answered. Inputs: `heard` for each datagram that comes, `may_send` for each that is to go.
+
+    Addresses are packed. At most `limit` of them are remembered; `forgotten` counts those that gave way.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.forgotten = 0
+        self._limit = limit
+        self._remotes: OrderedDict[bytes, _Remote] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._remotes)
+
+    def heard(self, address: bytes, port: int, data: bytes, now: float) -> bool:
+        """A datagram has come; whether it may be answered."""
+        remote = self._remote(address, now)
+        remote.received += len(data)
+        if port == 0:
+            return False
+        if remote.recent is not None and hash(data) in remote.recent:
+            remote.echoes += 1
+            if remote.echoes > MAX_ECHOES:
+                return False
+        return not (port in REFLECTORS and remote.reflected)
+
+    def may_send(self, address: bytes, port: int, data: bytes, now: float) -> bool:
+        """Whether this may go out; if so it counts as sent."""
+        remote = self._remote(address, now)
+        remote.tokens = min(ANSWER_BURST, remote.tokens + (now - remote.at) * ANSWER_RATE)
+        remote.at = now
+        if port == 0 or remote.sent + len(data) > remote.received or remote.tokens < 1.0:
+            return False
+        if port in REFLECTORS:
+            if remote.reflected:
+                return False
+            remote.reflected = True
+        remote.tokens -= 1.0
+        remote.sent += len(data)
+        if remote.recent is None:
+            remote.recent = deque(maxlen=RECENT)
+        remote.recent.append(hash(data))
+        return True
+
+    def _remote(self, address: bytes, now: float) -> _Remote:
+        remote = self._remotes.get(address)
+        if remote is not None and now - remote.since < WINDOW:
+            return remote
+        if remote is None and len(self._remotes) >= self._limit:
+            self._remotes.popitem(last=False)
+            self.forgotten += 1
+        fresh = _Remote(now, at=now)
+        if remote is not None:  # a burst is not given anew, and an answer may be due
+            fresh.received = min(remote.received - remote.sent, MAX_DATAGRAM)
+            fresh.recent = remote.recent
+            fresh.tokens, fresh.at = remote.tokens, remote.at
+            self._remotes.move_to_end(address)
+        self._remotes[address] = fresh
+        return fresh
+
+
 class Udp:
     """Inputs: `listen`, `unlisten`, `receive`, `send`. Outputs: notices in `notices`, packets to `output`."""
 
@@ -51,7 +112,7 @@ class Udp:
         self._notices = notices
         self._limit = limits.aggregates
         self._ports: set[int | None] = set()
-        self._remotes: OrderedDict[bytes, _Remote] = OrderedDict()
+        self._guard = AnswerGuard(limits.aggregates)
         self._told = float("-inf")
 
     def listen(self, port: int | None) -> None:
@@ -68,61 +129,25 @@ class Udp:
         """Take a datagram; False when its port is closed. Raises Malformed."""
         path = packet.path
         datagram = decode_udp(packet.payload, path.remote, path.local, verify=packet.verify)
-        remote = self._remote(path, now)
-        remote.received += len(datagram.data)
+        forgotten = self._guard.forgotten
+        answerable = self._guard.heard(path.remote, datagram.source_port, datagram.data, now)
+        if self._guard.forgotten > forgotten and now - self._told >= WINDOW:
+            self._told = now
+            self._notices.append(BoundReached("aggregates", self._limit, path))
         if packet.unicast:
             self._notices.append(Scanned(path, "udp", datagram.destination_port, datagram.source_port))
         if not self.listens(datagram.destination_port):
             return False
-        answerable = packet.unicast and self._answerable(remote, datagram)
+        answerable = answerable and packet.unicast
         self._notices.append(Datagram(path, datagram.destination_port, datagram.source_port, datagram.data, answerable))
         return True
 
     def send(self, path: Path, local_port: int, remote_port: int, data: bytes, now: float) -> bool:
         """Send a datagram if the budget of its remote address allows; the answer says whether it was sent."""
-        remote = self._remote(path, now)
-        remote.tokens = min(ANSWER_BURST, remote.tokens + (now - remote.at) * ANSWER_RATE)
-        remote.at = now
-        if len(data) > MAX_DATAGRAM - (20 if path.version == 4 else 0) or remote_port == 0:
+        if len(data) > MAX_DATAGRAM - (20 if path.version == 4 else 0):
             return False
-        if remote.sent + len(data) > remote.received or remote.tokens < 1.0:
+        if not self._guard.may_send(path.remote, remote_port, data, now):
             return False
-        if remote_port in REFLECTORS:
-            if remote.reflected:
-                return False
-            remote.reflected = True
-        remote.tokens -= 1.0
-        remote.sent += len(data)
-        if remote.recent is None:
-            remote.recent = deque(maxlen=RECENT)
-        remote.recent.append(hash(data))
         segment = encode_udp(UdpDatagram(local_port, remote_port, data), path.local, path.remote)
         self._output.packet(path, PROTOCOL, segment, dont_fragment=True)
         return True
-
-    def _answerable(self, remote: _Remote, datagram: UdpDatagram) -> bool:
-        if datagram.source_port == 0:
-            return False
-        if remote.recent is not None and hash(datagram.data) in remote.recent:
-            remote.echoes += 1
-            if remote.echoes > MAX_ECHOES:
-                return False
-        return not (datagram.source_port in REFLECTORS and remote.reflected)
-
-    def _remote(self, path: Path, now: float) -> _Remote:
-        remote = self._remotes.get(path.remote)
-        if remote is not None and now - remote.since < WINDOW:
-            return remote
-        if remote is None and len(self._remotes) >= self._limit:
-            self._remotes.popitem(last=False)
-            if now - self._told >= WINDOW:
-                self._told = now
-                self._notices.append(BoundReached("aggregates", self._limit, path))
-        fresh = _Remote(now, at=now)
-        if remote is not None:  # a burst is not given anew, and an answer may be due
-            fresh.received = min(remote.received - remote.sent, MAX_DATAGRAM)
-            fresh.recent = remote.recent
-            fresh.tokens, fresh.at = remote.tokens, remote.at
-            self._remotes.move_to_end(path.remote)
-        self._remotes[path.remote] = fresh
-        return fresh

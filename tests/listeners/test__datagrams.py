@@ -8,7 +8,7 @@ import trio.testing
 
 from honeystack.conversation import DatagramConversation
 from honeystack.events.recorder import Recorder
-from honeystack.listeners._datagrams import BURST, IDLE_SECONDS, QUEUE, Datagrams
+from honeystack.listeners._datagrams import IDLE_SECONDS, QUEUE, Datagrams
 from honeystack.net.address import Endpoint, Flow
 from honeystack.net.limits import Limits
 from honeystack.reception import CaptureLimits, PortPlan
@@ -97,28 +97,19 @@ async def test_what_waits_is_bounded(autojump_clock: CLOCK) -> None:
     assert hall.publisher.of("sensor", "drop")[0].fields["reason"] == "datagram_queue"
 
 
-async def test_answers_are_no_amplifier(autojump_clock: CLOCK) -> None:
-    hall = Hall(answer=b"x" * 7)
+async def test_what_all_conversations_hold_is_bounded(autojump_clock: CLOCK, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("honeystack.listeners._datagrams.MEMORY", 1000)
+    hall = Hall()
     async with trio.open_nursery() as nursery:
         table = hall.table(nursery)
-        for data in (b"ab", b"a", b""):
-            table.received(flow(), data, lambda data: True)
-            await trio.sleep(1)
-    assert hall.answered == [False, True, False]  # 6 bytes may go out, then 9 of which 7 go
-
-
-async def test_two_echoes_cannot_answer_each_other_for_ever(autojump_clock: CLOCK) -> None:
-    hall = Hall(answer=b"x")
-    async with trio.open_nursery() as nursery:
-        table = hall.table(nursery)
-
-        def echo_back(data: bytes) -> bool:
-            nursery.start_soon(later, data)
-            return True
-
-        async def later(data: bytes) -> None:
-            table.received(flow(), data, echo_back)
-
-        table.received(flow(), b"x", echo_back)
-    assert len(hall.answered) <= BURST + 2
-    assert hall.answered[-1] is False
+        for port in range(5):
+            table.received(flow(port), bytes(200), lambda data: True)
+        assert len(nursery.child_tasks) == 2  # each holds its first datagram, which waits as well
+        table.received(flow(0), bytes(300), lambda data: True)
+        await trio.sleep(IDLE_SECONDS + 1)  # they are over
+        table.received(flow(9), bytes(400), lambda data: True)
+    assert hall.heard == [bytes(200), bytes(200), bytes(400)]
+    assert {event.fields["reason"] for event in hall.publisher.of("sensor", "drop")} == {
+        "datagram_memory",
+        "datagram_queue",
+    }

@@ -13,6 +13,7 @@ from honeystack.listeners._datagrams import Reply
 from honeystack.listeners._kernel import Counted, DatagramSocket, endpoint_of
 from honeystack.net.address import Endpoint, Flow
 from honeystack.net.notices import CloseReason
+from honeystack.net.udp import MAX_ECHOES
 
 
 async def pair() -> tuple[Counted, trio.SocketStream]:
@@ -77,3 +78,26 @@ async def test_a_datagram_s_flow_is_whole_and_the_answer_comes_from_there(
             assert await client.recv(100) == b"QUESTION"
             nursery.cancel_scope.cancel()
         assert seen == [Flow("udp", Endpoint(address, port), Endpoint(*client.getsockname()[:2]))]
+
+
+async def test_answers_are_no_amplifier_and_two_echoes_come_to_an_end() -> None:
+    answers: list[bool] = []
+
+    def received(flow: Flow, data: bytes, reply: Reply | None) -> None:
+        answers.append(reply is not None and not reply(data + b"more") and reply(data))
+
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.setblocking(False)
+    bound.bind(("127.0.0.1", 0))
+    with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, trio.fail_after(5):
+        await client.connect(bound.getsockname())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(DatagramSocket(bound).receive, received)
+            await client.send(b"question")
+            while answers.count(False) == 0:
+                with trio.move_on_after(0.2) as patience:
+                    await client.send(await client.recv(100))
+                if patience.cancelled_caught:
+                    break
+            nursery.cancel_scope.cancel()
+    assert answers == [True] * (MAX_ECHOES + 1) + [False]

@@ -182,7 +182,7 @@ def test_addresses_remembered_are_bounded_and_that_is_told_once_in_a_window() ->
         path = PATH4._replace(remote=packed(f"10.0.1.{n}"))
         segment = encode_udp(UdpDatagram(1, 2, b"x"), path.remote, path.local)
         bench.udp.receive(received(path, 17, segment), 0.0)
-    assert len(bench.udp._remotes) == 3
+    assert len(bench.udp._guard) == 3
     bounds = [notice for notice in bench.notices if isinstance(notice, BoundReached)]
     assert [(notice.bound, notice.limit) for notice in bounds] == [("aggregates", 3)]
 
