@@ -45,3 +45,15 @@ def settings_of(plugin: type) -> dict[str, tuple[attrs.Attribute[Any], Setting]]
     """The settings of an attrs class by name, in the order of declaration."""
     fields = attrs.fields(attrs.resolve_types(plugin))
     return {field.name: (field, field.metadata[METADATA]) for field in fields if METADATA in field.metadata}
+
+
+def not_negative(_: Any, field: attrs.Attribute[Any], value: float) -> None:
+    """A validator for counts and durations that may be zero."""
+    if value < 0:
+        raise ValueError(f"{field.name!r} cannot be negative")
+
+
+def positive(_: Any, field: attrs.Attribute[Any], value: float) -> None:
+    """A validator for counts and durations that may not be zero."""
+    if value <= 0:
+        raise ValueError(f"{field.name!r} must be greater than zero")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from honeystack.settings import Setting, setting, settings_of
+from honeystack.settings import Setting, not_negative, positive, setting, settings_of
 
 
 def refuse(_: object, field: attrs.Attribute[int], value: int) -> None:
@@ -46,3 +46,16 @@ def test_defaults_are_not_shared() -> None:
 def test_the_validator_is_asked() -> None:
     with pytest.raises(ValueError, match="below zero"):
         Plugin(first="a", size=-1)
+
+
+@pytest.mark.parametrize(("validator", "refused"), [(not_negative, -1), (positive, 0), (positive, -0.5)])
+def test_numbers_out_of_range_are_refused(validator: object, refused: float) -> None:
+    field = attrs.fields(Plugin).size
+    with pytest.raises(ValueError, match="'size'"):
+        validator(None, field, refused)  # type: ignore[operator]
+
+
+def test_numbers_in_range_are_not() -> None:
+    field = attrs.fields(Plugin).size
+    not_negative(None, field, 0)
+    positive(None, field, 0.1)

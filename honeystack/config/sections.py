@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
-from honeystack.settings import setting
+from honeystack.settings import not_negative, positive, setting
 
 Strings = str | tuple[str, ...]
 Level = Literal["debug", "info", "notice", "warning", "error", "critical"]
-
-
-def not_negative(_: Any, field: attrs.Attribute[Any], value: float) -> None:
-    """A validator for counts and durations that may be zero."""
-    if value < 0:
-        raise ValueError(f"{field.name!r} cannot be negative")
-
-
-def positive(_: Any, field: attrs.Attribute[Any], value: float) -> None:
-    """A validator for counts and durations that may not be zero."""
-    if value <= 0:
-        raise ValueError(f"{field.name!r} must be greater than zero")
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import trio
 
 from honeystack.conversation import Conversation, DatagramConversation
 from honeystack.registry import director
-from honeystack.settings import setting
+from honeystack.settings import positive, setting
 
 
 def split_host(text: str) -> tuple[str, int | None]:
@@ -52,7 +52,9 @@ class Forward:
         example="10.0.0.5:22",
         validator=_checked,
     )
-    timeout: float = setting("how long a connection may take to be made", default=10.0, unit="seconds")
+    timeout: float = setting(
+        "how long a connection may take to be made", default=10.0, unit="seconds", validator=positive
+    )
 
     async def open_stream(self, peer: Conversation) -> trio.SocketStream:
         """Connect for a peer. Raises OSError where the host refuses or does not answer."""

@@ -11,7 +11,7 @@ from honeystack.conversation import Conversation, Recognition
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Payload
 from honeystack.registry import service
-from honeystack.settings import setting
+from honeystack.settings import not_negative, positive, setting
 
 ANSWER = EventKind(
     "banner",
@@ -30,12 +30,20 @@ class Banner:
     """
 
     text: str = setting("the greeting, line ends included", default="SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
-    max_bytes: int = setting("bytes of the peer's answer that are kept", default=64 * 1024, unit="bytes")
+    max_bytes: int = setting(
+        "bytes of the peer's answer that are kept", default=64 * 1024, unit="bytes", validator=not_negative
+    )
     pause: float = setting(
-        "a peer that falls silent for so long after an answer is let go", default=10.0, unit="seconds"
+        "a peer that falls silent for so long after an answer is let go",
+        default=10.0,
+        unit="seconds",
+        validator=positive,
     )
     idle: float = setting(
-        "a peer that does not answer the greeting for so long is let go", default=60.0, unit="seconds"
+        "a peer that does not answer the greeting for so long is let go",
+        default=60.0,
+        unit="seconds",
+        validator=positive,
     )
 
     speaks_first: ClassVar[bool] = True

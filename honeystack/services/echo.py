@@ -10,7 +10,7 @@ import trio
 from honeystack.conversation import Conversation, DatagramConversation, Recognition
 from honeystack.events.catalogue import EventKind
 from honeystack.registry import service
-from honeystack.settings import setting
+from honeystack.settings import positive, setting
 
 ECHOED = EventKind(
     "echo", "echoed", "A peer has been echoed.", {"echo.bytes": "int: how many bytes came and went back"}
@@ -22,7 +22,9 @@ ECHOED = EventKind(
 class Echo:
     """Sends back what it receives, over TCP and UDP (RFC 862)."""
 
-    idle: float = setting("a peer that is silent for so long is let go", default=60.0, unit="seconds")
+    idle: float = setting(
+        "a peer that is silent for so long is let go", default=60.0, unit="seconds", validator=positive
+    )
 
     speaks_first: ClassVar[bool] = False
     speaks_tls: ClassVar[bool] = False

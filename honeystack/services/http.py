@@ -15,7 +15,7 @@ from honeystack.events.event import Payload
 from honeystack.registry import service
 from honeystack.services._http_reply import CONTINUE, error_page, response, wire_status
 from honeystack.services._http_request import LINE_BYTES, Request, RequestReader
-from honeystack.settings import setting
+from honeystack.settings import not_negative, positive, setting
 
 REQUEST = EventKind(
     "http",
@@ -68,6 +68,11 @@ def _header_lines(_: object, attribute: attrs.Attribute[dict[str, str]], value: 
         raise ValueError("headers are names and texts of one line each")
 
 
+def _final_status(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if not 200 <= value <= 599:  # a client would go on waiting after 1xx
+        raise ValueError(f"{attribute.name!r} goes from 200 to 599")
+
+
 @service("http")
 @attrs.frozen
 class Http:
@@ -83,17 +88,26 @@ class Http:
 
     server: str = setting("the Server header, and the foot of error pages", default="nginx/1.22.1", validator=_one_line)
     pages: dict[str, str] = setting("texts by path; other paths are not found", factory=lambda: {"/": PAGE})
-    status: int = setting("the status that pages have", default=200)
+    status: int = setting("the status that pages have", default=200, validator=_final_status)
     headers: dict[str, str] = setting("more headers of every answer", factory=dict, validator=_header_lines)
     methods: tuple[str, ...] = setting("methods that get pages; others are not allowed", default=("GET", "HEAD"))
-    max_body: int = setting("the largest body that is taken", default=1024 * 1024, unit="bytes")
+    max_body: int = setting("the largest body that is taken", default=1024 * 1024, unit="bytes", validator=not_negative)
     event_bytes: int = setting(
-        "bytes of a request, and of its body, that its event keeps", default=16_384, unit="bytes"
+        "bytes of a request, and of its body, that its event keeps",
+        default=16_384,
+        unit="bytes",
+        validator=not_negative,
     )
-    header_seconds: float = setting("within which a request's head has to be whole", default=60.0, unit="seconds")
-    body_seconds: float = setting("a pause in a body that ends the connection", default=60.0, unit="seconds")
-    keep_alive_seconds: float = setting("how long the next request is waited for", default=75.0, unit="seconds")
-    keep_alive_requests: int = setting("requests on one connection", default=1000)
+    header_seconds: float = setting(
+        "within which a request's head has to be whole", default=60.0, unit="seconds", validator=positive
+    )
+    body_seconds: float = setting(
+        "a pause in a body that ends the connection", default=60.0, unit="seconds", validator=positive
+    )
+    keep_alive_seconds: float = setting(
+        "how long the next request is waited for", default=75.0, unit="seconds", validator=positive
+    )
+    keep_alive_requests: int = setting("requests on one connection", default=1000, validator=positive)
 
     speaks_first: ClassVar[bool] = False
     speaks_tls: ClassVar[bool] = False

@@ -12,7 +12,7 @@ from honeystack.conversation import Conversation, DatagramConversation, Recognit
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Payload
 from honeystack.registry import service
-from honeystack.settings import setting
+from honeystack.settings import not_negative, positive, setting
 
 REQUEST = EventKind(
     "proxy", "request", "What a peer sent to the host behind, until the host answered.", {"payload": "the bytes"}
@@ -36,9 +36,15 @@ class Proxy:
         "bytes of each direction that events keep; beyond it events tell the length only",
         default=1024 * 1024,
         unit="bytes",
+        validator=not_negative,
     )
-    turn_bytes: int = setting("bytes that one event keeps at most", default=64 * 1024, unit="bytes")
-    idle: float = setting("a conversation in which both are silent for so long is ended", default=600.0, unit="seconds")
+    turn_bytes: int = setting("bytes that one event keeps at most", default=64 * 1024, unit="bytes", validator=positive)
+    idle: float = setting(
+        "a conversation in which both are silent for so long is ended",
+        default=600.0,
+        unit="seconds",
+        validator=positive,
+    )
 
     speaks_first: ClassVar[bool] = True
     speaks_tls: ClassVar[bool] = False

@@ -106,3 +106,8 @@ async def test_a_host_that_does_not_answer_is_given_up(
         await Forward(host="192.0.2.1:9").open_stream(peer)
     with pytest.raises(TimeoutError, match="was not resolved"):
         await Forward(host="host.invalid:9").open_datagrams(Meeting().datagrams([]))
+
+
+def test_no_time_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="'timeout'"):
+        Forward(host="10.0.0.5", timeout=0)

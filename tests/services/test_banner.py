@@ -59,3 +59,10 @@ async def test_many_peers_at_once_are_told_apart() -> None:
     raw = {event.identity: event.fields["payload"] for event in meeting.of("tcp", "payload")}
     assert len(said) == 100
     assert said == raw
+
+
+@pytest.mark.parametrize("settings", [{"max_bytes": -1}, {"pause": 0}, {"idle": -1}])
+def test_numbers_that_mean_nothing_are_refused(settings: dict[str, int]) -> None:
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"'{name}'"):
+        Banner(**settings)  # type: ignore[arg-type]

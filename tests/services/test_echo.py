@@ -68,3 +68,8 @@ def test_any_byte_will_do() -> None:
     assert Echo().recognise(b"\x00", eof=False) is Recognition.MINE
     assert Echo().recognise(b"", eof=False) is Recognition.MORE
     assert Echo().recognise(b"", eof=True) is Recognition.NOT_MINE
+
+
+def test_no_time_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="'idle'"):
+        Echo(idle=0)

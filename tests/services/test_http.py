@@ -362,3 +362,23 @@ def test_whatever_comes_is_told_whole_and_raises_nothing(parts: list[bytes]) -> 
     # Nothing is lost but empty lines between requests, and what follows a refusal.
     if all(event.fields.get("http.status") in (200, 404, 405) for event in meeting.of("http")):
         assert told.translate(None, b"\r\n") == said.translate(None, b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"status": -5},
+        {"status": 101},
+        {"status": 600},
+        {"max_body": -1},
+        {"event_bytes": -1},
+        {"header_seconds": 0},
+        {"body_seconds": -1},
+        {"keep_alive_seconds": -3},
+        {"keep_alive_requests": 0},
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(settings: dict[str, int]) -> None:
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"'{name}'"):
+        Http(**settings)  # type: ignore[arg-type]

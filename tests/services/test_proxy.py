@@ -137,3 +137,10 @@ def test_everything_is_the_host_s() -> None:
     assert Proxy(director=None).recognise(b"x", eof=False) is Recognition.MINE
     assert Proxy(director=None).recognise(b"", eof=False) is Recognition.MORE
     assert Proxy(director=None).recognise(b"", eof=True) is Recognition.NOT_MINE
+
+
+@pytest.mark.parametrize("settings", [{"max_bytes": -1}, {"turn_bytes": 0}, {"idle": -1}])
+def test_numbers_that_mean_nothing_are_refused(settings: dict[str, int]) -> None:
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"'{name}'"):
+        Proxy(director=None, **settings)  # type: ignore[arg-type]
