@@ -15,10 +15,16 @@ from honeystack.registry import service
 from honeystack.settings import not_negative, positive, setting
 
 REQUEST = EventKind(
-    "proxy", "request", "What a peer sent to the host behind, until the host answered.", {"payload": "the bytes"}
+    "proxy",
+    "request",
+    "What a peer sent to the host behind, until the host answered; over UDP each datagram.",
+    {"payload": "the bytes"},
 )
 RESPONSE = EventKind(
-    "proxy", "response", "What the host behind sent to a peer, until the peer spoke again.", {"payload": "the bytes"}
+    "proxy",
+    "response",
+    "What the host behind sent to a peer, until the peer spoke again; over UDP each datagram.",
+    {"payload": "the bytes"},
 )
 FAILED = EventKind("proxy", "failed", "The host behind could not be reached.", {"error": "what went wrong"}, "warning")
 
@@ -111,7 +117,7 @@ async def _forward_datagrams(send: Callable[[bytes], Awaitable[int]], peer: Data
             data = await peer.receive()
         except trio.EndOfChannel:
             return
-        log.passed(REQUEST, data)
+        log.passed_whole(REQUEST, data)
         try:
             await send(data)
         except OSError as error:  # an ICMP error to an earlier datagram, for one
@@ -125,7 +131,7 @@ async def _return_datagrams(sock: trio.socket.SocketType, peer: DatagramConversa
         except OSError as error:
             peer.record(FAILED, {"error": _reason(error)})
             continue
-        log.passed(RESPONSE, data)
+        log.passed_whole(RESPONSE, data)
         peer.send(data)
 
 
@@ -134,7 +140,7 @@ def _reason(error: OSError) -> str:
 
 
 class _Log:
-    """Gathers what passes into one event for each turn; bounded for the whole conversation."""
+    """Gathers what passes into one event for each turn, or datagram; bounded for the whole conversation."""
 
     def __init__(self, record: Callable[[EventKind, dict[str, object]], None], total: int, turn: int) -> None:
         self._record = record
@@ -152,6 +158,11 @@ class _Log:
         self._left[kind] -= len(kept)
         self._data += kept
         self._length += len(data)
+
+    def passed_whole(self, kind: EventKind, data: bytes) -> None:
+        """A datagram: told at once and by itself, whatever comes next."""
+        self.passed(kind, data)
+        self.finish()
 
     def finish(self) -> None:
         if self._kind is not None and self._length:

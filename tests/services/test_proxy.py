@@ -115,6 +115,33 @@ async def test_what_events_keep_is_bounded_and_the_lengths_stay_true() -> None:
     assert sum(payload.length for payload in payloads) == 500  # type: ignore[attr-defined]
 
 
+async def test_each_datagram_is_told_by_itself_and_an_empty_one_is_not() -> None:
+    meeting = Meeting()
+    sent: list[bytes] = []
+
+    class Socket:
+        def __enter__(self) -> Socket:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        async def send(self, data: bytes) -> int:
+            sent.append(data)
+            return len(data)
+
+        async def recv(self, _: int) -> bytes:
+            await trio.sleep_forever()
+            raise AssertionError
+
+    class Datagrams(Closed):
+        async def open_datagrams(self, peer: object) -> Any:
+            return Socket()
+
+    await Proxy(director=Datagrams()).handle_datagrams(meeting.datagrams([b"one", b"two", b"", b"three"]))
+    assert sent == [b"one", b"two", b"", b"three"]
+    assert told(meeting) == [("request", b"one"), ("request", b"two"), ("request", b"three")]
+
+
 async def test_many_peers_at_once_are_told_apart() -> None:
     meeting = Meeting()
     async with trio.open_nursery() as hosts:
