@@ -8,12 +8,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import attrs
 
 from honeystack.conversation import Conversation
 from honeystack.tls.certificates import Certificate
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, HelloReader
 from honeystack.tls.mimicry import DAY, RANDOM, Appearance, mimic, rotated_server
@@ -51,6 +52,7 @@ class Unwrapper:
         peer.facts |= scanner_fields(prints)
         if reader.error is not None:
             fields = {**fields, "tls.error": f"malformed: {reader.error}"}
+        fields |= threat_fields(reader.hello, prints, reader.records)
         peer.record(TLS, {"tls.stage": "hello", **fields, **peer.facts})
 
     async def accept(self, peer: Conversation, reader: HelloReader, plan: TlsPlan) -> bool:
@@ -69,6 +71,7 @@ class Unwrapper:
             peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
             return False
         peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome)})
+        stream.on_threat = partial(_tell_threat, peer)
         peer.replace_stream(stream)
         return True
 
@@ -87,3 +90,7 @@ class Unwrapper:
         if server is None:
             return random_profile(hello, keys, alpn=plan.alpn, rng=self._rng)
         return mimic(server, hello, keys, alpn=plan.alpn, probe=probe)
+
+
+def _tell_threat(peer: Conversation, threat: str) -> None:
+    peer.record(TLS, {"tls.stage": "threat", **peer.facts, "tls.threat": [threat]})

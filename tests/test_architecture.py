@@ -25,6 +25,7 @@ FLOORS = {
     "tls.fingerprint": BYTES,
     "tls.suites": BYTES,
     "tls.jarm": BYTES,
+    "tls.threats": BYTES,
     "net.tcp": PROTOCOL,
     "net.stack": PROTOCOL,
     "net.delivery": PROTOCOL,

@@ -94,3 +94,24 @@ async def test_what_does_not_parse_is_told_with_the_reason(certificate: Certific
     assert str(hello["tls.error"]).startswith("malformed: ")
     assert failed["tls.alert"] == "decode_error"
     assert "tls.scanner" not in hello
+
+
+async def test_an_attack_inside_the_conversation_is_told_when_it_comes(certificate: Certificate) -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    tls = trio.SSLStream(client, client_context(versions=(0x0303, 0x0303)), server_hostname="a.example")
+    reader = HelloReader()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tls.do_handshake)
+        while reader.progress is Progress.MORE:
+            reader.feed(await peer.peek_more())
+        unwrapper().tell_hello(peer, reader)
+        assert await unwrapper().accept(peer, reader, TlsPlan(certificate))
+    await tls.send_all(b"first")
+    assert await peer.receive_some() == b"first"
+    await client.send_all(record(bytes(40)))  # a handshake record under encryption: renegotiation, in whatever form
+    with pytest.raises(trio.BrokenResourceError):
+        await peer.receive_some()
+    event = meeting.of("tcp")[-1]
+    assert (event.fields["tls.stage"], event.fields["tls.threat"]) == ("threat", ["renegotiation"])
+    assert event.fields["tls.sni"] == "a.example"

@@ -7,13 +7,14 @@ from honeystack.tls.fingerprint import Fingerprint
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.jarm import jarm_probe
 from honeystack.tls.stream import TlsOutcome
+from honeystack.tls.threats import hello_threats
 
 TLS = EventKind(
     "tcp",
     "tls",
-    "A ClientHello was seen, its handshake came to an end, or the first decrypted bytes came: see `tls.stage`.",
+    "A ClientHello was seen, its handshake ended, the first decrypted bytes or an attack came: see `tls.stage`.",
     {
-        "tls.stage": "`hello`, `established`, `failed` or `payload`",
+        "tls.stage": "`hello`, `established`, `failed`, `payload` or `threat`",
         "ja3.digest": "MD5 of the JA3 string",
         "ja3.string": "JA3 before hashing",
         "ja3.nogrease-digest": "MD5 of the JA3 string without GREASE values",
@@ -25,6 +26,8 @@ TLS = EventKind(
         "tls.client.hello.payload": "hex: the hello as it came, with the headers of its records",
         "tls.scanner": "the tool that the hello is known to come from: `jarm`",
         "tls.probe": "int: which of the scanner's hellos it is",
+        "tls.threat": "list: attacks that the peer tries, or what it looks for; see the manual",
+        "tls.records": "int: records that the hello came in, where there were more than one",
         "tls.version": "version agreed on, `1.0` to `1.3`",
         "tls.ciphersuite": "cipher suite agreed on, by its IANA name",
         "tls.next-protocol": "protocol agreed on by ALPN",
@@ -64,6 +67,16 @@ def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: byt
     return fields
 
 
+def threat_fields(hello: ClientHello | None, prints: Fingerprint | None, records: int) -> dict[str, object]:
+    """What a hello that came in so many records gives away of the peer's intent."""
+    if hello is None:
+        return {}
+    scanner = None if jarm_probe(prints) is None else "jarm"
+    threats = hello_threats(hello, records=records, scanner=scanner)
+    fields: dict[str, object] = {"tls.threat": threats} if threats else {}
+    return {**fields, "tls.records": records} if records > 1 else fields
+
+
 def scanner_fields(prints: Fingerprint | None) -> dict[str, object]:
     """The tool that a hello is known to come from, where there is one."""
     probe = jarm_probe(prints)
@@ -80,5 +93,6 @@ def outcome_fields(outcome: TlsOutcome) -> dict[str, object]:
         "tls.resumed": outcome.resumed or None,
         "tls.error": outcome.error,
         "tls.alert": outcome.alert,
+        "tls.threat": list(outcome.threats) or None,
     }
     return {key: value for key, value in fields.items() if value is not None}

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable
 
 from honeystack.errors import StateError
+from honeystack.tls.threats import RecordWatch
 
 _NO_FINISH = "the peer ended the handshake"
 _PIECE = 16_384  # of decrypted bytes at a time: a record holds no more
@@ -58,12 +59,23 @@ class TlsMachine:
 
     Inputs: `receive_data`, `receive_eof`, `send`, `send_close`.
     Outputs: `read`, `poll_transmit`.
-    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`.
+    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`, `threats`.
 
     `configure` gives the context, configured for this connection; it is asked before every step of the handshake.
     """
 
-    __slots__ = ("_configure", "_incoming", "_object", "_outgoing", "_plain", "_sent_close", "alert", "error", "state")
+    __slots__ = (
+        "_configure",
+        "_incoming",
+        "_object",
+        "_outgoing",
+        "_plain",
+        "_sent_close",
+        "_watch",
+        "alert",
+        "error",
+        "state",
+    )
 
     def __init__(self, configure: Callable[[], ssl.SSLContext], *, server_side: bool = True) -> None:
         self.state = TlsState.HANDSHAKE
@@ -75,6 +87,7 @@ class TlsMachine:
         self._object = configure().wrap_bio(self._incoming, self._outgoing, server_side=server_side)
         self._plain = bytearray()  # decrypted before `send_close`, which needs OpenSSL to have nothing left
         self._sent_close = False
+        self._watch = RecordWatch() if server_side else None
 
     # inputs
 
@@ -82,6 +95,8 @@ class TlsMachine:
         """The next bytes from the peer. In the handshake they are worked on at once."""
         if self.state is TlsState.FAILED:
             return
+        if self._watch is not None:
+            self._watch.received(data)
         self._incoming.write(data)
         self._handshake()
 
@@ -121,9 +136,17 @@ class TlsMachine:
 
     def poll_transmit(self) -> bytes:
         """All that is to go to the peer, alerts included."""
-        return self._outgoing.read()
+        data = self._outgoing.read()
+        if self._watch is not None:
+            self._watch.sent(data)
+        return data
 
     # getters
+
+    @property
+    def threats(self) -> list[str]:
+        """Attacks that the peer has tried, by name, in the order found; more may come while the connection lasts."""
+        return [] if self._watch is None else self._watch.threats
 
     @property
     def pending(self) -> bool:
@@ -180,12 +203,16 @@ class TlsMachine:
             return b""
 
     def _fail(self, error: ssl.SSLError) -> None:
+        if self._watch is not None and self.state is TlsState.HANDSHAKE:
+            self._watch.failed()
         self.state = TlsState.FAILED
         reason = (error.reason or "unknown error").lower()
         if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             self.error = _NO_FINISH
         elif theirs := _THEIR_ALERT.fullmatch(reason):
             self.alert = theirs[1]
+            if self._watch is not None:
+                self._watch.alerted(theirs[1])
             self.error = f"the peer sent the alert {theirs[1]}"
         else:
             self.error = reason.replace("_", " ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
@@ -32,6 +32,7 @@ class TlsOutcome:
     resumed: bool = False
     error: str | None = None  # why it failed
     alert: str | None = None  # the alert that ended it, sent by either side
+    threats: tuple[str, ...] = ()  # attacks that the peer tried
 
 
 class TlsFailed(HoneystackError):
@@ -104,7 +105,9 @@ async def accept_tls(
         machine.resumed,
         None if established else machine.error or error,
         machine.alert,
+        tuple(machine.threats),
     )
+    tls.threats_told = len(machine.threats)
     if not established:
         raise TlsFailed(tls.outcome)
     return tls
@@ -116,6 +119,8 @@ class TlsStream(trio.abc.HalfCloseableStream):
     def __init__(self, transport: trio.abc.HalfCloseableStream, machine: TlsMachine) -> None:
         self.transport = transport
         self.outcome = TlsOutcome("none")
+        self.on_threat: Callable[[str], None] | None = None  # told of attacks that come after the handshake
+        self.threats_told = 0
         self._machine = machine
         self._flushing = trio.Lock()  # what is encrypted must leave in order, also what reading makes us answer
         self._busy: set[str] = set()
@@ -148,12 +153,14 @@ class TlsStream(trio.abc.HalfCloseableStream):
                     with contextlib.suppress(trio.BrokenResourceError):  # the peer may have sent all it had, and left
                         await self._flush()
                 if not data and self._machine.error is not None:
+                    self._tell_threats()
                     raise trio.BrokenResourceError(self._machine.error)
                 if data is not None:
                     return data
                 more = await self.transport.receive_some(_RECEIVE)
                 if more:
                     self._machine.receive_data(more)
+                    self._tell_threats()
                 else:
                     self._machine.receive_eof()
 
@@ -196,6 +203,13 @@ class TlsStream(trio.abc.HalfCloseableStream):
                     await self._transmit()
         finally:
             await self.transport.aclose()
+
+    def _tell_threats(self) -> None:
+        threats = self._machine.threats
+        if self.on_threat is not None and self.threats_told < len(threats):
+            for threat in threats[self.threats_told :]:
+                self.on_threat(threat)
+            self.threats_told = len(threats)
 
     async def _flush(self) -> None:
         """Send what is encrypted. Raises as the stream below, ClosedResourceError where we closed meanwhile."""

@@ -6,7 +6,7 @@ import pytest
 
 from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields
+from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, parse_hello
 from honeystack.tls.stream import TlsOutcome
@@ -72,7 +72,7 @@ def test_an_outcome_tells_what_it_came_to() -> None:
 
 
 def test_every_field_is_declared() -> None:
-    outcome = TlsOutcome("random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a")
+    outcome = TlsOutcome("random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",))
     fields = {"tls.stage": "hello", "payload": b""}
     fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome)
     assert undeclared(Event("id", 0.0, TLS, fields)) == []
@@ -81,4 +81,7 @@ def test_every_field_is_declared() -> None:
     assert scanner_fields(fingerprint(HELLO)) == scanner_fields(None) == {}
     fields |= scanner_fields(fingerprint(scan))
     assert (fields["tls.scanner"], fields["tls.probe"]) == ("jarm", 4)
+    assert threat_fields(HELLO, fingerprint(HELLO), 1) == threat_fields(None, None, 0) == {}
+    assert threat_fields(scan, fingerprint(scan), 2) == {"tls.threat": ["jarm", "fragmented-hello"], "tls.records": 2}
+    fields |= threat_fields(scan, fingerprint(scan), 2)
     assert set(TLS.fields) == set(fields)
