@@ -11,6 +11,7 @@ the pipe closes, the child ends, and the kernel removes the table. Nothing remai
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import subprocess
@@ -24,11 +25,13 @@ import trio
 
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet, Exclusions, IPNetwork, PortRange
+from honeystack.net.interface import PRIVILEGES
 
 FenceKind = Literal["auto", "nft", "iptables", "none"]
 
 WAIT = 5.0  # seconds for nft to put up its rules; it takes some 20 ms
 POLL = 0.02
+NOT_PERMITTED = os.strerror(errno.EPERM)  # what nft says then, in front of its own guess
 COMPLETE = "honeystack: complete"  # the comment of the last rule
 DOCUMENTED = (
     ("iptables", "OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"),
@@ -64,7 +67,7 @@ async def fence(
     try:
         held = await _hold(table, table_commands(table, interface, addresses, exclusions))
     except Unavailable as refused:
-        if kind == "nft":
+        if kind == "nft" or isinstance(refused.__cause__, PermissionError):  # iptables would be refused likewise
             raise
         _check_iptables(f"{refused}; ")
     if held is None:
@@ -202,7 +205,11 @@ async def _hold(table: str, commands: Sequence[str]) -> _Held:
                 if COMPLETE in _output_of("nft", "list", "table", "netdev", table):
                     return held
                 await trio.sleep(POLL)
-        raise Unavailable(f"nft refuses to put up the fence: {held.complaint() or 'it does not answer'}")
+        complaint = held.complaint() or "it does not answer"
+        if NOT_PERMITTED in complaint:
+            needed = f"the fence needs the capability CAP_NET_ADMIN: {PRIVILEGES}"
+            raise Unavailable(needed) from PermissionError(complaint)
+        raise Unavailable(f"nft refuses to put up the fence: {complaint}")
     except BaseException:
         held.release()
         raise

@@ -20,6 +20,13 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 LINK_HEADER, ADDRESS_HEADER = "=BxHiII", "=BBBBI"
 
+# How to give what a packet socket and the fence need. Capabilities of the interpreter's file would not do: in a virtual
+# environment that is a link, which setcap refuses, and nft, which is another program, would not get them.
+PRIVILEGES = (
+    "run it as root, or with `AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN` in its systemd unit, or by "
+    "`sudo setpriv --reuid=$USER --init-groups --inh-caps=+net_raw,+net_admin --ambient-caps=+net_raw,+net_admin`"
+)
+
 
 @attrs.frozen
 class InterfaceFacts:

@@ -20,7 +20,7 @@ import trio
 
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet
-from honeystack.net.interface import InterfaceFacts, interface_facts
+from honeystack.net.interface import PRIVILEGES, InterfaceFacts, interface_facts
 from honeystack.net.link import ChecksumState, LinkStatistics, ReceivedFrame
 from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import Program, encode
@@ -163,10 +163,7 @@ def _open_socket() -> socket.socket:
         # Protocol 0: nothing is received before the socket is bound.
         return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     except PermissionError as refused:
-        raise Unavailable(
-            "the netstack needs the capability CAP_NET_RAW: run it as root, or give it to the interpreter with "
-            f"`setcap cap_net_raw,cap_net_admin+ep {sys.executable}`"
-        ) from refused
+        raise Unavailable(f"the netstack needs the capability CAP_NET_RAW: {PRIVILEGES}") from refused
 
 
 def _attach(packets: socket.socket, program: Program) -> None:

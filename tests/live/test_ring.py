@@ -204,4 +204,4 @@ def test_the_facts_of_an_interface(place: Cottage) -> None:
 def test_an_unprivileged_user_is_told_the_capability(place: Cottage) -> None:
     code = "from honeystack.net.ring import Ring\ntry: Ring('lo')\nexcept Exception as e: print(e)"
     said = place.pot.run("setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", code, check=False)
-    assert "setcap cap_net_raw,cap_net_admin+ep" in said.stdout, said.stderr
+    assert "the capability CAP_NET_RAW: run it as root" in said.stdout, said.stderr

@@ -161,6 +161,17 @@ async def test_without_nft_the_remedy_is_told(machine: Machine, nft: str | None,
         await raise_fence("auto")
 
 
+@pytest.mark.parametrize("kind", ["auto", "nft"])
+async def test_without_the_capability_the_remedy_is_told(machine: Machine, kind: fences.FenceKind) -> None:
+    machine.nft = "Operation not permitted (you must be root)"
+    with pytest.raises(
+        Unavailable, match=r"^the fence needs the capability CAP_NET_ADMIN: run it as root.*setpriv"
+    ) as told:
+        await raise_fence(kind)
+    assert "iptables" not in str(told.value)  # would be refused likewise
+    assert machine.closed
+
+
 async def test_nft_that_does_not_answer_is_given_up(machine: Machine, autojump_clock: trio.testing.MockClock) -> None:
     machine.nft = "hangs"
     with pytest.raises(Unavailable, match="does not answer"):
