@@ -50,9 +50,10 @@ class PortSpec(NamedTuple):
 def parse_port(text: str) -> PortSpec:
     """Parse one port specification. Raises ConfigError with what would be right."""
     word, slash, rest = text.strip().partition("/")
-    if not slash:
-        raise ConfigError(f'{text!r} names no transport: write "tcp/{word}" or "udp/{word}"')
     transport = _TRANSPORTS.get(word.lower())
+    if not slash and (transport is None or word.isdecimal()):
+        port = word if _is_number(word) else "80"
+        raise ConfigError(f'{text!r} names no transport: write "tcp/{port}" or "udp/{port}"')
     if transport is None:
         raise ConfigError(f"{word!r} is no transport: write tcp or udp")
     address, colon, ports = rest.rpartition(":")

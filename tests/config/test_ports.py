@@ -36,6 +36,9 @@ def test_every_form(text: str, spec: PortSpec) -> None:
     [
         ("80", r'names no transport: write "tcp/80"'),
         ("sctp/80", "'sctp' is no transport"),
+        ("http", r'names no transport: write "tcp/80"'),
+        ("6", r'names no transport: write "tcp/6"'),
+        ("tcp", "'tcp' is no port: write"),
         ("tcp/", "is no port"),
         ("tcp/x", "is no port"),
         ("tcp/-1", "is no port"),
