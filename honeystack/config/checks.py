@@ -60,6 +60,18 @@ def note_foreign_addresses(placed: Sequence[PlacedPort], listener: Any, reading:
             reading.note(port.span, f"{port.spec.address} is not among the listener's addresses: nothing reaches this")
 
 
+def note_whole_networks(table: Table, listener: Any, reading: Reading) -> None:
+    """An address with the length that `ip address` shows claims its whole network, gateway and all."""
+    entry = entry_of(table, type(listener), "addresses") if hasattr(listener, "allow_no_exclude") else None
+    for text, span in strings_in(entry.node) if entry else ():
+        try:
+            ours = ipaddress.ip_interface(text)
+        except ValueError:  # told as an error already
+            continue
+        if ours.ip != ours.network.network_address:
+            reading.note(span, f"this claims every address of {ours.network}", f'"{ours.ip}" would be this one alone')
+
+
 def check_filters(tables: Sequence[Table], channels: Collection[str], reading: Reading) -> None:
     """Filters name channels that exist, in expressions that compile."""
     for table in tables:

@@ -124,6 +124,7 @@ def _read_listener(root: Table, reading: Reading, *, machine: bool) -> Any:
     listener = read_plugin("listeners", table, reading, where="[listener]", resolve={}, check=checks.check_listener)
     if listener is not INVALID:
         checks.check_exclusions(table, listener, reading)
+        checks.note_whole_networks(table, listener, reading)
         if machine:
             checks.check_machine(table, listener, reading)
     return listener

@@ -91,6 +91,16 @@ def test_a_port_that_is_left_to_the_host_is_noted(told: Told, port: str, noted: 
     assert not noted or lines[0].startswith(f"5:8: {port} is left to the host by exclude_ports")
 
 
+def test_an_address_that_claims_its_whole_network_is_noted(told: Told) -> None:
+    addresses = "['10.0.0.4/24', '10.0.0.4/32', '10.0.0.4', '10.1.0.0/16', '2001:db8::2/64', '2001:db8::2/128']"
+    assert told(f"{EAR}allow_no_exclude = true\naddresses = {addresses}\n") == [
+        '4:14: this claims every address of 10.0.0.0/24; "10.0.0.4" would be this one alone',
+        '4:71: this claims every address of 2001:db8::/64; "2001:db8::2" would be this one alone',
+    ]
+    [only] = told(f"{EAR}allow_no_exclude = true\naddresses = ['10.0.0.4/24', '10.0.0.4/33']\n")
+    assert only.startswith("4:29: '10.0.0.4/33' is no address")
+
+
 @pytest.mark.parametrize(
     ("addresses", "noted"),
     [("['10.0.0.0/24']", False), ("['10.0.1.0/24', '2001:db8::/64']", True), ("[]", False)],
