@@ -39,6 +39,20 @@ TLS = EventKind(
     },
 )
 
+_HELLO_KEYS = ("ja3.", "ja4", "tls.sni", "tls.alpn", "tls.versions", "tls.threat")
+UDP_TLS = EventKind(
+    "udp",
+    "tls",
+    "The ClientHello of a QUIC or DTLS client, on whatever port; it is not answered.",
+    {
+        "tls.stage": "`hello`",
+        "tls.transport": "`quic` or `dtls`",
+        "quic.version": "version of QUIC: `1`, `2` or `draft-29`",
+        **{key: text for key, text in TLS.fields.items() if key.startswith(_HELLO_KEYS)},
+        "tls.client.hello.payload": "hex: the handshake message, put together",
+    },
+)
+
 _VERSIONS = {
     0x0002: "ssl2",
     0x0300: "ssl3",
@@ -46,6 +60,9 @@ _VERSIONS = {
     0x0302: "1.1",
     0x0303: "1.2",
     0x0304: "1.3",
+    0xFEFF: "dtls1.0",
+    0xFEFD: "dtls1.2",
+    0xFEFC: "dtls1.3",
 }
 
 

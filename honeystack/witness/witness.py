@@ -33,6 +33,7 @@ from honeystack.net.notices import (
 from honeystack.net.scans import ScanDetector, ScanReport
 from honeystack.reception import CaptureLimits
 from honeystack.witness.fault import fault_fields
+from honeystack.witness.hellos import DatagramHellos
 from honeystack.witness.kinds import CLOSE, CONNECT, DATAGRAM, DROP, ETHERNET, FAULT, HALF_OPEN, PACKETS, SCAN
 from honeystack.witness.syn import syn_fields
 from honeystack.witness.table import Row, Table
@@ -66,6 +67,7 @@ class Witness:
         self._clock = clock
         self._capture = capture
         self._scans = ScanDetector(limits)
+        self._hellos = DatagramHellos(recorder, clock=clock)
         self._half_open = Table(limits.aggregates, HALF_OPEN_SECONDS, self._tell, at_once=False)
         self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
@@ -101,6 +103,7 @@ class Witness:
         identity = identity or identity_of(flow, self._recorder.new_id())
         fields: dict[str, object] = {"payload": Payload.cut(data, self._capture.payload_bytes)}
         self._datagrams.add(key, Row(DATAGRAM, identity, fields), self._clock())
+        self._hellos.received(flow, data, identity)
 
     def noticed(self, notice: Notice) -> None:
         """Take any notice that is not about one connection; those of connections are for the listener."""

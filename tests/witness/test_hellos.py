@@ -1,0 +1,94 @@
+"""Hellos over UDP: told once a flow, within a budget and a bounded table."""
+
+from __future__ import annotations
+
+import itertools
+
+from honeystack.events.identity import identity_of
+from honeystack.events.recorder import Recorder
+from honeystack.net.address import Endpoint, Flow
+from honeystack.testing import RecordingPublisher
+from honeystack.witness.hellos import BURST, FLOW_SECONDS, FLOWS, PER_SECOND, DatagramHellos
+from tests.tls.packets import crypto, dtls_fragment, dtls_record, initial
+from tests.tls.test_dtls import WHOLE
+from tests.tls.test_quic import HELLO
+
+INITIAL = initial(crypto(0, HELLO))
+HALVES = [initial(crypto(0, HELLO[:60])), initial(crypto(60, HELLO[60:]), number=1)]
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.publisher = RecordingPublisher()
+        numbers = itertools.count()
+        recorder = Recorder(self.publisher, clock=lambda: self.now, new_id=lambda: f"id-{next(numbers)}")
+        self.hellos = DatagramHellos(recorder, clock=lambda: self.now)
+
+    def take(self, *datagrams: bytes, port: int = 1000) -> int:
+        """How many hellos have been told in all, after these datagrams of one peer."""
+        flow = Flow("udp", Endpoint("203.0.113.4", 443), Endpoint("198.51.100.7", port))
+        for data in datagrams:
+            self.hellos.received(flow, data, identity_of(flow, "c"))
+        return len(self.publisher.of("udp", "tls"))
+
+
+def test_a_quic_hello_is_told_with_its_version() -> None:
+    scene = Scene()
+    assert scene.take(INITIAL) == 1
+    (event,) = scene.publisher.of("udp", "tls")
+    told = event.fields
+    assert (told["tls.transport"], told["quic.version"], told["tls.stage"]) == ("quic", "1", "hello")
+    assert (told["tls.sni"], told["tls.alpn"], told["tls.versions"]) == (
+        "a.example",
+        ["h2", "http/1.1"],
+        ["1.3", "1.2"],
+    )
+    assert str(told["ja4"]).startswith("q13d")
+    assert told["tls.client.hello.payload"] == HELLO
+    assert event.identity is not None
+    assert event.identity.connection_id == "c"
+
+
+def test_a_dtls_hello_is_told_too() -> None:
+    scene = Scene()
+    assert scene.take(dtls_record(WHOLE)) == 1
+    told = scene.publisher.of("udp", "tls")[0].fields
+    assert (told["tls.transport"], told["tls.versions"]) == ("dtls", ["dtls1.2"])
+    assert str(told["ja4"]).startswith("dd2d")
+    assert "quic.version" not in told
+
+
+def test_pieces_of_one_flow_belong_together_and_of_two_do_not() -> None:
+    scene = Scene()
+    assert scene.take(HALVES[0]) == 0
+    assert scene.take(HALVES[1], port=1001) == 0
+    assert scene.take(HALVES[1]) == 1
+
+
+def test_a_hello_is_told_once_until_the_flow_may_be_another() -> None:
+    scene = Scene()
+    assert scene.take(INITIAL, INITIAL, HALVES[0]) == 1
+    scene.now += FLOW_SECONDS + 1
+    assert scene.take(INITIAL) == 2
+    assert scene.take(dtls_record(WHOLE)) == 3  # of the other transport
+
+
+def test_what_is_broken_does_not_spoil_the_flow() -> None:
+    scene = Scene()
+    assert scene.take(initial(b"\x08"), INITIAL) == 1
+    assert scene.take(b"\0" * 100, b"", dtls_record(dtls_fragment(b"\1\0\0\5", 0, 9)), port=5) == 1
+
+
+def test_the_table_is_bounded_and_the_budget_is_kept() -> None:
+    scene = Scene()
+    scene.take(HALVES[0])
+    for port in range(2000, 2000 + FLOWS):
+        scene.now += 0.01
+        scene.take(HALVES[0], port=port)
+    assert scene.take(HALVES[1]) == 0  # forgotten
+    scene = Scene()
+    told = [scene.take(INITIAL, port=port) for port in range(1, int(BURST) + 50)]
+    assert told[-1] == BURST
+    scene.now += 1
+    assert [scene.take(INITIAL, port=port) for port in range(10_000, 10_300)][-1] == BURST + PER_SECOND
