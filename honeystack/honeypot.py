@@ -34,6 +34,8 @@ from honeystack.events.sensor import Sensor
 from honeystack.events.supervisor import run_channel, tell_drops
 from honeystack.registry import plugin_name
 from honeystack.router import Router
+from honeystack.tls.authority import Authority
+from honeystack.tls.certificates import AutoCertificate
 
 DRAIN_SECONDS = 3.0  # for channels to write what is queued at the end; the whole stop has to be over in 5
 FINISH_SECONDS = 1.0  # for channels to close what they write to
@@ -74,6 +76,9 @@ class Honeypot:
         self.bus = Bus()
         clock = time.time
         self.recorder = Recorder(self.bus, clock=clock, new_id=IdFactory(clock=clock, rng=random.Random()))
+        secret = sensor_secret(config.data.expanduser())
+        self._authority = Authority(config.data.expanduser() / "tls", secret=secret, clock=clock)
+        self._prepare(config)
         self.router = Router(
             config.ports,
             config.services,
@@ -81,7 +86,8 @@ class Honeypot:
             capture=config.capture,
             first_wait=config.first_wait,
             appearance=config.appearance,
-            secret=sensor_secret(config.data.expanduser()),
+            secret=secret,
+            authority=self._authority,
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))
@@ -108,6 +114,7 @@ class Honeypot:
         if config.listener != self.config.listener:
             log.warning("the listener's settings have changed: they need a restart")
             config = attrs.evolve(config, listener=self.config.listener)
+        self._prepare(config)
         self.router.replace(
             config.ports,
             config.services,
@@ -121,6 +128,11 @@ class Honeypot:
             self._reload_channel(name, channel, config.filters)
         self.config = config
         self.recorder.record(RELOAD, self._about())
+
+    def _prepare(self, config: Config) -> None:
+        """Make the authority before a client waits for it, where a port wants one."""
+        if any(isinstance(entry.certificate, AutoCertificate) for entry in config.ports):
+            self._authority.prepare()
 
     def counters(self) -> dict[str, object]:
         """What a heartbeat tells: the listener's counters and the bus's."""

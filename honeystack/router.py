@@ -22,6 +22,8 @@ from honeystack.events.event import Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
 from honeystack.reception import CaptureLimits, PortPlan
+from honeystack.tls.authority import Authority
+from honeystack.tls.certificates import AutoCertificate
 from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
@@ -58,10 +60,12 @@ class Router:
         first_wait: float = 1.0,
         appearance: Appearance = RANDOM,
         secret: bytes = b"",
+        authority: Authority | None = None,
         rng: random.Random,
     ) -> None:
         self.recorder = recorder
-        self._unwrapper = Unwrapper(rng=rng, secret=secret)
+        self._unwrapper = Unwrapper(rng=rng, secret=secret, authority=authority)
+        self._has_authority = authority is not None
         self._counters: Callable[[], Mapping[str, int]] = dict
         self.replace(ports, services, capture=capture, first_wait=first_wait, appearance=appearance)
 
@@ -247,6 +251,8 @@ class Router:
         services = tuple((name, self._services[name]) for name in entry.services) if entry else ()
         certificate = (entry and entry.certificate) or self._fallback
         if transport != "tcp" or any(service.speaks_tls for _, service in services):
+            certificate = None
+        if isinstance(certificate, AutoCertificate) and not self._has_authority:
             certificate = None
         plan = PortPlan(
             tuple(name for name, _ in services),

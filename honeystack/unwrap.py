@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import attrs
 
 from honeystack.conversation import Conversation
-from honeystack.tls.certificates import Certificate
+from honeystack.tls.authority import Authority
+from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
 from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, HelloReader
 from honeystack.tls.mimicry import DAY, RANDOM, Appearance, mimic, rotated_server
-from honeystack.tls.profiles import Profile, SigningKey, random_profile
+from honeystack.tls.profiles import Profile, random_profile
 from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsAcceptor, TlsFailed
 
@@ -27,7 +28,7 @@ from honeystack.tls.stream import TlsAcceptor, TlsFailed
 class TlsPlan:
     """How TLS is answered on a port."""
 
-    certificate: Certificate
+    certificate: CertificateSource
     appearance: Appearance = RANDOM
     alpn: tuple[str, ...] = ()  # what the port's services speak
 
@@ -38,8 +39,16 @@ class Unwrapper:
     `secret` decides what a network sees in `rotate`; `clock` gives seconds since 1970.
     """
 
-    def __init__(self, *, rng: random.Random, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        rng: random.Random,
+        secret: bytes,
+        authority: Authority | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._rng = rng
+        self._authority = authority
         self._secret = secret
         self._clock = clock
         self._acceptor = TlsAcceptor()
@@ -59,14 +68,10 @@ class Unwrapper:
         """Do the handshake for a hello that has been told. Where it fails that is told, and the answer is False."""
         peer.tell_first()
         first = await peer.receive_some()
-        probe = "tls.probe" in peer.facts
+        certificate = self._certificate(peer, reader.hello, plan)
+        profile = self._profile(peer, reader.hello, plan, certificate)
         try:
-            stream = await self._acceptor.accept(
-                peer.stream,
-                plan.certificate,
-                first=first,
-                profile=self._profile(peer, reader.hello, plan, probe=probe),
-            )
+            stream = await self._acceptor.accept(peer.stream, certificate, first=first, profile=profile)
         except TlsFailed as failed:
             peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
             return False
@@ -75,8 +80,19 @@ class Unwrapper:
         peer.replace_stream(stream)
         return True
 
-    def _profile(self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan, *, probe: bool) -> Profile:
-        keys: Sequence[SigningKey] = plan.certificate.keys
+    def _certificate(self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan) -> Certificate:
+        certificate = plan.certificate
+        if isinstance(certificate, AutoCertificate):
+            assert self._authority is not None, "the router plans no such certificate without an authority"
+            name = None if hello is None else hello.server_name
+            certificate = self._authority.certificate_for(name, peer.flow.local.address)
+        if "tls.probe" in peer.facts and plan.appearance.mode != "random":
+            return certificate.rsa_alone or certificate  # the servers were measured with RSA keys
+        return certificate
+
+    def _profile(
+        self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan, certificate: Certificate
+    ) -> Profile:
         server = plan.appearance.server
         if plan.appearance.mode == "rotate":
             flow = peer.flow
@@ -88,8 +104,8 @@ class Unwrapper:
                 day=int(self._clock() // DAY),
             )
         if server is None:
-            return random_profile(hello, keys, alpn=plan.alpn, rng=self._rng)
-        return mimic(server, hello, keys, alpn=plan.alpn, probe=probe)
+            return random_profile(hello, certificate.keys, alpn=plan.alpn, rng=self._rng)
+        return mimic(server, hello, certificate.keys, alpn=plan.alpn, probe="tls.probe" in peer.facts)
 
 
 def _tell_threat(peer: Conversation, threat: str) -> None:

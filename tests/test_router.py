@@ -28,7 +28,8 @@ from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
 from honeystack.services.http import Http
 from honeystack.testing.conversations import LOCAL, Meeting
-from honeystack.tls.certificates import Certificate, load_certificate
+from honeystack.tls.authority import Authority
+from honeystack.tls.certificates import AutoCertificate, Certificate, load_certificate
 
 CLOCK = trio.testing.MockClock
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -445,3 +446,51 @@ def test_the_listener_s_counters_are_passed_on() -> None:
     assert dict(router.counters()) == {}
     router.watch(lambda: {"connections": 3})
     assert router.counters() == {"connections": 3}
+
+
+async def test_a_new_certificate_leaves_conversations_under_way_alone(
+    autojump_clock: CLOCK, certificate: Certificate, tmp_path: Path
+) -> None:
+    made = trustme.CA().issue_cert("new.example", key_type=trustme.KeyType.ECDSA)
+    made.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    made.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    new = load_certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/7", "echo", certificate=certificate)], ALL)
+    async with visiting(router, meeting, port=7) as before:
+        old = trio.SSLStream(before, insecure(), https_compatible=True)
+        await old.send_all(b"one")
+        assert await old.receive_some() == b"one"
+        router.replace([entry("tcp/7", "echo", certificate=new)], ALL, capture=CaptureLimits(), first_wait=1)
+        async with visiting(router, meeting, port=7) as after:
+            fresh = trio.SSLStream(after, insecure(), https_compatible=True)
+            await fresh.do_handshake()
+            assert fresh.getpeercert(binary_form=True) != old.getpeercert(binary_form=True)
+        await old.send_all(b"two")
+        assert await old.receive_some() == b"two"
+
+
+def insecure() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def test_made_certificates_need_an_authority(autojump_clock: CLOCK, tmp_path: Path) -> None:
+    ports = [PortEntry((parse_port("tcp/7"),), ("echo",), AutoCertificate())]
+    assert not make(Meeting(), ports, ALL).plan_for("tcp", Endpoint("203.0.113.4", 7)).certificate
+    meeting = Meeting()
+    authority = Authority(tmp_path, secret=b"s", clock=lambda: 1.8e9)
+    router = Router(
+        ports,
+        ALL,
+        recorder=meeting.recorder,
+        capture=CaptureLimits(),
+        authority=authority,
+        rng=random.Random(1),
+    )
+    async with visiting(router, meeting, port=7) as client:
+        tls = trio.SSLStream(client, insecure(), server_hostname="shop.example", https_compatible=True)
+        await tls.send_all(b"one")
+        assert await tls.receive_some() == b"one"
+    assert authority.certificate_for(b"shop.example", "").names == ("shop.example",)

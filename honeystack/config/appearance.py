@@ -8,7 +8,7 @@ from honeystack.config.errors import Span, nearest
 from honeystack.config.positions import Scalar, Table
 from honeystack.config.structure import Reading, entry_of
 from honeystack.errors import ConfigError
-from honeystack.tls.certificates import Certificate
+from honeystack.tls.certificates import CertificateSource
 from honeystack.tls.mimicry import RANDOM, Appearance, appearances, parse_appearance
 from honeystack.tls.servers import shipped_servers
 
@@ -39,7 +39,7 @@ def appearance_of(listener: Any) -> Appearance:
 
 
 def note_key(
-    table: Table, plugin: type, appearance: Appearance | None, certificate: Certificate | None, reading: Reading
+    table: Table, plugin: type, appearance: Appearance | None, certificate: CertificateSource | None, reading: Reading
 ) -> None:
     """A JARM tells what kind of key a certificate has, and those that we can look like were measured with RSA."""
     place = _place(table, plugin)

@@ -13,7 +13,7 @@ from honeystack.config.errors import Problem
 from honeystack.config.ports import PortSpec
 from honeystack.logs import LogOutput
 from honeystack.reception import CaptureLimits
-from honeystack.tls.certificates import Certificate
+from honeystack.tls.certificates import CertificateSource
 from honeystack.tls.mimicry import Appearance
 
 
@@ -23,7 +23,7 @@ class PortEntry:
 
     specs: tuple[PortSpec, ...]
     services: tuple[str, ...] = ()
-    certificate: Certificate | None = None
+    certificate: CertificateSource | None = None
     appearance: Appearance | None = None  # how TLS looks here, where it is not as everywhere
 
 
@@ -65,7 +65,7 @@ class Config:
         return appearance_of(self.listener)
 
     @property
-    def fallback_certificate(self) -> Certificate | None:
+    def fallback_certificate(self) -> CertificateSource | None:
         """The certificate of `tcp/0`, for every TCP port that has none of its own."""
         for entry in self.ports:
             if any(spec.is_fallback for spec in entry.specs):

@@ -18,7 +18,7 @@ from honeystack.config.positions import Array, Node, Scalar, Table
 from honeystack.config.sections import PortSection
 from honeystack.config.structure import INVALID, Reading, entry_of, structure
 from honeystack.errors import ConfigError
-from honeystack.tls.certificates import Certificate, load_certificate
+from honeystack.tls.certificates import AutoCertificate, CertificateSource, load_certificates
 
 
 @attrs.frozen
@@ -140,43 +140,72 @@ def _check_tls_speakers(
                 reading.wrong(span, f"the service {name!r} does TLS itself, but TLS is decoded here with {whose}")
 
 
-def _read_certificate(section: PortSection, table: Table, reading: Reading) -> Certificate | None:
-    places = [entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key")]
-    certificate, key = places
+def _read_certificate(section: PortSection, table: Table, reading: Reading) -> CertificateSource | None:
+    certificate, key = (entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key"))
+    if section.tls_certificate == "auto":
+        if key is not None:
+            reading.wrong(key.key, "keys are made too where 'tls_certificate' is \"auto\"", "leave this out")
+        return AutoCertificate()
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
-        lonely, missing = (key, "tls_certificate") if certificate is None else (certificate, "tls_key")
+        lonely, missing = certificate or key, "tls_key" if key is None else "tls_certificate"
         assert lonely is not None
         reading.wrong(lonely.key, f"this needs {missing!r} beside it")
         return None
-    assert section.tls_certificate is not None
-    assert section.tls_key is not None
-    refusals = [_refusal(section.tls_certificate), _refusal(section.tls_key)]
-    for entry, reason in zip((certificate, key), refusals, strict=True):
-        if reason:
-            reading.wrong(entry.node.span, reason, _how_to_make(section) if all(refusals) and entry is key else "")
-    if any(refusals):
+    certificates, keys = strings_in(certificate.node), strings_in(key.node)
+    if len(certificates) != len(keys) or not keys:
+        reading.wrong(key.node.span, f"{len(keys)} keys for {len(certificates)} certificates: each needs its own")
         return None
-    return _load(section.tls_certificate, section.tls_key, certificate.node.span, key.node.span, reading)
+    paths = list(zip(_paths(section.tls_certificate), _paths(section.tls_key), strict=True))
+    places = [(one, other) for (_, one), (_, other) in zip(certificates, keys, strict=True)]
+    return _load(paths, places, reading)
 
 
-def _how_to_make(section: PortSection) -> str:
+def _paths(value: Path | tuple[Path, ...] | str | None) -> tuple[Path, ...]:
+    return value if isinstance(value, tuple) else (Path(value),) if value is not None else ()
+
+
+def _how_to_make(certificate: Path, key: Path) -> str:
     return (
         "make both: openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 365 -subj /CN=example "
-        f"-keyout {section.tls_key} -out {section.tls_certificate}"
+        f"-keyout {key} -out {certificate}"
     )
 
 
-def _load(certificate: Path, key: Path, certificate_span: Span, key_span: Span, reading: Reading) -> Certificate | None:
+def _load(
+    paths: list[tuple[Path, Path]], places: list[tuple[Span, Span]], reading: Reading
+) -> CertificateSource | None:
+    """Load the pairs; each refusal is told at the file that is at fault."""
+    refused = False
+    for pair, spans in zip(paths, places, strict=True):
+        refusals = [_refusal(path) for path in pair]
+        for span, reason in zip(spans, refusals, strict=True):
+            if reason:
+                reading.wrong(span, reason, _how_to_make(*pair) if all(refusals) and span is spans[1] else "")
+        refused = refused or any(refusals)
+    if refused:
+        return None
     try:
-        loaded = load_certificate(certificate, key)
+        loaded = load_certificates(paths)
     except ConfigError as error:
-        about_key = str(error).startswith(str(key))  # the message begins with the file that is at fault
-        reading.wrong(key_span if about_key else certificate_span, str(error))
+        # The message begins with the file that is at fault.
+        named = [
+            (path, span)
+            for pair, spans in zip(paths, places, strict=True)
+            for path, span in zip(pair, spans, strict=True)
+        ]
+        at = next((span for path, span in named if str(error).startswith(f"{path} ")), places[0][0])
+        reading.wrong(at, str(error))
         return None
     for warning in loaded.warnings:
-        reading.note(certificate_span, warning)
+        reading.note(
+            next(
+                (spans[0] for pair, spans in zip(paths, places, strict=True) if warning.startswith(str(pair[0]))),
+                places[0][0],
+            ),
+            warning,
+        )
     return loaded
 
 

@@ -29,10 +29,16 @@ class PortSection:
         default=(),
         example=["http01"],
     )
-    tls_certificate: Path | None = setting(
-        "certificate chain in PEM; TLS is decoded with it", default=None, aliases=("certificate_file",)
+    tls_certificate: Literal["auto"] | Path | tuple[Path, ...] | None = setting(
+        "certificate chain in PEM, with which TLS is decoded; several with keys of different kinds as a list; or "
+        '"auto": one is made for each name that is asked for, by an authority of the sensor in the data directory',
+        default=None,
+        aliases=("certificate_file",),
+        example="certs/example.crt",
     )
-    tls_key: Path | None = setting("private key in PEM", default=None, aliases=("key_file",))
+    tls_key: Path | tuple[Path, ...] | None = setting(
+        "private key in PEM; as many as there are certificates, in the same order", default=None, aliases=("key_file",)
+    )
     tls_fingerprint: str | None = setting(
         'how TLS looks here, where it is not as `[listener]` says: "random", "rotate" or "mimic:NAME"',
         default=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,16 +29,49 @@ class Certificate:
 
     certificate: Path
     key: Path
-    signs_with: SigningKey
+    keys: tuple[SigningKey, ...]  # all that it can sign with
     names: tuple[str, ...]  # that it is valid for, or its common name
     expires: datetime
     warnings: tuple[str, ...]
     contexts: Contexts = attrs.field(repr=False)
+    rsa_alone: Certificate | None = attrs.field(default=None, repr=False)  # of several, the one with an RSA key
 
-    @property
-    def keys(self) -> tuple[SigningKey, ...]:
-        """All that it can sign with."""
-        return (self.signs_with,)
+
+@attrs.frozen
+class AutoCertificate:
+    """Stands for certificates that are made when they are asked for."""
+
+    certificate: str = "a certificate for each name"
+    keys: tuple[SigningKey, ...] = (SigningKey("ECDSA", 23), SigningKey("RSA"))
+
+
+CertificateSource = Certificate | AutoCertificate
+
+
+def load_certificates(pairs: Sequence[tuple[Path, Path]], *, now: datetime | None = None) -> Certificate:
+    """Several certificates of one port, with keys of different kinds: each client is served what it can take.
+
+    Raises ConfigError as `load_certificate` does, and where two keys are of one kind.
+    """
+    loaded = [load_certificate(*pair, now=now) for pair in pairs]
+    kinds = [one.keys[0].algorithm for one in loaded]
+    for place, one in enumerate(loaded):
+        if kinds[place] in kinds[:place]:
+            raise ConfigError(
+                f"{one.certificate} has an {kinds[place]} key as another has: only one of each kind serves"
+            )
+    if len(loaded) == 1:
+        return loaded[0]
+    return Certificate(
+        loaded[0].certificate,
+        loaded[0].key,
+        tuple(one.keys[0] for one in loaded),
+        tuple(dict.fromkeys(name for one in loaded for name in one.names)),
+        min(one.expires for one in loaded),
+        tuple(warning for one in loaded for warning in one.warnings),
+        Contexts(*pairs, openssl=OpenSsl.find()),
+        rsa_alone=next((one for one in loaded if one.keys[0].algorithm == "RSA"), None),
+    )
 
 
 def load_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> Certificate:
@@ -51,13 +85,13 @@ def load_certificate(certificate: Path, key: Path, *, now: datetime | None = Non
     if _spki(public) != _spki(private.public_key()):
         raise ConfigError(f"{key} is not the key of {certificate}")
     try:
-        contexts = Contexts(certificate, key, openssl=OpenSsl.find())
+        contexts = Contexts((certificate, key), openssl=OpenSsl.find())
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(f"{certificate} cannot be served: {error}") from error
     return Certificate(
         certificate,
         key,
-        _signs_with(public),
+        (_signs_with(public),),
         _names(leaf),
         leaf.not_valid_after_utc,
         tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from honeystack.tls.openssl import OpenSsl
@@ -22,12 +23,15 @@ _NO_EXTENDED_MASTER_SECRET = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET of OpenSSL 3;
 
 
 class Contexts:
-    """Contexts that hold one certificate. Raises ssl.SSLError or OSError where the files cannot be used."""
+    """Contexts that hold one certificate, or several with keys of different kinds.
 
-    def __init__(self, certificate: Path, key: Path, *, openssl: OpenSsl | None = None) -> None:
+    Raises ssl.SSLError or OSError where the files cannot be used.
+    """
+
+    def __init__(self, *pairs: tuple[Path, Path], openssl: OpenSsl | None = None) -> None:
         self._openssl = openssl
-        self._plain = self._make(certificate, key, 0)
-        self._without_ems = self._make(certificate, key, _NO_EXTENDED_MASTER_SECRET)
+        self._plain = self._make(pairs, 0)
+        self._without_ems = self._make(pairs, _NO_EXTENDED_MASTER_SECRET)
         self._options = {context: int(context.options) for context in (self._plain, self._without_ems)}
         self._applied: dict[ssl.SSLContext, Profile] = {}
         self._suites = {suite["name"]: suite["id"] & 0xFFFF for suite in self._plain.get_ciphers()}
@@ -44,11 +48,12 @@ class Contexts:
         """The registry's name of a suite that OpenSSL names; for TLS 1.3 they are the same."""
         return suite_name(self._suites[cipher]) if cipher in self._suites else cipher
 
-    def _make(self, certificate: Path, key: Path, options: int) -> ssl.SSLContext:
+    def _make(self, pairs: Sequence[tuple[Path, Path]], options: int) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.options |= ssl.OP_NO_RENEGOTIATION | options
         context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-        context.load_cert_chain(certificate, key)
+        for certificate, key in pairs:
+            context.load_cert_chain(certificate, key)
         if self._openssl is not None:
             self._openssl.keep_no_sessions(context)
             self._openssl.allow_dhe(context)

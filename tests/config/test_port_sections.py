@@ -18,6 +18,7 @@ from honeystack.config.port_sections import read_ports
 from honeystack.config.ports import PortSpec, parse_port
 from honeystack.config.positions import parse_toml
 from honeystack.config.structure import Reading
+from honeystack.tls.certificates import AutoCertificate, Certificate
 
 Parse = Callable[[str], Config]
 SERVICES = "[service.tcp]\ntype='./tcp.py'\n[service.both]\ntype='./both.py'\n[service.tls]\ntype='./tls.py'\n"
@@ -209,3 +210,39 @@ def test_exactly_what_overlaps_an_earlier_port_is_told(ranges: list[tuple[int, i
     tables = root.entries["port"].node.items  # type: ignore[union-attr]
     read_ports(tables, {}, reading)  # type: ignore[arg-type]
     assert [problem.message.partition(" is used twice")[0] for problem in reading.problems] == twice
+
+
+def test_certificates_may_be_made(parse: Parse) -> None:
+    config = parse("[[port]]\nport='tcp/0'\ntls_certificate='auto'\n")
+    assert isinstance(config.fallback_certificate, AutoCertificate)
+
+
+def test_several_certificates_of_one_port(certificates: Path, parse: Parse, authority: trustme.CA) -> None:
+    made = authority.issue_cert("r.example", key_type=trustme.KeyType.RSA)
+    made.cert_chain_pems[0].write_to_path(str(certificates / "r.crt"))
+    made.private_key_pem.write_to_path(str(certificates / "r.key"))
+    config = parse("[[port]]\nport='tcp/1'\ntls_certificate=['a.crt', 'r.crt']\ntls_key=['a.key', 'r.key']\n")
+    certificate = config.ports[0].certificate
+    assert isinstance(certificate, Certificate)
+    assert [key.algorithm for key in certificate.keys] == ["ECDSA", "RSA"]
+    assert certificate.names == ("a.example", "r.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("tls_certificate='auto'\ntls_key='a.key'", "3:1", "keys are made too"),
+        ("tls_certificate=['a.crt','b.crt']\ntls_key='a.key'", "3:9", "1 keys for 2 certificates"),
+        ("tls_certificate=[]\ntls_key=[]", "3:9", "0 keys for 0 certificates"),
+        ("tls_certificate=['a.crt','b.crt']\ntls_key=['a.key','b.key']", "2:26", "b.crt has an ECDSA key as another"),
+        ("tls_certificate=['a.crt','c.crt']\ntls_key=['a.key','b.key']", "2:26", "there is no file"),
+        ("tls_certificate=['a.crt','b.crt']\ntls_key=['b.key','a.key']", "3:10", "b.key is not the key of"),
+        ("tls_certificate=3\ntls_key='a.key'", "2:17", 'must be "auto" or a path'),
+    ],
+)
+def test_lists_that_do_not_fit_are_told(
+    certificates: Path, told: Callable[[str], list[str]], text: str, place: str, message: str
+) -> None:
+    (said,) = told(f"[[port]]\nport='tcp/1'\n{text}")
+    assert said.startswith(f"{place}: "), said
+    assert message in said

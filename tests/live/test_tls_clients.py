@@ -132,7 +132,7 @@ async def test_no_client_fails_on_what_is_drawn_for_it(certificate: Certificate)
     failures = []
     async with door(certificate) as (port, outcomes):
         for _ in range(ROUNDS):
-            for command in commands(port, certificate.signs_with.algorithm):
+            for command in commands(port, certificate.keys[0].algorithm):
                 said = await ask(command)
                 if b"honeystack" not in said:
                     failures.append((command, outcomes[-1:], said[-300:]))

@@ -23,6 +23,11 @@ BODY = """
 [service.http01]
 type = "http"
 [[port]]
+port = "tcp/9100"
+services = ["http01"]
+tls_certificate = "auto"
+tls_fingerprint = "mimic:nginx"
+[[port]]
 ports = ["tcp/9000-9003"]
 services = ["http01"]
 [[port]]
@@ -112,3 +117,15 @@ def test_no_client_fails(place: Arena, port: int) -> None:
             if b"HTTP/1.1 200" not in done.stdout and b"<html" not in done.stdout.lower():
                 failures.append((command, done.stdout[-200:], done.stderr[-200:]))
     assert failures == []
+
+
+@pytest.mark.parametrize("name", ["bank.example", "mail.example", V4])
+def test_a_certificate_is_made_for_each_name_that_is_asked_for(place: Arena, name: str) -> None:
+    root = place.folder / "data" / "tls" / "root.crt"
+    where = ["--resolve", f"{name}:9100:{V4}"] if name != V4 else []
+    done = place.attacker.run("curl", "--silent", "--cacert", str(root), *where, f"https://{name}:9100/", check=False)
+    assert "<html" in done.stdout.lower(), done.stderr
+
+
+def test_mimicry_holds_with_made_certificates(place: Arena) -> None:
+    assert jarm(place, 9100) == shipped_servers()["nginx"].jarm

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from honeystack.errors import ConfigError
-from honeystack.tls.certificates import load_certificate
+from honeystack.tls.certificates import AutoCertificate, load_certificate, load_certificates
 from honeystack.tls.profiles import SigningKey
 from tests.tls.peers import KeyPair, client_context, connected
 
@@ -61,18 +61,18 @@ def test_a_good_pair_has_no_warnings(ecdsa_pair: KeyPair) -> None:
     certificate = load_certificate(*ecdsa_pair)
     assert certificate.warnings == ()
     assert certificate.names == ("a.example",)
-    assert certificate.signs_with == SigningKey("ECDSA", 23)
+    assert certificate.keys == (SigningKey("ECDSA", 23),)
     assert certificate.expires > datetime.now(UTC)
     assert (certificate.certificate, certificate.key) == ecdsa_pair
 
 
 def test_each_kind_of_key_is_known(tmp_path: Path, rsa_pair: KeyPair) -> None:
-    assert load_certificate(*rsa_pair).signs_with == SigningKey("RSA")
+    assert load_certificate(*rsa_pair).keys == (SigningKey("RSA"),)
     for key, expected in (
         (ec.generate_private_key(ec.SECP384R1()), SigningKey("ECDSA", 24)),
         (ed25519.Ed25519PrivateKey.generate(), SigningKey("ECDSA")),
     ):
-        assert load_certificate(*self_signed(tmp_path, key)).signs_with == expected
+        assert load_certificate(*self_signed(tmp_path, key)).keys == (expected,)
 
 
 def test_a_certificate_and_key_in_one_file_do(tmp_path: Path, p256: ec.EllipticCurvePrivateKey) -> None:
@@ -165,3 +165,38 @@ def test_a_key_that_cannot_sign_is_an_error(tmp_path: Path, p256: ec.EllipticCur
     pair.certificate.write_bytes(builder.sign(p256, SHA256()).public_bytes(Encoding.PEM))
     pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert problem(*pair).startswith(f"{pair.certificate} cannot be served: ")
+
+
+def test_two_kinds_of_keys_serve_both_kinds_of_clients(rsa_pair: KeyPair, ecdsa_pair: KeyPair) -> None:
+    both = load_certificates([ecdsa_pair, rsa_pair])
+    assert both.keys == (SigningKey("ECDSA", 23), SigningKey("RSA"))
+    assert both.rsa_alone is not None
+    assert both.rsa_alone.keys == (SigningKey("RSA"),)
+    assert both.names == ("a.example",)
+    for kind in ("ECDSA", "RSA"):
+        context = client_context(versions=(0x0303, 0x0303), ciphers=f"ECDHE-{kind}-AES128-GCM-SHA256")
+        for seed in range(5):
+            machine, _ = connected(both, context, random.Random(seed))
+            assert kind in str(machine.cipher)
+
+
+def test_one_pair_is_just_that(rsa_pair: KeyPair) -> None:
+    assert load_certificates([rsa_pair]).rsa_alone is None
+
+
+def test_two_keys_of_one_kind_are_refused(
+    tmp_path: Path, ecdsa_pair: KeyPair, p256: ec.EllipticCurvePrivateKey
+) -> None:
+    other = self_signed(tmp_path, p256)
+    with pytest.raises(ConfigError, match=f"^{other.certificate} has an ECDSA key as another has"):
+        load_certificates([ecdsa_pair, other])
+
+
+def test_warnings_and_the_earliest_end_of_all_are_kept(
+    tmp_path: Path, rsa_pair: KeyPair, p256: ec.EllipticCurvePrivateKey
+) -> None:
+    old = self_signed(tmp_path, p256)
+    both = load_certificates([rsa_pair, old], now=datetime(2100, 1, 1, tzinfo=UTC))
+    assert [warning.partition(" ")[0] for warning in both.warnings] == [str(old.certificate)]
+    assert both.expires == min(load_certificate(*rsa_pair).expires, load_certificate(*old).expires)
+    assert AutoCertificate().keys == (SigningKey("ECDSA", 23), SigningKey("RSA"))

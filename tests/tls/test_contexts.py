@@ -99,7 +99,7 @@ def test_sessions_are_resumed_across_configurations_or_begun_anew_but_never_fail
 
 
 def test_without_tickets_no_session_is_kept(rsa_pair: KeyPair) -> None:
-    contexts = Contexts(*rsa_pair, openssl=OpenSsl.find())
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
     profile = Profile("", "DEFAULT:@SECLEVEL=0", "TLS_AES_128_GCM_SHA256", maximum=0x0303, tickets=False)
     context = contexts.configure(profile)
     for _ in range(5):
@@ -112,7 +112,7 @@ def test_without_tickets_no_session_is_kept(rsa_pair: KeyPair) -> None:
 
 
 def test_the_same_profile_is_applied_once(rsa_pair: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
-    contexts = Contexts(*rsa_pair, openssl=OpenSsl.find())
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
     one, other = Profile("", "DEFAULT", ""), Profile("", "HIGH", "")
     applied = []
     monkeypatch.setattr(contexts, "_apply", lambda context, profile: applied.append(profile))
@@ -122,7 +122,7 @@ def test_the_same_profile_is_applied_once(rsa_pair: KeyPair, monkeypatch: pytest
 
 
 def test_what_a_profile_says_is_in_the_context(rsa_pair: KeyPair) -> None:
-    contexts = Contexts(*rsa_pair, openssl=OpenSsl.find())
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
     plain = contexts.configure(Profile("", "DEFAULT", "", server_order=False, answers_sni=False))
     assert not plain.options & ssl.OP_CIPHER_SERVER_PREFERENCE
     assert not plain.options & ssl.OP_NO_TICKET
@@ -138,7 +138,7 @@ def test_what_a_profile_says_is_in_the_context(rsa_pair: KeyPair) -> None:
 
 
 def test_without_the_functions_of_openssl_clients_are_served_too(rsa_pair: KeyPair) -> None:
-    contexts = Contexts(*rsa_pair)
+    contexts = Contexts(rsa_pair)
     for version, maximum in (("1.0", 0x0301), ("1.2", 0x0303), ("1.3", 0x0304)):
         profile = Profile("", "ALL:@SECLEVEL=0", "", minimum=maximum, maximum=maximum, tickets=False)
         client = Client(client_context())

@@ -1,0 +1,148 @@
+"""Certificates made on the fly: plausible, lasting, bounded, and taken by real clients."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from honeystack.errors import Unavailable
+from honeystack.tls.authority import BURST, LEAF_DAYS, REMEMBERED, Authority
+from tests.tls.peers import Client, client_context, connected
+
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # openssl/x509_vfy.h
+NOON = 1_800_000_000.0
+
+
+class Scene:
+    """An authority in a time of its own."""
+
+    def __init__(self, folder: Path, secret: bytes = b"s" * 32) -> None:
+        self.now = NOON
+        self.folder = folder
+        self.authority = Authority(folder / "tls", secret=secret, clock=lambda: self.now)
+
+    def leaf(self, name: bytes | None, address: str = "203.0.113.4") -> x509.Certificate:
+        """What a client that trusts the root sees."""
+        certificate = self.authority.certificate_for(name, address)
+        context = client_context(authority=(self.folder / "tls" / "root.crt").read_text(), versions=(0x0304, 0x0304))
+        context.verify_flags |= ssl.VERIFY_X509_STRICT | _NO_CHECK_TIME  # the time is ours
+        _, client = connected(certificate, context, random.Random(1))
+        der = client.tls.getpeercert(binary_form=True)
+        assert der is not None
+        return x509.load_der_x509_certificate(der)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("authority")
+
+
+@pytest.fixture
+def scene(folder: Path) -> Scene:
+    return Scene(folder)
+
+
+def names(leaf: x509.Certificate) -> list[str]:
+    return [str(name.value) for name in leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (b"Bank.Example", "bank.example"),
+        (b"xn--bcher-kva.example", "xn--bcher-kva.example"),
+        (b"_srv.a", "_srv.a"),
+        (b"localhost", "localhost"),
+        ((b"a" * 60 + b".") * 4 + b"example89", ("a" * 60 + ".") * 4 + "example89"),
+        ((b"a" * 60 + b".") * 4 + b"example890", None),
+        (b"a" * 63 + b".example", "a" * 63 + ".example"),
+        (None, None),
+        (b"", None),
+        (b"*.example", None),
+        (b"a..b", None),
+        (b"-a.example", None),
+        (b"a b", None),
+        (b"a\0b", None),
+        (b"a" * 64, None),
+        (b"\xff\xfe", None),
+        (b"a.example\n", None),
+        (b"a." * 127, None),
+    ],
+)
+def test_a_name_gets_its_certificate_and_anything_else_the_address(
+    scene: Scene, asked: bytes | None, expected: str | None
+) -> None:
+    leaf = scene.leaf(asked)
+    assert names(leaf) == [expected or "203.0.113.4"]
+
+
+def test_an_address_of_either_family(scene: Scene) -> None:
+    assert names(scene.leaf(None, "2001:db8::4")) == ["2001:db8::4"]
+    assert names(scene.leaf(None, "fe80::1%eth0")) == ["fe80::1"]
+
+
+def test_dates_are_plausible_and_renewed_in_time(scene: Scene) -> None:
+    seen = set()
+    for day in range(0, 200, 20):
+        scene.now = NOON + day * 86_400
+        leaf = scene.leaf(b"dates.example")
+        now = datetime.fromtimestamp(scene.now, UTC)
+        assert leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc
+        assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == LEAF_DAYS - 1
+        assert (leaf.not_valid_after_utc - now).days >= 29
+        seen.add(leaf.serial_number)
+    assert 3 <= len(seen) <= 5
+    assert scene.leaf(b"x.example").not_valid_before_utc != scene.leaf(b"y.example").not_valid_before_utc
+
+
+def test_what_was_made_is_remembered_and_what_is_kept_outlives_us(scene: Scene) -> None:
+    one = scene.authority.certificate_for(b"a.example", "203.0.113.4")
+    assert scene.authority.certificate_for(b"A.example", "203.0.113.5") is one
+    leaf, later = scene.leaf(b"kept.example"), Scene(scene.folder).leaf(b"kept.example")
+    assert leaf.issuer == later.issuer
+    assert leaf.public_key() == later.public_key()
+    assert leaf.not_valid_before_utc == later.not_valid_before_utc
+    files = sorted(path.name for path in (scene.folder / "tls").iterdir())
+    assert files == ["issuing.crt", "issuing.key", "leaf-ecdsa.key", "leaf-rsa.key", "root.crt", "root.key"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (scene.folder / "tls").iterdir()} == {0o600}
+
+
+def test_sensors_are_not_alike(folder: Path, tmp_path: Path) -> None:
+    issuers = {str(Scene(folder).leaf(b"a").issuer), str(Scene(tmp_path, b"o" * 32).leaf(b"a").issuer)}
+    assert len(issuers) == 2
+
+
+def test_an_rsa_client_is_served_too(scene: Scene) -> None:
+    certificate = scene.authority.certificate_for(b"old.example", "203.0.113.4")
+    context = client_context(versions=(0x0301, 0x0301), ciphers="AES128-SHA:@SECLEVEL=0")
+    assert connected(certificate, context, random.Random(2))[0].cipher == "AES128-SHA"
+    assert certificate.rsa_alone is not None
+    assert isinstance(Client(context).step(), bytes)
+
+
+def test_making_is_rate_limited_and_remembering_is_bounded(scene: Scene) -> None:
+    made = {id(scene.authority.certificate_for(b"n%d.example" % number, "203.0.113.4")) for number in range(40)}
+    assert len(made) == BURST
+    scene.now += 1
+    assert scene.authority.certificate_for(b"later.example", "203.0.113.4").names == ("later.example",)
+    assert scene.authority.certificate_for(b"n0.example", "203.0.113.4").names == ("n0.example",)
+    for number in range(REMEMBERED + 5):
+        scene.now += 1
+        scene.authority.certificate_for(b"m%d.example" % number, "203.0.113.4")
+    assert len(scene.authority._made) == REMEMBERED
+
+
+def test_a_directory_that_does_not_serve_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tls").write_text("")
+    with pytest.raises(Unavailable, match="no certificates can be made in"):
+        Scene(tmp_path).authority.prepare()
+    (tmp_path / "b" / "tls").mkdir(parents=True)
+    (tmp_path / "b" / "tls" / "root.key").write_text("nonsense")
+    with pytest.raises(Unavailable):
+        Scene(tmp_path / "b").authority.prepare()
