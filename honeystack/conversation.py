@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -86,6 +86,7 @@ class Conversation(trio.abc.HalfCloseableStream):
     service: str | None = None
     facts: dict[str, object] = attrs.field(factory=dict)  # e.g. the ja3, ja4 and sni keys once TLS is up
     first: FirstBytes | None = None  # taps the raw bytes until they have been recorded
+    tls_starter: Callable[[Conversation], Awaitable[bool]] | None = None  # takes TLS off, where that is planned
     silent: bool = False  # the listener has waited for the first bytes in vain: a server-first service may speak
     _ahead: bytearray = attrs.field(factory=bytearray, init=False)
     _ended: bool = attrs.field(default=False, init=False)
@@ -166,6 +167,23 @@ class Conversation(trio.abc.HalfCloseableStream):
         if self.first is not None:
             self.first.finish()
             self.first = None
+
+    @property
+    def may_start_tls(self) -> bool:
+        """Whether `start_tls` has a certificate to answer with, and TLS is not there yet."""
+        return self.tls_starter is not None
+
+    async def start_tls(self) -> bool:
+        """Go on inside TLS: the peer has been told that it may begin (STARTTLS, STLS, AUTH TLS …).
+
+        True once it has; its hello and its handshake have been told. False where it did not begin, and the bytes it
+        sent instead are ahead, or where its handshake failed, after which nothing more can be read.
+        Raises StateError where `may_start_tls` is False.
+        """
+        if self.tls_starter is None:
+            raise StateError("there is no certificate for this conversation, or TLS is there already")
+        starter, self.tls_starter = self.tls_starter, None
+        return await starter(self)
 
     def replace_stream(self, stream: trio.abc.HalfCloseableStream) -> None:
         """Go on over another layer (TLS over the old stream); bytes ahead must have been moved into it first."""

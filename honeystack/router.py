@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -133,6 +134,8 @@ class Router:
                 if not await self._unwrapper.accept(peer, reader, room.tls):
                     return
                 await self._first_decrypted(peer, room)
+        elif room.tls is not None:
+            peer.tls_starter = partial(self._start_tls, plan=room.tls)
         if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
             return  # silent to the end
         taker = await self._taker(peer, room)
@@ -157,6 +160,18 @@ class Router:
                     begun = True
                     scope.deadline = trio.current_time() + self._hello_wait(peer)
         return reader
+
+    async def _start_tls(self, peer: Conversation, plan: TlsPlan) -> bool:
+        """TLS that begins after plaintext, because a service has agreed to it."""
+        reader = HelloReader()
+        with trio.move_on_after(HELLO_SECONDS):
+            more = peer.ahead or await peer.peek_more()
+            while more and reader.feed(more) is Progress.MORE:
+                more = await peer.peek_more()
+        if reader.progress not in (Progress.COMPLETE, Progress.MALFORMED):
+            return False
+        self._unwrapper.tell_hello(peer, reader)
+        return await self._unwrapper.accept(peer, reader, plan)
 
     def _hello_wait(self, peer: Conversation) -> float:
         """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
@@ -214,9 +229,10 @@ class Router:
 
     async def _collect(self, peer: Conversation) -> None:
         size = len(peer.ahead)
+        end = trio.current_time() + self.capture.idle  # of a peer that never pauses
         with trio.CancelScope() as scope:
             while size < self.capture.payload_bytes:
-                scope.deadline = trio.current_time() + self.capture.pause
+                scope.deadline = min(trio.current_time() + self.capture.pause, end)
                 more = await peer.peek_more()
                 if not more:
                     return

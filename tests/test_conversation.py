@@ -143,3 +143,21 @@ async def test_the_first_bytes_are_told_before_what_a_service_makes_of_them() ->
     peer.record(kind, {})
     await peer.aclose()
     assert [event.type for event in meeting.events] == ["request", "payload", "request"]
+
+
+async def test_tls_begins_where_somebody_can_take_it_off_and_once() -> None:
+    _, peer = Meeting().conversation()
+    assert not peer.may_start_tls
+    with pytest.raises(StateError, match="no certificate"):
+        await peer.start_tls()
+    asked = []
+
+    async def starter(conversation: Conversation) -> bool:
+        asked.append(conversation)
+        return True
+
+    peer.tls_starter = starter
+    assert peer.may_start_tls
+    assert await peer.start_tls()
+    assert asked == [peer]
+    assert not peer.may_start_tls

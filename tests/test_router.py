@@ -494,3 +494,51 @@ async def test_made_certificates_need_an_authority(autojump_clock: CLOCK, tmp_pa
         await tls.send_all(b"one")
         assert await tls.receive_some() == b"one"
     assert authority.certificate_for(b"shop.example", "").names == ("shop.example",)
+
+
+@attrs.frozen
+class Mail:
+    """Agrees to STARTTLS, and tells the peer how that went."""
+
+    speaks_first: ClassVar[bool] = True
+    speaks_tls: ClassVar[bool] = False
+
+    def recognise(self, first: bytes, *, eof: bool) -> Recognition:
+        return Recognition.MINE
+
+    async def handle(self, peer: Conversation) -> None:
+        await peer.send_all(b"220\r\n")
+        assert await peer.receive_some() == b"STARTTLS\r\n"
+        await peer.send_all(b"220 go\r\n")
+        secure = await peer.start_tls()
+        said = await peer.receive_some()
+        await peer.send_all(b"%s %d" % (said, secure))
+
+
+async def starting(client: Any) -> None:
+    assert await client.receive_some() == b"220\r\n"
+    await client.send_all(b"STARTTLS\r\n")
+    assert await client.receive_some() == b"220 go\r\n"
+
+
+async def test_tls_after_plaintext(autojump_clock: CLOCK, certificate: Certificate) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/25", "mail", certificate=certificate)], {"mail": Mail()})
+    async with visiting(router, meeting, port=25) as client:
+        await starting(client)
+        tls = trio.SSLStream(client, insecure(), server_hostname="mail.example", https_compatible=True)
+        await tls.send_all(b"hidden")
+        assert await tls.receive_some() == b"hidden 1"
+    assert told(meeting) == ["tcp/payload", "tcp/hello", "tcp/established"]
+    assert meeting.events[1].fields["tls.sni"] == "mail.example"
+    assert meeting.events[1].service == "mail"
+
+
+async def test_plaintext_after_an_agreed_tls_stays_plain(autojump_clock: CLOCK, certificate: Certificate) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/25", "mail", certificate=certificate)], {"mail": Mail()})
+    async with visiting(router, meeting, port=25) as client:
+        await starting(client)
+        await client.send_all(b"EHLO a")
+        assert await client.receive_some() == b"EHLO a 0"
+    assert told(meeting) == ["tcp/payload"]

@@ -11,6 +11,8 @@ import trio
 from honeystack.conversation import Conversation, DatagramConversation
 from honeystack.registry import director
 from honeystack.settings import positive, setting
+from honeystack.tls.client import connect_tls
+from honeystack.tls.stream import TlsFailed, TlsStream
 
 
 def split_host(text: str) -> tuple[str, int | None]:
@@ -56,12 +58,30 @@ class Forward:
         "how long a connection may take to be made", default=10.0, unit="seconds", validator=positive
     )
 
-    async def open_stream(self, peer: Conversation) -> trio.SocketStream:
+    tls: bool = setting(
+        "where TLS of the peer was taken off, speak TLS to the host too, asking for the same name and protocol",
+        default=False,
+    )
+
+    async def open_stream(self, peer: Conversation) -> trio.abc.HalfCloseableStream:
         """Connect for a peer. Raises OSError where the host refuses or does not answer."""
         host, port = self._target(peer.flow.local.port)
         with trio.move_on_after(self.timeout):
-            return await trio.open_tcp_stream(host, port)
+            stream = await trio.open_tcp_stream(host, port)
+            return await self.secure(stream, peer) if self.tls and isinstance(peer.stream, TlsStream) else stream
         raise TimeoutError(f"{host} port {port} did not answer in {self.timeout:g} s")
+
+    async def secure(self, stream: trio.abc.HalfCloseableStream, peer: Conversation) -> TlsStream:
+        """Begin TLS with the host, as the peer has begun it with us. Raises OSError where that fails."""
+        name = peer.facts.get("tls.sni")
+        alpn = peer.stream.outcome.alpn if isinstance(peer.stream, TlsStream) else None
+        try:
+            return await connect_tls(
+                stream, server_name=name if isinstance(name, str) else None, alpn=alpn, timeout=self.timeout
+            )
+        except TlsFailed as failed:
+            await trio.aclose_forcefully(stream)
+            raise ConnectionError(f"TLS with the host failed: {failed}") from failed
 
     async def open_datagrams(self, peer: DatagramConversation) -> trio.socket.SocketType:
         """A UDP socket that is connected to the host. Raises OSError where there is no way to it."""

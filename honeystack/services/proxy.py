@@ -34,7 +34,8 @@ FAILED = EventKind("proxy", "failed", "The host behind could not be reached.", {
 class Proxy:
     """Passes a conversation on to the host that a director names, and records both directions (high interaction).
 
-    TLS is decoded on ports that have a certificate, and goes on in the clear; on other ports it passes as it is.
+    TLS is decoded on ports that have a certificate, also where it begins after plaintext (STARTTLS), and goes on in the
+    clear, or encrypted anew where the director says `tls = true`. On other ports it passes as it is.
     """
 
     director: Any = setting("the name of the director that knows the host", example="ssh_host")
@@ -69,12 +70,26 @@ class Proxy:
             return
         log = _Log(peer.record, self.max_bytes, self.turn_bytes)
         try:
-            with trio.CancelScope(deadline=trio.current_time() + self.idle) as scope:
-                async with upstream, trio.open_nursery() as nursery:
-                    for source, sink, kind in ((peer, upstream, REQUEST), (upstream, peer, RESPONSE)):
-                        nursery.start_soon(self._pump, source, sink, kind, log, scope)
+            while await self._relay(peer, upstream, log):
+                # The peer begins TLS in the middle: so do we with both.
+                if not await peer.start_tls():
+                    return
+                upstream = await self.director.secure(upstream, peer)
+        except OSError as error:
+            peer.record(FAILED, {"error": _reason(error)})
         finally:
             log.finish()
+            await upstream.aclose()
+
+    async def _relay(self, peer: Conversation, upstream: trio.abc.HalfCloseableStream, log: _Log) -> bool:
+        """Pass both directions on until both have ended. True where the peer begins TLS, whose hello is then ahead."""
+        begins_tls = False
+        async with trio.open_nursery() as nursery:
+            scope = nursery.cancel_scope
+            scope.deadline = trio.current_time() + self.idle
+            nursery.start_soon(self._pump, upstream, peer, RESPONSE, log, scope)
+            begins_tls = await self._pump(peer, upstream, REQUEST, log, scope)
+        return begins_tls  # noqa: RET504 -- a nursery that was cancelled ends here too
 
     async def _pump(
         self,
@@ -83,16 +98,25 @@ class Proxy:
         kind: EventKind,
         log: _Log,
         scope: trio.CancelScope,
-    ) -> None:
-        """One direction until its end, which is passed on as such; the other direction may go on."""
+    ) -> bool:
+        """One direction until its end, which is passed on as such; the other direction may go on. True for a hello."""
         try:
             while data := await source.receive_some():
+                if isinstance(source, Conversation) and source.may_start_tls and self._may_be_hello(data):
+                    source.unreceive(bytes(data))
+                    scope.cancel()
+                    return True
                 scope.deadline = trio.current_time() + self.idle
                 log.passed(kind, data)
                 await sink.send_all(data)
             await sink.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             scope.cancel()  # one side is gone altogether
+        return False
+
+    def _may_be_hello(self, data: bytes | bytearray) -> bool:
+        """Whether a peer begins TLS that a director with `tls = true` can begin with the host too."""
+        return bool(getattr(self.director, "tls", False)) and data[:2] == b"\x16\x03" and data[5:6] == b"\1"
 
     async def handle_datagrams(self, peer: DatagramConversation) -> None:
         try:

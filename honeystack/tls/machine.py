@@ -77,14 +77,18 @@ class TlsMachine:
         "state",
     )
 
-    def __init__(self, configure: Callable[[], ssl.SSLContext], *, server_side: bool = True) -> None:
+    def __init__(
+        self, configure: Callable[[], ssl.SSLContext], *, server_side: bool = True, server_name: str | None = None
+    ) -> None:
         self.state = TlsState.HANDSHAKE
         self.error: str | None = None  # once FAILED
         self.alert: str | None = None  # the alert that ended it, sent by either side
         self._configure = configure
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = configure().wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+        self._object = configure().wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
+        )
         self._plain = bytearray()  # decrypted before `send_close`, which needs OpenSSL to have nothing left
         self._sent_close = False
         self._watch = RecordWatch() if server_side else None
