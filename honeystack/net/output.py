@@ -1,7 +1,8 @@
 """How packets leave: IP and Ethernet headers, identification as Linux chooses it, fragments for what is too large.
 
-Linux sets DF on TCP and UDP, and none on ICMP. A SYN-ACK and a RST have identification 0; other packets count on from
-a random number, in one of many counters chosen by a keyed hash, so that no peer reads another's traffic from it.
+Linux sets DF on TCP and UDP, and none on ICMP. A SYN-ACK and what no connection sends have identification 0; other
+packets count on from a random number, in one of many counters chosen by a keyed hash, so that no peer reads another's
+traffic from it. Flow labels are a keyed hash too (RFC 6437).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from honeystack.net.address import Path
 from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+from honeystack.net.wire.tcp import SYN, StraySegment
 
 COUNTERS = 1024  # identification counters; Linux has 2048 and more
 MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
 MAX_PACKET = 0xFFFF
-SYN_OR_RST = 0x06
+NEIGHBOURLY = 255  # the hop limit of neighbour discovery, which Linux gives no flow label
 
 
 class Rng(Protocol):
@@ -56,17 +58,19 @@ class Output:
         """Send a TCP segment; the segment's size is TCP's own care."""
         head, total, addresses = self._templates.get(path) or self._template(path)
         flow = crc32(segment[:4], self._seed) ^ crc32(path.remote)
+        stray = type(segment) is StraySegment
+        tos = segment.tos if type(segment) is StraySegment else 0
         if path.version == 6:
-            first = 6 << 28 | flow & 0xFFFFF
+            first = 6 << 28 | tos << 20 | flow & 0xFFFFF
             header = pack("!IHBB", first, len(segment), ipv6.TCP, self._ttl)
             self._frames.append(b"".join((head, header, addresses, segment)))
             return
-        ident = 0 if segment[13] & SYN_OR_RST else self._ident(flow)
+        ident = 0 if stray or segment[13] & SYN else self._ident(flow)
         length = ipv4.HEADER_LENGTH + len(segment)
         header = pack(
             "!BBHHHBBH",
-            *(0x45, 0, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
-            0xFFFF - ((total + length + ident) % 0xFFFF or 0xFFFF),
+            *(0x45, tos, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
+            0xFFFF - ((total + tos + length + ident) % 0xFFFF or 0xFFFF),
         )
         self._frames.append(b"".join((head, header, addresses, segment)))
 
@@ -103,9 +107,12 @@ class Output:
 
     def _packet6(self, path: Path, protocol: int, payload: bytes, ttl: int, tos: int) -> None:
         link = encode_ethernet(path.remote_mac, path.local_mac, IPV6, path.vlan)
+        label = crc32(path.local + path.remote, self._seed ^ protocol) & 0xFFFFF if ttl != NEIGHBOURLY else 0
 
         def send(next_header: int, part: bytes) -> None:
-            header = ipv6.encode_ipv6(path.local, path.remote, next_header, len(part), hop_limit=ttl, traffic_class=tos)
+            header = ipv6.encode_ipv6(
+                *(path.local, path.remote, next_header, len(part)), hop_limit=ttl, traffic_class=tos, flow_label=label
+            )
             self._frames.append(link + header + part)
 
         if ipv6.HEADER_LENGTH + len(payload) <= self._mtu:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from honeystack.net import output as module
 from honeystack.net.address import Path
 from honeystack.net.output import Output
-from honeystack.net.wire.checksum import pseudo_header_sum
+from honeystack.net.wire.checksum import checksum, pseudo_header_sum
 from honeystack.net.wire.ethernet import decode_ethernet
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.ipv6 import FRAGMENT, decode_ipv6
-from honeystack.net.wire.tcp import ACK, RST, SYN, encode_segment
+from honeystack.net.wire.tcp import ACK, RST, SYN, StraySegment, encode_segment
 from tests.net.frames import OUR_MAC, PATH4, PATH6, PEER4, PEER6, PEER_MAC, US4, US6, packed
 
 
@@ -60,11 +60,38 @@ def test_the_tag_of_the_path_is_kept() -> None:
     assert [decode_ethernet(frame).vlan for frame in out.drain()] == [5, 5]
 
 
-@pytest.mark.parametrize("flags", [SYN | ACK, RST, RST | ACK])
-def test_syn_ack_and_rst_have_no_identification(flags: int) -> None:
+def test_syn_ack_and_what_no_connection_sends_have_no_identification() -> None:
     out = output()
-    out.segment(PATH4, segment(flags))
-    assert idents(out) == [0]
+    out.segment(PATH4, segment(SYN | ACK))
+    out.segment(PATH4, StraySegment(segment(RST)))
+    out.segment(PATH4, StraySegment(segment(ACK)))
+    out.segment(PATH4, segment(RST | ACK))
+    assert [ident == 0 for ident in idents(out)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("path", [PATH4, PATH6])
+def test_a_stray_segment_gives_the_type_of_service_back(path: Path) -> None:
+    out = output()
+    stray = StraySegment(segment(RST))
+    stray.tos = 0xB8
+    out.segment(path, stray)
+    (frame,) = out.drain()
+    if path.version == 6:
+        assert int.from_bytes(frame[14:16], "big") >> 4 & 0xFF == 0xB8
+    else:
+        assert frame[15] == 0xB8
+        assert checksum(frame[14:34]) == 0
+
+
+def test_flow_labels_are_set_but_not_of_neighbour_discovery() -> None:
+    out = output()
+    out.packet(PATH6, 58, b"x" * 8)
+    out.packet(PATH6, 58, b"x" * 3000)
+    out.packet(PATH6, 58, b"x" * 8, ttl=255)
+    labels = [int.from_bytes(frame[14:18], "big") & 0xFFFFF for frame in out.drain()]
+    assert labels[0] != 0
+    assert set(labels[:-1]) == {labels[0]}
+    assert labels[-1] == 0
 
 
 def test_the_identification_of_a_flow_counts_on_and_says_nothing_of_other_flows() -> None:

@@ -98,7 +98,8 @@ def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
     """Whether the rest of the segment is to be processed."""
     if conn.state is State.SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
         return False
-    if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -conn.max_window)):
+    acknowledged = max(conn.bytes_out - diff(conn.snd_nxt, conn.snd_una), 0)  # none may acknowledge what never was
+    if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -min(conn.max_window, acknowledged))):
         challenge(conn, now)  # RFC 5961 §5.2
         return False
     if before(seg.ack, conn.snd_una):

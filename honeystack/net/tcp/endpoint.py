@@ -29,9 +29,22 @@ from honeystack.net.tcp.window import update_is_due
 from honeystack.net.timers import TimerWheel
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_segment, encode_segment, syn_options
+from honeystack.net.wire.tcp import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    Segment,
+    StraySegment,
+    decode_segment,
+    encode_segment,
+    syn_options,
+    walk_options,
+)
 
 PROTOCOL = 6
+MD5 = 19  # the option of RFC 2385
+SIGNATURE = bytes([MD5, 18])
 
 
 @attrs.frozen
@@ -118,6 +131,8 @@ class Tcp:
             self.counters["land"] += 1  # ours is the only host with our address, and we did not send it
             return
         self.counters["segments_in"] += 1
+        if SIGNATURE in seg.options and self._is_signed(path, seg):
+            return
         if conn is not None:
             conn.path = path
             arrives(conn, seg, now)
@@ -265,8 +280,8 @@ class Tcp:
         segment = encode_segment(*ports, conn.snd_una, conn.rcv_nxt, flags, window, conn.pseudo_sum, options)
         self.out.append((conn.path, segment))
 
-    def reset_stray(self, path: Path, seg: Segment) -> None:
-        """RFC 9293 §3.10.7.1: the reset that answers a segment of no connection."""
+    def reset_stray(self, path: Path, seg: Segment, *, tos: int = 0) -> None:
+        """RFC 9293 §3.10.7.1: the reset that answers a segment of no connection, which came with this `tos`."""
         if seg.flags & RST:
             return
         ports = seg.destination_port, seg.source_port
@@ -275,7 +290,9 @@ class Tcp:
         else:
             reset = encode_segment(*ports, 0, add(seg.seq, seg.length), RST | ACK, 0, self.pseudo_sum(path))
         self.counters["resets_sent"] += 1
-        self.out.append((path, reset))
+        stray = StraySegment(reset)
+        stray.tos = tos & ~3  # not its congestion bits
+        self.out.append((path, stray))
 
     def reached(self, bound: str, limit: int, path: Path | None) -> None:
         """Tell of a bound once, until `relieved`."""
@@ -317,9 +334,17 @@ class Tcp:
                 return
         self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
         if not self._listens(seg.destination_port) or flags & ACK:
-            self.reset_stray(path, seg)
+            self.reset_stray(path, seg, tos=header.tos)
         elif flags == SYN and self._shedder.admits_syn(path):
             self.handshakes.listen(key, path, seg, header, now, iss=iss)
+
+    def _is_signed(self, path: Path, seg: Segment) -> bool:
+        """Whether a segment is signed by a key (RFC 2385), none of which we share: Linux drops it in silence."""
+        if (MD5, 16) not in [(kind, len(value)) for kind, value in walk_options(seg.options)]:
+            return False
+        self.counters["signed"] += 1
+        self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
+        return True
 
     def _go_on(self, conn: Connection | None, seg: Segment, now: float) -> None:
         """The acknowledgement that completed a handshake may carry text and FIN."""

@@ -16,7 +16,7 @@ from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_syn_options, encode_segment
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, StraySegment, decode_syn_options, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -108,7 +108,8 @@ class Handshakes:
             else:
                 self._acknowledge(embryo, now)
             return None
-        if seg.flags & SYN:  # fourth: back to LISTEN
+        if seg.flags & SYN:  # fourth: back to LISTEN; Linux tells it with a reset
+            self._tcp.reset_stray(path, seg)
             self.abandon(key, reset=True)
             return None
         if not seg.flags & ACK:
@@ -233,4 +234,4 @@ class Handshakes:
         if flags == ACK and embryo.window_scale is not None:
             window = -(-window >> tcp.persona.window_scale)  # rounded up, so that the right edge does not move left
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)
-        tcp.out.append((path, segment))
+        tcp.out.append((path, segment if flags & SYN else StraySegment(segment)))

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 def process_text(conn: Connection, seg: Segment, now: float) -> None:
     """Take the part of the text that is new and in the window."""
-    if conn.state not in RECEIVING or conn.eof_received:
-        return
     seq, data = seg.seq, seg.data
     end = add(seq, len(data))
-    if conn.released and after(end, conn.rcv_nxt):
-        conn.tcp.abort(conn, CloseReason.RST)  # RFC 9293 §3.6.1: data that nobody will read
+    for_nobody = before(seq, conn.rcv_nxt) if conn.eof_received else conn.released
+    if for_nobody and after(end, conn.rcv_nxt):
+        conn.tcp.reset_stray(conn.path, seg)  # RFC 9293 §3.6.1: data that nobody will read
+        conn.tcp.finish(conn, CloseReason.RST)
+        return
+    if conn.state not in RECEIVING or conn.eof_received:
         return
     known = diff(conn.rcv_nxt, seq)
     if known > 0:
@@ -49,6 +51,7 @@ def take_fin(conn: Connection, seq: int, now: float) -> None:
         if not after(seq, conn.rcv_edge):
             conn.assembler = conn.assembler or Assembler()
             conn.assembler.fin = seq
+        send_ack(conn, now)  # RFC 5681 §4.2, as for any segment out of order
         return
     _end_of_text(conn, now)
 

@@ -79,8 +79,7 @@ def _flight_timer(conn: Connection, sending: Sending) -> tuple[Timer, float]:
     if conn.sack and calm and estimator.srtt and not flight.sacked:  # RFC 8985 §7.2
         patience = 2 * estimator.srtt + (DELAYED_ACK if len(flight.records) == 1 else 0.0)
         probe = max(flight.records[-1].sent_at, sending.progress_at) + patience
-        if probe < timeout:
-            return Timer.LOSS_PROBE, probe
+        return Timer.LOSS_PROBE, min(probe, timeout)  # where they meet, probing comes first
     return Timer.RETRANSMIT, timeout
 
 

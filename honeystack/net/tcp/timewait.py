@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from honeystack.net.address import Path
+from honeystack.net.tcp import challenge
 from honeystack.net.tcp.seq import add, after, diff
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
@@ -29,6 +30,7 @@ class Remembered(NamedTuple):
     window: int
     ts_recent: int | None
     ts_offset: int
+    answered_at: float = -1.0  # when an empty segment was answered last
 
 
 class TimeWait:
@@ -79,6 +81,9 @@ class TimeWait:
             if seg.flags & FIN and add(seg.seq, seg.length) == entry.rcv_nxt:
                 self._tcp.timers.schedule(key, now + SECONDS)  # RFC 9293 §3.10.7.4, eighth: restart the time-out
             self._acknowledge(entry, now)
+        elif seg.flags & ACK and seg.seq != entry.rcv_nxt and not 0 <= now - entry.answered_at < challenge.INTERVAL:
+            self.entries[key] = entry._replace(answered_at=now)  # first; two that disagree must not go on for ever
+            self._acknowledge(entry, now)
         return None
 
     @staticmethod
@@ -102,4 +107,4 @@ class TimeWait:
             self._tcp.pseudo_sum(entry.path),
             options,
         )
-        self._tcp.out.append((entry.path, segment))
+        self._tcp.out.append((entry.path, wire.StraySegment(segment)))

@@ -119,6 +119,12 @@ def _timestamps_and_sack(options: bytes) -> tuple[Block | None, tuple[Block, ...
     return timestamps, sack
 
 
+class StraySegment(bytes):
+    """A segment that no connection sends; `tos` is the peer's, which Linux gives back with a reset."""
+
+    tos = 0
+
+
 def encode_segment(
     source_port: int,
     destination_port: int,

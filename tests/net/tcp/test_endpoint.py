@@ -488,3 +488,19 @@ def test_a_bound_is_told_of_once() -> None:
     peer.tcp.reached("half_open", 5, peer.path)
     peer.tcp.reached("half_open", 5, peer.path)
     assert len([notice for notice in iter(peer.tcp.poll_notice, None) if isinstance(notice, BoundReached)]) == 1
+
+
+SIGNED = b"\x13\x12" + bytes(16) + b"\1\1"
+
+
+def test_what_is_signed_with_a_key_is_dropped_and_told() -> None:
+    peer = Peer()
+    assert peer.send(SYN, options=SIGNED) == []
+    assert len(peer.told(Scanned)) == 1
+    assert peer.tcp.statistics()["signed"] == 1
+
+
+def test_the_bytes_of_a_signature_within_another_option_mean_nothing() -> None:
+    peer = Peer()
+    assert len(peer.send(SYN, options=b"\xfd\x06\x13\x12\0\0\1\1")) == 1
+    assert peer.tcp.statistics().get("signed", 0) == 0

@@ -268,7 +268,7 @@ def test_a_shrunk_window_is_probed_while_somebody_answers(answers: bool, left: l
     assert reasons(peer) == left
 
 
-def test_a_single_small_segment_waits_for_the_time_out() -> None:
+def test_a_single_small_segment_is_probed_when_its_time_out_comes() -> None:
     peer = Peer()
     (answer,) = peer.syn()
     peer.now += 0.05
@@ -277,7 +277,9 @@ def test_a_single_small_segment_waits_for_the_time_out() -> None:
     (conn,) = peer.tcp.flows.values()
     conn.send(b"hello", peer.now)
     peer.answers()
-    assert conn.timer is Timer.RETRANSMIT
+    assert conn.timer is Timer.LOSS_PROBE  # RFC 8985 §7.2: no later than the time-out
+    assert conn.sending is not None
+    assert peer.tcp.poll_timeout() == pytest.approx(peer.now + conn.sending.estimator.rto, abs=0.02)
 
 
 def test_a_probe_repeats_nothing_that_has_arrived() -> None:

@@ -41,6 +41,16 @@ def test_a_bare_acknowledgement_is_dropped() -> None:
     assert time_wait().send() == []
 
 
+def test_an_old_acknowledgement_is_answered_but_not_for_ever() -> None:
+    peer = time_wait()
+    old = add(peer.seq, -1)
+    (answer,) = peer.send(seq=old)
+    assert (answer.flags, answer.seq, answer.ack) == (ACK, peer.ack, peer.seq)
+    assert peer.send(seq=old) == []
+    peer.now += 0.6
+    assert len(peer.send(seq=old)) == 1
+
+
 def test_a_reset_does_not_end_it() -> None:
     peer = time_wait()
     assert peer.send(RST) == []
