@@ -135,7 +135,8 @@ class Delivery:
             return answered(self.neighbours.receive_neighbour(packet, message))
         if message.type == icmpv6.MLD_QUERY:
             return Fate.DELIVERED if self.neighbours.receive_query(packet, message, now) else Fate.IGNORED
-        if path.remote == UNSPECIFIED or not (packet.unicast or path.local == icmpv6.ALL_NODES):
+        group = path.local[0] == 0xFF
+        if path.remote == UNSPECIFIED or (group and not self.neighbours.listens_to(path.local)):
             return Fate.IGNORED
         return answered(self.icmp.receive(packet, message, now))
 

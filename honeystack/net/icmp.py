@@ -38,6 +38,7 @@ class Icmp:
     def __init__(self, output: Output, *, addresses: AddressSet, mac: bytes, rng: Rng) -> None:
         self._output = output
         self._mac = mac
+        self._addresses = addresses
         self._own = [n.network_address.packed for n in addresses if n.version == 6 and n.prefixlen == 128]
         self._buckets = ErrorBuckets(rng)
 
@@ -45,12 +46,12 @@ class Icmp:
         """Answer a request."""
         six = packet.path.version == 6
         path = packet.path if packet.unicast else self._own_path(packet.path)
-        if path is None or message.code:
+        if path is None:
             return False
         if message.type == (icmpv6.ECHO_REQUEST if six else icmp.ECHO_REQUEST):
             self._send(path, message._replace(type=icmpv6.ECHO_REPLY if six else icmp.ECHO_REPLY), packet.facts.tos)
             return True
-        if message.type == icmp.TIMESTAMP and not six and len(message.data) >= 12:
+        if message.type == icmp.TIMESTAMP and not six and len(message.data) >= 4:
             # Our clock does not know midnight: RFC 792 has the high bit say so.
             stamp = (int(now * 1000) & 0x7FFFFFFF | 0x80000000).to_bytes(4, "big")
             self._send(path, IcmpMessage(icmp.TIMESTAMP_REPLY, 0, message.rest, message.data[:4] + stamp * 2), 0)
@@ -70,7 +71,11 @@ class Icmp:
     def problem(self, packet: IpPacket, problem: ipv6.Problem, now: float) -> bool:
         """Answer with a parameter problem, which only IPv6 asks for."""
         message = IcmpMessage(icmpv6.PARAMETER_PROBLEM, problem.code, problem.pointer, b"")
-        return self._error(packet, message, now, even_to_multicast=problem.even_to_multicast)
+        if not may_answer(
+            packet, even_to_multicast=problem.even_to_multicast, headless=problem.code == ipv6.INCOMPLETE_CHAIN
+        ):
+            return False
+        return self._tell(packet, message, now)
 
     def time_exceeded(self, packet: IpPacket, now: float) -> bool:
         """Tell that the rest of a datagram never came; `packet` is its first fragment."""
@@ -78,9 +83,12 @@ class Icmp:
             return self._error(packet, IcmpMessage(icmpv6.TIME_EXCEEDED, icmpv6.REASSEMBLY_TIME_EXCEEDED, 0, b""), now)
         return self._error(packet, IcmpMessage(icmp.TIME_EXCEEDED, icmp.REASSEMBLY_TIME_EXCEEDED, 0, b""), now)
 
-    def _error(self, packet: IpPacket, message: IcmpMessage, now: float, *, even_to_multicast: bool = False) -> bool:
+    def _error(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
+        return may_answer(packet) and self._tell(packet, message, now)
+
+    def _tell(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
         path = packet.path if packet.unicast else self._own_path(packet.path)
-        if path is None or not may_answer(packet, even_to_multicast=even_to_multicast):
+        if path is None:
             return False
         if not self._buckets.take(path.remote, now):
             return False
@@ -89,7 +97,9 @@ class Icmp:
         return True
 
     def _own_path(self, path: Path) -> Path | None:
-        """From which of our addresses to answer what came to an IPv6 group: one of the sender's own scope."""
+        """From where to answer what came in a group's frame: where it went, or for a group's address, one of ours."""
+        if path.local in self._addresses:
+            return path._replace(local_mac=self._mac)
         if path.version == 4:
             return None  # Linux: icmp_echo_ignore_broadcasts
         for own in self._own:
@@ -105,11 +115,12 @@ class Icmp:
             self._output.packet(path, icmp.PROTOCOL, icmp.encode_icmp(message), tos=tos)
 
 
-def may_answer(packet: IpPacket, *, even_to_multicast: bool = False) -> bool:
+def may_answer(packet: IpPacket, *, even_to_multicast: bool = False, headless: bool = False) -> bool:
     """May this packet be answered with an error (RFC 1122 §3.2.2, RFC 4443 §2.4 e)?
 
     Not where it went to a group or broadcast, and not where it is an error itself or may be one. That its source is
-    one host's has been seen to before. `even_to_multicast`: an unknown option of IPv6 may ask for it.
+    one host's has been seen to before. `even_to_multicast`: an unknown option of IPv6 may ask for it. `headless`: also
+    where a first fragment does not say what ICMPv6 it carries, as Linux has it.
     """
     if not packet.unicast and not even_to_multicast:
         return False
@@ -117,7 +128,9 @@ def may_answer(packet: IpPacket, *, even_to_multicast: bool = False) -> bool:
     if packet.protocol == icmp.PROTOCOL and packet.path.version == 4:
         return len(payload) > 0 and payload[0] not in icmp.ERRORS and payload[0] <= 18
     if packet.protocol == icmpv6.PROTOCOL and packet.path.version == 6:
-        return len(payload) > 0 and payload[0] >= icmpv6.FIRST_INFORMATION and payload[0] != icmpv6.REDIRECT
+        if not payload:
+            return headless
+        return payload[0] >= icmpv6.FIRST_INFORMATION and payload[0] != icmpv6.REDIRECT
     return True
 
 

@@ -100,9 +100,9 @@ class Internet:
         )
         problem = header.problem
         if header.fragment is not None:
-            if reassembled:
-                raise Malformed("a fragment header within a datagram that came in fragments")
             fragment = header.fragment
+            if reassembled:  # a fragment within a datagram that came in fragments
+                return self._problem(packet, ipv6.Problem(ipv6.ERRONEOUS_FIELD, fragment.header_offset), now)
             is_first = fragment.more and not fragment.offset
             if is_first and not ipv6.chain_is_complete(octets, fragment, header.offset, header.end):
                 problem = problem or ipv6.Problem(ipv6.INCOMPLETE_CHAIN, 0)

@@ -49,7 +49,7 @@ class Neighbours:
         if packet.sender_mac[0] & 1 or packet.sender_mac == self._mac:
             return False
         reply = Arp(arp.REPLY, self._mac, packet.target, packet.sender_mac, packet.sender)
-        header = encode_ethernet(ethernet.source, self._mac, ARP, ethernet.vlan)
+        header = encode_ethernet(packet.sender_mac, self._mac, ARP, ethernet.vlan)
         self._output.frame(header + arp.encode_arp(reply))
         return True
 
@@ -62,6 +62,9 @@ class Neighbours:
         if neighbour.target not in self._addresses:
             return False
         to_group = path.local[0] == 0xFF
+        stranger = neighbour.link_address is None and path.remote not in self._known
+        if to_group and stranger and path.remote != UNSPECIFIED:
+            return False  # RFC 4861 §4.3: it must say who asks
         flags, option = icmpv6.SOLICITED, None
         if to_group:  # as Linux: who asks by unicast knows our MAC address
             flags, option = icmpv6.SOLICITED | icmpv6.OVERRIDE, self._mac
@@ -75,6 +78,10 @@ class Neighbours:
         data = icmpv6.encode_icmpv6(answer, home.local, home.remote)
         self._output.packet(home, icmpv6.PROTOCOL, data, ttl=icmpv6.NDP_HOP_LIMIT)
         return True
+
+    def listens_to(self, group: bytes) -> bool:
+        """Whether a group is one that the owner of our IPv6 addresses is in."""
+        return group == icmpv6.ALL_NODES or group in self._groups
 
     def receive_query(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
         """Take a multicast listener query; its report goes out after a random part of the delay it allows."""

@@ -82,12 +82,11 @@ def test_the_reply_has_the_service_class_of_the_request() -> None:
 @pytest.mark.parametrize(
     ("path", "message", "unicast"),
     [
-        (PATH4, ECHO4, False),
-        (PATH4, ECHO4._replace(code=1), True),
+        (PATH4._replace(local=packed("224.0.0.1")), ECHO4, False),
         (PATH4, IcmpMessage(0, 0, 0, b""), True),
         (PATH4, IcmpMessage(15, 0, 0, b""), True),
         (PATH4, IcmpMessage(17, 0, 0, bytes(4)), True),
-        (PATH4, IcmpMessage(13, 0, 0, bytes(11)), True),
+        (PATH4, IcmpMessage(13, 0, 0, bytes(3)), True),
         (PATH6, IcmpMessage(129, 0, 0, b""), True),
         (PATH6, IcmpMessage(13, 0, 0, bytes(12)), True),
     ],
@@ -96,6 +95,29 @@ def test_other_messages_have_no_answer(path: Path, message: IcmpMessage, unicast
     bench = Bench()
     assert not bench.icmp.receive(packet(path, message, unicast=unicast), message, 0.0)
     assert bench.sent() == []
+
+
+@pytest.mark.parametrize(("path", "request_"), [(PATH4, ECHO4), (PATH6, ECHO6)])
+def test_the_code_of_an_echo_request_comes_back(path: Path, request_: IcmpMessage) -> None:
+    bench = Bench()
+    request_ = request_._replace(code=7)
+    assert bench.icmp.receive(packet(path, request_), request_, 0.0)
+    assert [reply.code for reply in bench.sent()] == [7]
+
+
+@pytest.mark.parametrize(("path", "request_"), [(PATH4, ECHO4), (PATH6, ECHO6)])
+def test_what_came_for_us_in_a_group_frame_is_answered_from_our_own_mac(path: Path, request_: IcmpMessage) -> None:
+    bench = Bench()
+    to_group = path._replace(local_mac=b"\xff" * 6)
+    assert bench.icmp.receive(packet(to_group, request_, unicast=False), request_, 0.0)
+    assert bench.output.drain()[0][6:12] == OUR_MAC
+
+
+def test_a_first_fragment_without_its_header_is_told_though_it_may_be_an_error() -> None:
+    bench = Bench()
+    headless = received(PATH6, 58, b"")
+    assert bench.icmp.problem(headless, ipv6.Problem(ipv6.INCOMPLETE_CHAIN, 0), 0.0)
+    assert not bench.icmp.problem(headless, ipv6.Problem(ipv6.ERRONEOUS_FIELD, 0), 0.0)
 
 
 def test_a_timestamp_says_that_it_does_not_know_midnight() -> None:

@@ -256,10 +256,13 @@ def test_a_first_fragment_without_the_whole_chain_is_a_problem() -> None:
     assert (error.type, error.code, error.rest) == (4, 3, 0)
 
 
-def test_fragments_within_fragments_are_malformed() -> None:
+def test_fragments_within_fragments_are_told_as_a_problem() -> None:
     inner = encode_fragment_header(17, 0, 1, more=False) + bytes(8)
     outer = encode_fragment_header(ipv6.FRAGMENT, 0, 2, more=False)
-    assert fate(make_stack(), ip_frame(PATH6, ipv6.FRAGMENT, outer + inner)) == "malformed"
+    stack = make_stack()
+    assert fate(stack, ip_frame(PATH6, ipv6.FRAGMENT, outer + inner)) == "answered"
+    (problem,) = answers(stack)
+    assert (problem.type, problem.code, problem.rest) == (4, ipv6.ERRONEOUS_FIELD, 40)
 
 
 def test_headers_before_the_fragment_header_stay_in_the_whole() -> None:

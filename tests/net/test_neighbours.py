@@ -234,3 +234,25 @@ def test_any_neighbour_message_is_answered_ignored_or_malformed(kind: int, code:
     except Malformed:
         answered = False
     assert len(bench.output) == answered
+
+
+def test_a_reply_goes_to_who_the_request_says_it_is_from() -> None:
+    bench = Bench()
+    assert bench.neighbours.receive_arp(Arp(REQUEST, b"\x02\0\0\0\0\x42", PEER4, bytes(6), US4), ETHERNET)
+    assert bench.output.drain()[0][:6] == b"\x02\0\0\0\0\x42"
+
+
+def test_who_asks_the_group_and_does_not_say_where_he_is_must_be_known() -> None:
+    bench = Bench()
+    assert not bench.solicit(US6, local=solicited_node(US6), mac=None)
+    bench.neighbours.remember(PEER6, PEER_MAC, None)
+    assert bench.solicit(US6, local=solicited_node(US6), mac=None)
+
+
+def test_the_owner_of_an_address_listens_to_its_group_and_to_all_nodes() -> None:
+    neighbours = Bench().neighbours
+    assert [neighbours.listens_to(group) for group in (ALL_NODES, solicited_node(US6), ALL_MLDV2_ROUTERS)] == [
+        True,
+        True,
+        False,
+    ]

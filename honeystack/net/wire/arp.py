@@ -12,6 +12,7 @@ LENGTH = 28
 REQUEST = 1
 REPLY = 2
 ETHERNET_IPV4 = b"\x00\x01\x08\x00\x06\x04"  # hardware Ethernet, protocol IPv4, and their address lengths
+IEEE802_IPV4 = b"\x00\x06" + ETHERNET_IPV4[2:]  # the same by another name (RFC 1122 §2.3.3 has both)
 
 
 class Arp(NamedTuple):
@@ -28,7 +29,7 @@ def decode_arp(data: Octets) -> Arp:
     """The packet at the beginning of `data`; what follows is padding."""
     if len(data) < LENGTH:
         raise Malformed(f"an ARP packet of {len(data)} bytes is cut off")
-    if bytes(data[:6]) != ETHERNET_IPV4:
+    if bytes(data[:6]) not in (ETHERNET_IPV4, IEEE802_IPV4):
         raise Malformed("an ARP packet for other hardware or another protocol")
     return Arp(*unpack_from("!H6s4s6s4s", data, 6))
 

@@ -67,6 +67,8 @@ def decode_neighbour(message: IcmpMessage) -> Neighbour:
         if length == 0 or position + length > len(data):
             raise Malformed("a neighbour discovery option is empty or cut off")
         if data[position] == wanted:
+            if length != 8:
+                raise Malformed("a link address of another length than Ethernet's")
             link_address = data[position + 2 : position + 8]
         position += length
     return Neighbour(data[:16], message.rest, link_address)

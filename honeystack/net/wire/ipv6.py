@@ -19,6 +19,8 @@ HOP_BY_HOP, TCP, UDP, ROUTING, FRAGMENT, ICMPV6, NO_NEXT_HEADER, DESTINATION = 0
 # Parameter problem codes (RFC 4443 §3.4, RFC 7112 §5).
 ERRONEOUS_FIELD, UNKNOWN_NEXT_HEADER, UNKNOWN_OPTION, INCOMPLETE_CHAIN = 0, 1, 2, 3
 
+SWITCHED_OFF_ROUTING = (3, 4)  # RPL source routes and segment routing
+
 PAD1, PADN, ROUTER_ALERT, JUMBO = 0x00, 0x01, 0x05, 0xC2
 MAX_EXTENSION_HEADERS = 16  # far above any sender's use; bounds the work that one packet can ask for
 MAX_OPTIONS = 8  # per header, as Linux
@@ -117,7 +119,9 @@ def walk_headers(packet: Octets, header: int, offset: int, end: int, *, pointer:
         if header == ROUTING:
             problem = _routing_problem(packet, offset)
         else:
-            problem = _option_problem(packet, offset + 2, following, partial=partial)
+            problem = _option_problem(packet, offset + 2, following, hop_by_hop=header == HOP_BY_HOP)
+            if header == HOP_BY_HOP and problem is None and not partial:
+                problem = _jumbo_problem(packet, offset + 2, following)
         if problem is DISCARD:
             return _Chain(header, offset, pointer, discard=True)
         if problem is not None:
@@ -136,8 +140,8 @@ def upper_layer(packet: Octets, end: int) -> tuple[int, int, int]:
         if header not in (HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT) or offset + 8 > end:
             break
         length = 8 if header == FRAGMENT else (packet[offset + 1] + 1) * 8
-        if offset + length > end:
-            break
+        if offset + length > end or (header == FRAGMENT and (packet[offset + 2] << 8 | packet[offset + 3]) & 0xFFF8):
+            break  # what a later fragment begins with is no header
         header, pointer, offset = packet[offset], offset, offset + length
     return header, offset, pointer
 
@@ -186,11 +190,16 @@ def _fragment(packet: Octets, offset: int, end: int, pointer: int) -> _Chain:
 
 
 def _routing_problem(packet: Octets, offset: int) -> Problem | None:
-    """Every routing type, type 0 among them (RFC 5095), is unknown: it matters only while segments are left."""
+    """Every routing type, type 0 among them (RFC 5095), is unknown: it matters only while segments are left.
+
+    Linux knows two that it drops in silence unless they are switched on.
+    """
+    if packet[offset + 2] in SWITCHED_OFF_ROUTING:
+        return DISCARD
     return Problem(ERRONEOUS_FIELD, offset + 2) if packet[offset + 3] else None
 
 
-def _option_problem(packet: Octets, position: int, end: int, *, partial: bool) -> Problem | None:
+def _option_problem(packet: Octets, position: int, end: int, *, hop_by_hop: bool) -> Problem | None:
     """The problem that ends the walk along a header of options, or None (RFC 8200 §4.2)."""
     padding = options = 0
     while position < end:
@@ -211,7 +220,9 @@ def _option_problem(packet: Octets, position: int, end: int, *, partial: bool) -
             padding, options = 0, options + 1
             if options > MAX_OPTIONS:
                 return DISCARD
-            if kind != ROUTER_ALERT and not (kind == JUMBO and partial):
+            if kind == ROUTER_ALERT and hop_by_hop and length != 4:
+                return DISCARD
+            if kind not in (ROUTER_ALERT, JUMBO) or (kind == JUMBO and not hop_by_hop):
                 problem = _unknown_option(kind, position)
                 if problem is not None:
                     return problem
@@ -219,10 +230,19 @@ def _option_problem(packet: Octets, position: int, end: int, *, partial: bool) -
     return None
 
 
+def _jumbo_problem(packet: Octets, position: int, end: int) -> Problem | None:
+    """No packet that is as long as its header says may claim to be a jumbogram (RFC 2675 §3)."""
+    while position < end:
+        if packet[position] == JUMBO:
+            return Problem(ERRONEOUS_FIELD, position)
+        position += 1 if packet[position] == PAD1 else 2 + packet[position + 1]
+    return None
+
+
 def _unknown_option(kind: int, position: int) -> Problem | None:
     action = kind >> 6
     if action == 0:
         return None
-    if action == 1 or kind == JUMBO:  # no link that we know carries jumbograms: dropped, not discussed
+    if action == 1:
         return DISCARD
     return Problem(UNKNOWN_OPTION, position, even_to_multicast=action == 2)

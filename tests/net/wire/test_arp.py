@@ -15,6 +15,10 @@ def test_a_packet_survives_the_wire_and_its_padding() -> None:
     assert decode_arp(memoryview(encode_arp(PACKET) + bytes(18))) == PACKET
 
 
+def test_ieee_802_hardware_is_ethernet_too() -> None:
+    assert decode_arp(b"\0\x06" + encode_arp(PACKET)[2:]) == PACKET
+
+
 @pytest.mark.parametrize("at", range(6))
 def test_other_hardware_or_protocol_is_malformed(at: int) -> None:
     octets = bytearray(encode_arp(PACKET))

@@ -90,7 +90,7 @@ def test_a_super_frame_may_have_no_length() -> None:
 def test_a_super_frame_may_have_a_jumbo_option() -> None:
     octets = packet(HOP_BY_HOP, options(TCP, b"\xc2\x04\0\0\0\x1e"), bytes(20))
     assert decode_ipv6(octets, partial=True).protocol == TCP
-    assert decode_ipv6(octets).discard
+    assert decode_ipv6(octets).problem == Problem(ERRONEOUS_FIELD, 42)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,9 @@ def test_a_super_frame_may_have_a_jumbo_option() -> None:
     [
         (packet(DESTINATION, options(HOP_BY_HOP), options(UDP)), Problem(UNKNOWN_NEXT_HEADER, 40)),
         (packet(ROUTING, routing(UDP, 0, 1)), Problem(ERRONEOUS_FIELD, 42)),
-        (packet(DESTINATION, options(ROUTING), routing(UDP, 4, 2)), Problem(ERRONEOUS_FIELD, 50)),
+        (packet(DESTINATION, options(ROUTING), routing(UDP, 2, 2)), Problem(ERRONEOUS_FIELD, 50)),
+        (packet(HOP_BY_HOP, options(UDP, b"\0\x01\0\xc2\x04\0\0\xff\xff\0\0\0\0\0")), Problem(ERRONEOUS_FIELD, 45)),
+        (packet(DESTINATION, options(UDP, b"\xc2\x04\0\0\xff\xff")), Problem(UNKNOWN_OPTION, 42)),
         (packet(DESTINATION, options(UDP, b"\x1e\x04aaaa")), None),
         (packet(HOP_BY_HOP, options(UDP, b"\x05\x02\0\0\x01\0")), None),
         (packet(DESTINATION, options(UDP, b"\0\0\x9e\x02aa")), Problem(UNKNOWN_OPTION, 44, even_to_multicast=True)),
@@ -117,7 +119,6 @@ def test_problems_point_at_what_is_wrong(octets: bytes, problem: Problem | None)
     "octets",
     [
         b"\x5e\x04aaaa",  # action 01
-        b"\xc2\x04\0\0\xff\xff",  # a jumbogram
         b"\x01\x04\0\0\0\x01",  # padding that says something
         b"\0" * 14,  # more padding than aligns anything
         b"\x01\x06\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -130,6 +131,24 @@ def test_these_options_discard_in_silence(octets: bytes) -> None:
     decoded = decode_ipv6(packet(DESTINATION, options(UDP, octets)))
     assert decoded.discard
     assert decoded.problem is None
+
+
+@pytest.mark.parametrize("kind", [3, 4])
+@pytest.mark.parametrize("left", [0, 1])
+def test_routing_that_linux_has_switched_off_is_dropped_in_silence(kind: int, left: int) -> None:
+    assert decode_ipv6(packet(ROUTING, routing(UDP, kind, left))).discard
+
+
+def test_a_router_alert_has_two_bytes() -> None:
+    assert decode_ipv6(packet(HOP_BY_HOP, options(UDP, b"\x05\x03\0\0\0\0"))).discard
+    assert not decode_ipv6(packet(DESTINATION, options(UDP, b"\x05\x03\0\0\0\0"))).discard
+
+
+def test_what_a_later_fragment_begins_with_is_no_header() -> None:
+    octets = packet(FRAGMENT, encode_fragment_header(UDP, 8, 1, more=False), bytes(8))
+    assert upper_layer(octets, len(octets)) == (FRAGMENT, 40, 6)
+    octets = packet(FRAGMENT, encode_fragment_header(UDP, 0, 1, more=True), bytes(8))
+    assert upper_layer(octets, len(octets)) == (UDP, 48, 40)
 
 
 def test_a_fragment_header_ends_the_walk() -> None:
