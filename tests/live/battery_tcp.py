@@ -1,0 +1,468 @@
+"""The probes of TCP: handshakes, resets, sequence numbers, options, ends."""
+
+from __future__ import annotations
+
+from struct import pack
+
+import trio
+
+from tests.live import packets
+from tests.live.packets import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, flag_names
+from tests.live.street import ISN, STAMP, Peer, Probe
+from tests.live.twin import CLOSER, DEAF, ECHO, FLOOD, HELLO, LATE_CLOSER, SINK, UNREAD
+
+CLOSED = 9
+MSS = b"\x02\x04\x05\xb4"
+
+
+def timestamps(value: int = STAMP, echo: int = 0) -> bytes:
+    return b"\x01\x01\x08\x0a" + pack("!II", value, echo)
+
+
+FULL = MSS + b"\x04\x02\x08\x0a" + pack("!II", STAMP, 0) + b"\x01\x03\x03\x07"
+
+SYN_OPTIONS = {
+    "none": b"",
+    "mss 0": b"\x02\x04\0\0",
+    "mss 1": b"\x02\x04\0\1",
+    "mss 47": b"\x02\x04\0\x2f",
+    "mss 536": b"\x02\x04\x02\x18",
+    "mss 1460": MSS,
+    "mss 65535": b"\x02\x04\xff\xff",
+    "mss twice": MSS + b"\x02\x04\x02\x18",
+    "mss of length 3": b"\x02\x03\x05",
+    "mss of length 5": b"\x02\x05\x05\xb4\0",
+    "all": FULL,
+    "scale 0": MSS + b"\x03\x03\0",
+    "scale 14": MSS + b"\x03\x03\x0e",
+    "scale 15": MSS + b"\x03\x03\x0f",
+    "scale 255": MSS + b"\x03\x03\xff",
+    "scale of length 2": MSS + b"\x03\x02",
+    "scale of length 4": MSS + b"\x03\x04\7\0",
+    "sack": MSS + b"\x04\x02",
+    "sack of length 3": MSS + b"\x04\x03\0",
+    "sack blocks": MSS + b"\x05\x0a" + bytes(8),
+    "timestamps": MSS + timestamps(),
+    "timestamps with an echo": MSS + timestamps(STAMP, 99),
+    "timestamps of zero": MSS + timestamps(0),
+    "timestamps of length 9": MSS + b"\x08\x09" + bytes(7),
+    "timestamps and sack": MSS + b"\x04\x02\x08\x0a" + pack("!II", STAMP, 0),
+    "timestamps and scale": MSS + timestamps() + b"\x03\x03\x07",
+    "sack and scale": MSS + b"\x04\x02\x03\x03\x07",
+    "fast open request": MSS + b"\x22\x02",
+    "fast open cookie": MSS + b"\x22\x0a" + bytes(8),
+    "md5": MSS + b"\x13\x12" + bytes(16),
+    "authentication": MSS + b"\x1d\x10" + bytes(14),
+    "end before mss": b"\0" + MSS,
+    "nothing but nop": b"\1" * 40,
+    "unknown": b"\xfd\x04\0\0" + MSS,
+    "unknown of length 0": b"\xfd\0" + MSS,
+    "unknown of length 1": b"\xfd\1" + MSS,
+    "unknown beyond the end": b"\xfd\x20" + MSS,
+    "cut off": MSS + b"\1\1\1\x02",
+    "full": MSS * 10,
+    "mptcp": MSS + b"\x1e\x0c\x01\x81" + bytes(8),
+}
+
+SYN_FIELDS: dict[str, dict[str, object]] = {
+    "data": {"data": b"x" * 10},
+    "much data": {"data": b"x" * 1400},
+    "urgent pointer": {"urgent": 5},
+    "sequence number at the end": {"seq": 0xFFFFFFFF},
+    "window 0": {"window": 0},
+    "window 1": {"window": 1},
+    "reserved bits": {"reserved": 0xE},
+    "accurate ecn": {"reserved": 1},
+    "bad checksum": {"damage": 1},
+    "header too short": {"words": 4},
+    "header too long": {"words": 15},
+}
+
+
+def once(flags: int, port: int, **fields: object) -> Probe:
+    """One segment."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.tcp(flags, port, **fields)
+        await trio.sleep(0.7)
+
+    return probe
+
+
+def from_port(source: int, port: int) -> Probe:
+    async def probe(peer: Peer) -> None:
+        peer.port = source
+        await peer.tcp(SYN, port)
+        await trio.sleep(0.7)
+
+    return probe
+
+
+def wrapped(port: int, protocol: int = packets.TCP, *, flags: int = SYN, **fields: object) -> Probe:
+    """A SYN in a packet with odd fields."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.ip_packet(protocol, peer.segment(flags, port), **fields)
+        await trio.sleep(0.7)
+
+    return probe
+
+
+# What is sent in a handshake under way: flags, and fields of the segment.
+HALF_OPEN: dict[str, tuple[int, dict[str, object]]] = {
+    "the same syn": (SYN, {"at": 0}),
+    "another syn": (SYN, {"at": 5}),
+    "a syn outside": (SYN, {"at": 100_000}),
+    "a syn-ack": (SYN | ACK, {"at": 0, "ack": 1}),
+    "rst": (RST, {"at": 1}),
+    "rst beside": (RST, {"at": 2}),
+    "rst outside": (RST, {"at": 100_000}),
+    "rst with ack": (RST | ACK, {"at": 1, "ack": 1}),
+    "wrong ack": (ACK, {"at": 1, "ack": 1000}),
+    "ack of nothing": (ACK, {"at": 1, "ack": 0}),
+    "ack beside": (ACK, {"at": 5, "ack": 1}),
+    "ack outside": (ACK, {"at": 100_000, "ack": 1}),
+    "ack with the syn's number": (ACK, {"at": 0, "ack": 1}),
+    "data": (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"}),
+    "data without ack": (PSH, {"at": 1, "data": b"hello"}),
+    "fin": (ACK | FIN, {"at": 1, "ack": 1}),
+    "fin without ack": (FIN, {"at": 1}),
+    "nothing set": (0, {"at": 1}),
+    "ack with window 0": (ACK, {"at": 1, "ack": 1, "window": 0}),
+}
+
+HALF_OPEN_STAMPED: dict[str, tuple[int, dict[str, object]]] = {
+    "ack without a timestamp": (ACK, {}),
+    "ack with an older timestamp": (ACK, {"later": -10}),
+    "ack with echo 0": (ACK, {"options": timestamps(STAMP + 1, 0)}),
+    "ack with a wrong echo": (ACK, {"options": timestamps(STAMP + 1, 12345)}),
+    "rst with an older timestamp": (RST, {"later": -10}),
+}
+
+
+def stamped(peer: Peer, fields: dict[str, object]) -> dict[str, object]:
+    """The fields of a segment, with a timestamp so much `later` than the first where that is asked for."""
+    fields = {"at": 1, "ack": 1, **fields}
+    later = fields.pop("later", None)
+    return fields if later is None else fields | {"options": peer.stamps(later)}  # type: ignore[arg-type]
+
+
+def half_open(flags: int, offered: bytes = b"", **fields: object) -> Probe:
+    async def probe(peer: Peer) -> None:
+        await peer.open(ECHO, options=offered, quiet=True)
+        await peer.tcp(flags, ECHO, **stamped(peer, fields))
+        await trio.sleep(0.4)
+        await peer.tcp(ACK | PSH, ECHO, at=1, ack=1, data=b"still?", options=peer.stamps(2) if offered else b"")
+        await trio.sleep(0.4)
+
+    return probe
+
+
+Step = tuple[int, dict[str, object]]
+
+# What is sent to a server that echoes, after the handshake. `at` counts from our ISN, `ack` from the server's.
+ESTABLISHED: dict[str, list[Step]] = {
+    "data": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"})],
+    "data without push": [(ACK, {"at": 1, "ack": 1, "data": b"hello"})],
+    "data without ack": [(PSH, {"at": 1, "data": b"hello"})],
+    "rst": [(RST, {"at": 1}), (ACK, {"at": 1, "ack": 1})],
+    "rst with ack": [(RST | ACK, {"at": 1, "ack": 1}), (ACK, {"at": 1, "ack": 1})],
+    "rst with a wrong ack": [(RST | ACK, {"at": 1, "ack": 9999}), (ACK, {"at": 1, "ack": 1})],
+    "rst inside": [(RST, {"at": 100}), (ACK | PSH, {"at": 1, "ack": 1, "data": b"alive"})],
+    "rst inside twice": [(RST, {"at": 100}), (RST, {"at": 101})],
+    "rst before": [(RST, {"at": 0}), (ACK | PSH, {"at": 1, "ack": 1, "data": b"alive"})],
+    "rst at the edge": [(RST, {"at": 64241})],
+    "rst beyond": [(RST, {"at": 64242}), (ACK | PSH, {"at": 1, "ack": 1, "data": b"alive"})],
+    "rst with data": [(RST, {"at": 1, "data": b"reason"}), (ACK, {"at": 1, "ack": 1})],
+    "syn": [(SYN, {"at": 1})],
+    "syn of old": [(SYN, {"at": 0})],
+    "syn outside": [(SYN, {"at": 1_000_000})],
+    "syn-ack": [(SYN | ACK, {"at": 0, "ack": 1})],
+    "syn twice": [(SYN, {"at": 1}), (SYN, {"at": 1})],
+    "syn with rst": [(SYN | RST, {"at": 1}), (ACK, {"at": 1, "ack": 1})],
+    "syn with fin": [(SYN | FIN, {"at": 1}), (ACK, {"at": 1, "ack": 1})],
+    "nothing set": [(0, {"at": 1})],
+    "every flag": [(0xFF, {"at": 1})],
+    "fin": [(FIN | ACK, {"at": 1, "ack": 1}), (ACK, {"at": 2, "ack": 2})],
+    "fin without ack": [(FIN, {"at": 1})],
+    "fin with data": [(FIN | ACK | PSH, {"at": 1, "ack": 1, "data": b"bye"}), (ACK, {"at": 5, "ack": 5})],
+    "fin early": [(FIN | ACK, {"at": 6, "ack": 1}), (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"})],
+    "fin outside": [(FIN | ACK, {"at": 100_000, "ack": 1})],
+    "fin twice": [(FIN | ACK, {"at": 1, "ack": 1}), (FIN | ACK, {"at": 1, "ack": 1})],
+    "data after fin": [(FIN | ACK, {"at": 1, "ack": 1}), (ACK | PSH, {"at": 2, "ack": 1, "data": b"more"})],
+    "data after all": [
+        (FIN | ACK, {"at": 1, "ack": 1}),
+        (ACK, {"at": 2, "ack": 2}),
+        (ACK | PSH, {"at": 2, "ack": 2, "data": b"more"}),
+    ],
+    "xmas": [(FIN | PSH | URG, {"at": 1})],
+    "maimon": [(FIN | ACK, {"at": 1, "ack": 7777})],
+    "ack of the future": [(ACK, {"at": 1, "ack": 5000}), (ACK, {"at": 1, "ack": 5000})],
+    "data with ack of the future": [(ACK | PSH, {"at": 1, "ack": 5000, "data": b"hello"})],
+    "ack of the past": [(ACK, {"at": 1, "ack": -100})],
+    "data with ack of the past": [(ACK | PSH, {"at": 1, "ack": -100, "data": b"hello"})],
+    "data with ack of long ago": [(ACK | PSH, {"at": 1, "ack": -100_000, "data": b"hello"})],
+    "ack of long ago": [(ACK, {"at": 1, "ack": -100_000})],
+    "ack again": [(ACK, {"at": 1, "ack": 1}), (ACK, {"at": 1, "ack": 1})],
+    "ack before": [(ACK, {"at": 0, "ack": 1})],
+    "ack beyond": [(ACK, {"at": 100_000, "ack": 1})],
+    "ack at the edge": [(ACK, {"at": 64241, "ack": 1})],
+    "keep-alive with a byte": [(ACK, {"at": 0, "ack": 1, "data": b"\0"})],
+    "data outside": [(ACK | PSH, {"at": 100_000, "ack": 1, "data": b"hello"})],
+    "data of the past": [
+        (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"}),
+        (ACK | PSH, {"at": 1, "ack": 6, "data": b"HELLO"}),
+    ],
+    "data half of the past": [
+        (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"}),
+        (ACK | PSH, {"at": 3, "ack": 6, "data": b"LLO world"}),
+    ],
+    "data far in the past": [(ACK | PSH, {"at": -50, "ack": 1, "data": b"hello"})],
+    "data from the past on": [(ACK | PSH, {"at": -4, "ack": 1, "data": b"12345hello"})],
+    "data in wrong order": [
+        (ACK | PSH, {"at": 6, "ack": 1, "data": b"world"}),
+        (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"}),
+    ],
+    "two holes": [
+        (ACK, {"at": 21, "ack": 1, "data": b"ccccc"}),
+        (ACK, {"at": 11, "ack": 1, "data": b"bbbbb"}),
+        (ACK, {"at": 1, "ack": 1, "data": b"aaaaaaaaaa"}),
+        (ACK, {"at": 16, "ack": 16, "data": b"ddddd"}),
+    ],
+    "an early segment twice": [
+        (ACK, {"at": 21, "ack": 1, "data": b"ccccc"}),
+        (ACK, {"at": 21, "ack": 1, "data": b"ccccc"}),
+    ],
+    "overlap from behind": [
+        (ACK, {"at": 6, "ack": 1, "data": b"BBBBBBBBBB"}),
+        (ACK, {"at": 11, "ack": 1, "data": b"CCCCCCCCCC"}),
+        (ACK, {"at": 1, "ack": 1, "data": b"aaaaa"}),
+    ],
+    "overlap from before": [
+        (ACK, {"at": 11, "ack": 1, "data": b"CCCCCCCCCC"}),
+        (ACK, {"at": 6, "ack": 1, "data": b"BBBBBBBBBB"}),
+        (ACK, {"at": 1, "ack": 1, "data": b"aaaaa"}),
+    ],
+    "overlap by a larger one": [
+        (ACK, {"at": 11, "ack": 1, "data": b"CCCCC"}),
+        (ACK, {"at": 6, "ack": 1, "data": b"BBBBBBBBBBBBBBB"}),
+        (ACK, {"at": 1, "ack": 1, "data": b"aaaaa"}),
+    ],
+    "overlap by the one in order": [
+        (ACK, {"at": 6, "ack": 1, "data": b"BBBBB"}),
+        (ACK, {"at": 1, "ack": 1, "data": b"aaaaaaaaaaaaaaa"}),
+    ],
+    "urgent": [(ACK | PSH | URG, {"at": 1, "ack": 1, "data": b"hello", "urgent": 2})],
+    "urgent pointer of zero": [(ACK | PSH | URG, {"at": 1, "ack": 1, "data": b"hello", "urgent": 0})],
+    "urgent far ahead": [(ACK | PSH | URG, {"at": 1, "ack": 1, "data": b"hello", "urgent": 9999})],
+    "urgent without data": [(ACK | URG, {"at": 1, "ack": 1, "urgent": 1})],
+    "bad checksum": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "damage": 1})],
+    "options cut off": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "options": b"\x08\x0a\0\0"})],
+    "mss in data": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "options": MSS})],
+    "md5 in data": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "options": b"\x13\x12" + bytes(16)})],
+    "unasked timestamps": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "options": timestamps()})],
+    "unasked sack": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "options": b"\5\x0a" + bytes(8)})],
+    "congestion experienced": [(ACK | PSH | ECE | CWR, {"at": 1, "ack": 1, "data": b"hello"})],
+    "window 0, then open": [
+        (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "window": 0}),
+        (ACK, {"at": 6, "ack": 1, "window": 1000}),
+        (ACK, {"at": 6, "ack": 6}),
+    ],
+    "window 2": [(ACK | PSH, {"at": 1, "ack": 1, "data": b"hello", "window": 2})],
+}
+
+# With timestamps, SACK and window scale agreed on.
+STAMPED: dict[str, list[Step]] = {
+    "data": [(ACK | PSH, {"data": b"hello", "later": 1})],
+    "no timestamp": [(ACK | PSH, {"data": b"hello"})],
+    "older timestamp": [(ACK | PSH, {"data": b"hello", "later": -100})],
+    "older timestamp by one": [(ACK | PSH, {"data": b"hello", "later": -1})],
+    "older timestamp on a bare ack": [(ACK, {"later": -100})],
+    "much later timestamp": [(ACK | PSH, {"data": b"hello", "later": 0x7FFF0000})],
+    "rst with an older timestamp": [(RST, {"later": -100}), (ACK, {"later": 1})],
+    "fin with an older timestamp": [(ACK | FIN, {"later": -100})],
+    "syn": [(SYN, {"options": FULL})],
+    "a hole": [(ACK | PSH, {"at": 6, "data": b"world", "later": 1})],
+    "an early segment twice": [
+        (ACK | PSH, {"at": 6, "data": b"world", "later": 1}),
+        (ACK | PSH, {"at": 6, "data": b"world", "later": 1}),
+    ],
+    "five holes": [(ACK | PSH, {"at": at, "data": b"xxxxx", "later": 1}) for at in (11, 21, 31, 41, 51)],
+    "data of the past": [
+        (ACK | PSH, {"data": b"hello", "later": 1}),
+        (ACK | PSH, {"ack": 6, "data": b"hello", "later": 1}),
+    ],
+    "rst inside": [(RST, {"at": 50})],
+}
+
+
+def conversation(steps: list[Step], *, port: int = ECHO, options: bytes = MSS, rest: float = 0.15) -> Probe:
+    async def probe(peer: Peer) -> None:
+        await peer.open(port, options=options)
+        for flags, fields in steps:
+            await peer.tcp(flags, port, **stamped(peer, fields))
+            await trio.sleep(0.12)
+        await trio.sleep(rest)
+
+    return probe
+
+
+def watched(port: int, seconds: float, *, options: bytes = MSS, window: int = 64240, quiet: bool = False) -> Probe:
+    """Open, acknowledge nothing, and see what comes."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.open(port, options=options, window=window, quiet=quiet)
+        await trio.sleep(seconds)
+
+    return probe
+
+
+def in_time_wait(flags: int, **fields: object) -> Probe:
+    """The server has closed first, and is in TIME-WAIT when this comes."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.open(CLOSER, options=MSS)
+        await peer.tcp(ACK | FIN, CLOSER, at=1, ack=2)
+        await trio.sleep(0.2)
+        before = peer.iss
+        await peer.tcp(flags, CLOSER, **fields)
+        await trio.sleep(0.4)
+        assert before is not None
+
+    return probe
+
+
+def path_error(kind: int, code: int, word: int, *, wrong: bool = False, port: int = FLOOD) -> Probe:
+    """An ICMP error about what the server has sent."""
+
+    async def probe(peer: Peer) -> None:
+        peer.keep = False
+        await peer.open(port, options=MSS)
+        quoted = packets.tcp(
+            peer.target,
+            peer.address,
+            port,
+            peer.port,
+            ACK,
+            seq=(peer.iss or 0) + 1 + (-5000 if wrong else 0),
+            ack=ISN + 1,
+        )
+        peer.keep = True
+        if peer.version == 4:
+            quote = packets.ipv4(peer.target, peer.address, packets.TCP, quoted, total=1500)
+            await peer.ip_packet(packets.ICMP, packets.icmp(kind, code, pack("!I", word) + quote[:28]))
+        else:
+            quote = packets.ipv6(peer.target, peer.address, packets.TCP, quoted, length=1460)
+            await peer.ip_packet(58, packets.icmpv6(peer.address, peer.target, kind, code, pack("!I", word) + quote))
+        await trio.sleep(0.1)
+        await peer.tcp(ACK, port, at=1, ack=1)
+        await trio.sleep(0.05)
+
+    return probe
+
+
+async def silly_reader(peer: Peer) -> None:
+    """A window that is one segment large, acknowledged bit by bit."""
+    await peer.open(FLOOD, options=MSS, window=1460)
+    for step in (700, 1460, 2000):
+        await peer.tcp(ACK, FLOOD, at=1, ack=1 + step, window=1460)
+        await trio.sleep(0.15)
+
+
+async def fill(peer: Peer) -> None:
+    """Send to a server that never reads until its window is shut."""
+    peer.keep = False
+    await peer.open(DEAF, options=FULL)
+    for at in range(1, 40 * 1400, 1400):
+        await peer.tcp(ACK, DEAF, at=at, ack=1, data=b"x" * 1400, options=peer.stamps())
+        await trio.sleep(0.002)
+    peer.keep = True
+    await peer.tcp(ACK, DEAF, at=1 + 40 * 1400, ack=1, data=b"x", options=peer.stamps())
+    await trio.sleep(0.3)
+
+
+def tcp_probes(version: int) -> dict[str, Probe]:
+    found: dict[str, Probe] = {}
+    for flags in range(64):
+        for name, port in (("open", SINK), ("closed", CLOSED)):
+            found[f"flags {flag_names(flags)} to {name}"] = once(flags, port)
+    for flags in (SYN | ECE | CWR, SYN | ECE, SYN | CWR, 0xFF, ECE | CWR):
+        found[f"flags {flag_names(flags)} to open"] = once(flags, SINK)
+        found[f"flags {flag_names(flags)} to closed"] = once(flags, CLOSED)
+    found |= {f"syn options: {name}": once(SYN, SINK, options=options) for name, options in SYN_OPTIONS.items()}
+    found |= {f"syn with {name}": once(SYN, SINK, **fields) for name, fields in SYN_FIELDS.items()}
+    found["syn with data to closed"] = once(SYN, CLOSED, data=b"hello")
+    found["fin with data to closed"] = once(FIN, CLOSED, data=b"hello")
+    found["ack with data to closed"] = once(ACK, CLOSED, data=b"hello")
+    found["bad checksum to closed"] = once(SYN, CLOSED, damage=1)
+    found["syn from port 0"] = from_port(0, SINK)
+    found["syn to port 0"] = once(SYN, 0)
+    for name, port in (("open", SINK), ("closed", CLOSED)):
+        found[f"syn with hop limit 1 to {name}"] = wrapped(port, ttl=1)
+        found[f"syn with hop limit 0 to {name}"] = wrapped(port, ttl=0)
+        found[f"syn with type of service to {name}"] = wrapped(port, tos=0xB8)
+        found[f"syn with ecn to {name}"] = wrapped(port, tos=0x03)
+    for name, (flags, fields) in HALF_OPEN.items():
+        found[f"half-open: {name}"] = half_open(flags, **fields)
+    for name, (flags, fields) in HALF_OPEN_STAMPED.items():
+        found[f"half-open with timestamps: {name}"] = half_open(flags, FULL, **fields)
+    found |= {f"established: {name}": conversation(steps) for name, steps in ESTABLISHED.items()}
+    for name, steps in STAMPED.items():
+        found[f"with timestamps: {name}"] = conversation(steps, options=FULL)
+    found |= _sending()
+    found |= {
+        "time-wait: fin again": in_time_wait(ACK | FIN, at=1, ack=2),
+        "time-wait: ack": in_time_wait(ACK, at=2, ack=2),
+        "time-wait: old ack": in_time_wait(ACK, at=1, ack=2),
+        "time-wait: data": in_time_wait(ACK | PSH, at=2, ack=2, data=b"more"),
+        "time-wait: data outside": in_time_wait(ACK | PSH, at=100_000, ack=2, data=b"more"),
+        "time-wait: rst": in_time_wait(RST, at=2),
+        "time-wait: later syn": in_time_wait(SYN, at=200_000, options=MSS),
+        "time-wait: earlier syn": in_time_wait(SYN, at=-200_000, options=MSS),
+        "time-wait: syn with ack": in_time_wait(SYN | ACK, at=200_000, ack=2),
+        "time-wait: nothing set": in_time_wait(0, at=2),
+    }
+    too_big, unreachable = ((3, 4), (3, 3)) if version == 4 else ((2, 0), (1, 4))
+    found |= {
+        "path error: too big": path_error(*too_big, 1400),
+        "path error: too big, tiny": path_error(*too_big, 68),
+        "path error: too big, zero": path_error(*too_big, 0),
+        "path error: too big, larger": path_error(*too_big, 9000),
+        "path error: too big, wrong sequence": path_error(*too_big, 1400, wrong=True),
+        "path error: port unreachable": path_error(*unreachable, 0),
+    }
+    return found
+
+
+def _sending() -> dict[str, Probe]:
+    """What a server does that has something to send, or to end."""
+    by_name: dict[str, Probe] = {
+        "sending: syn-ack again": watched(SINK, 34.0, quiet=True),
+        "sending: text again": watched(HELLO, 14.0),
+        "sending: text again, with timestamps": watched(HELLO, 7.0, options=FULL),
+        "sending: end again": watched(CLOSER, 14.0),
+        "sending: first flight": watched(FLOOD, 0.12),
+        "sending: first flight, with timestamps": watched(FLOOD, 0.12, options=FULL),
+        "sending: first flight, mss 100": watched(FLOOD, 0.12, options=b"\x02\x04\0\x64"),
+        "sending: first flight, mss 1": watched(FLOOD, 0.12, options=b"\x02\x04\0\1"),
+        "sending: first flight, no mss": watched(FLOOD, 0.12, options=b""),
+        "sending: first flight, window 100": watched(FLOOD, 1.0, window=100),
+        "sending: first flight, window 3000": watched(FLOOD, 0.12, window=3000),
+        "sending: into no window": watched(FLOOD, 7.0, window=0),
+        "sending: unread data at the end": conversation([(ACK | PSH, {"data": b"unread"})], port=UNREAD, rest=0.8),
+        "sending: half an end": conversation(
+            [
+                (ACK | PSH, {"data": b"go"}),
+                (ACK | PSH, {"at": 3, "ack": 2, "data": b"more"}),
+                (ACK | FIN, {"at": 7, "ack": 2}),
+            ],
+            port=LATE_CLOSER,
+        ),
+        "sending: both end at once": conversation([(ACK | FIN, {"ack": 1}), (ACK, {"at": 2, "ack": 2})], port=CLOSER),
+        "sending: data after its end": conversation(
+            [(ACK | PSH, {"ack": 2, "data": b"more"}), (ACK, {"ack": 2})], port=CLOSER
+        ),
+        "sending: silly reader": silly_reader,
+        "receiving: a full window": fill,
+    }
+    return by_name
