@@ -11,13 +11,14 @@ TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan t
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs musts clean demo-packages test-packages bench-packages
+.PHONY: help demo test lint format bench bench-check docs musts clean demo-packages test-packages bench-packages
 
 help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
 	@echo "make test    run every test; those on the wire need root or sudo"
 	@echo "make lint    formatter, linter, types"
 	@echo "make bench   measure, beside a kernel-socket server in the same run"
+	@echo "make bench-check  the same, compared with the ratios that are stored"
 	@echo "make docs    write the generated pages of docs/ anew"
 	@echo "make musts   list every MUST of RFC 9293 with its code and its tests"
 
@@ -38,6 +39,9 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp bench-packages
 	$(SUDO) $(BIN)/python -m bench
+
+bench-check: $(VENV)/dev.stamp bench-packages
+	$(SUDO) $(BIN)/python -m bench --check
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs

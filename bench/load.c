@@ -1,6 +1,8 @@
 /* The load: Python as the client would be what is measured.
  *
  *   load talk  ADDRESS PORT SOURCES AT_ONCE SECONDS REPLY   connect, send 100 bytes, await REPLY bytes, close; over and over
+ *   load pull  ADDRESS PORT SOURCES SECONDS                 one connection: receive as much as comes
+ *   load push  ADDRESS PORT SOURCES SECONDS                 one connection: send as much as goes
  *   load hold  ADDRESS PORT SOURCES COUNT                   open COUNT connections, say "open", hold them until stdin ends
  *   load syns  INTERFACE MAC ADDRESS PORT SECONDS           SYNs from 198.18.0.0/15 as fast as they go
  *
@@ -100,6 +102,20 @@ static void talk(int at_once, double seconds, int reply) {
     printf("%ld %ld %.6f\n", done, failed, now() - began);
 }
 
+static void stream(double seconds, int up) {
+    static char octets[1 << 17];
+    int fd = open_connection(0);
+    long moved = 0;
+    if (fd < 0) die("connect");
+    double began = now(), end = began + seconds;
+    while (now() < end) {
+        ssize_t size = up ? send(fd, octets, sizeof octets, MSG_NOSIGNAL) : recv(fd, octets, sizeof octets, 0);
+        if (size <= 0) die("stream");
+        moved += size;
+    }
+    printf("%ld %.6f\n", moved, now() - began);
+}
+
 static void hold(int count) {
     for (int i = 0; i < count; i++)
         if (open_connection(0) < 0) die("connect");
@@ -173,6 +189,7 @@ int main(int count, char **argument) {
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argument[3])), .sin_addr.s_addr = inet_addr(argument[2])};
     sources = atoi(argument[4]);
     if (!strcmp(argument[1], "talk") && count == 8) talk(atoi(argument[5]), atof(argument[6]), atoi(argument[7]));
+    else if (!strcmp(argument[1], "pull") || !strcmp(argument[1], "push")) stream(atof(argument[5]), argument[1][2] == 's');
     else if (!strcmp(argument[1], "hold")) hold(atoi(argument[5]));
     else return 2;
     return 0;

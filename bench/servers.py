@@ -5,10 +5,12 @@ from __future__ import annotations
 import resource
 import signal
 import sys
+from functools import partial
 
 import trio
 
-PORT = 7
+PORT, SINK, SOURCE = 7, 9, 19  # echo, discard and chargen of RFC 862 to 864
+PIECE = bytes(1 << 18)
 BACKLOG = 4096
 
 
@@ -20,24 +22,42 @@ async def echo(stream: trio.abc.HalfCloseableStream) -> None:
         pass
 
 
+async def sink(stream: trio.abc.HalfCloseableStream) -> None:
+    try:
+        while await stream.receive_some(1 << 18):
+            pass
+    except trio.BrokenResourceError:
+        pass
+
+
+async def source(stream: trio.abc.HalfCloseableStream) -> None:
+    try:
+        while True:
+            await stream.send_all(PIECE)
+    except trio.BrokenResourceError:
+        pass
+
+
+HANDLERS = {PORT: echo, SINK: sink, SOURCE: source}
+
+
 async def kernel(_: str) -> None:
     """A task per connection over the kernel's sockets: Trio as everybody uses it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    await trio.serve_tcp(echo, PORT, host="0.0.0.0", backlog=BACKLOG, task_status=Ready())  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        for port, handler in HANDLERS.items():
+            await nursery.start(partial(trio.serve_tcp, handler, port, host="0.0.0.0", backlog=BACKLOG))
+        print("ready", flush=True)
 
 
 async def library(interface: str) -> None:
     """The same task per connection over our stack."""
     import honeystack
 
-    async with honeystack.open_netstack(interface, allow_no_exclude=True) as net:
-        listener = await net.open_tcp_listener(PORT)
-        await trio.serve_listeners(echo, [listener], task_status=Ready())  # type: ignore[arg-type]
-
-
-class Ready:
-    def started(self, _value: object = None) -> None:
+    async with honeystack.open_netstack(interface, allow_no_exclude=True) as net, trio.open_nursery() as nursery:
+        for port, handler in HANDLERS.items():
+            await nursery.start(trio.serve_listeners, handler, [await net.open_tcp_listener(port)])
         print("ready", flush=True)
 
 
