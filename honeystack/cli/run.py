@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -49,6 +50,7 @@ def command(
     load = functools.partial(load_config, find_config(path), overrides=overrides, data=data, machine=True)
     config = load()
     _log_as(config)
+    _raise_descriptor_limit()
     try:
         kept = trio.run(Supervisor(config, load, confirm).run)
     except BaseExceptionGroup as group:
@@ -133,6 +135,12 @@ async def _forget(signals: AsyncIterator[int]) -> None:
     with trio.move_on_after(0.01):
         async for _ in signals:
             pass
+
+
+def _raise_descriptor_limit() -> None:
+    """Forwarded conversations take a descriptor each; the usual soft limit of 1024 is soon used up."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _log_as(config: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -225,6 +226,18 @@ def test_a_fault_is_not_made_pretty(invoke: Invoke, config: Path, pot: Pot) -> N
 def test_an_end_in_order_is_exit_zero(invoke: Invoke, config: Path, pot: Pot) -> None:
     pot.ends_by_itself = True
     assert invoke("run", "-c", config).exit_code == 0
+
+
+@pytest.mark.usefixtures("told")
+def test_all_descriptors_that_it_may_have_are_at_hand(
+    invoke: Invoke, config: Path, pot: Pot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pot.ends_by_itself = True
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
+    invoke("run", "-c", config)
+    assert limits == [(4096, 4096)]
 
 
 def test_a_bad_configuration_is_shown_and_nothing_starts(invoke: Invoke, config: Path, pot: Pot) -> None:
