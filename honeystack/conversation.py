@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 import trio
@@ -24,16 +24,25 @@ PAYLOAD = EventKind(
 )
 
 
+@attrs.define
+class FirstMemory:
+    """How much the first bytes of all connections hold together; beyond the limit they are told as they come."""
+
+    limit: int = 64 * 1024 * 1024  # bytes
+    held: int = 0
+
+
 class FirstBytes:
     """Keeps the first raw bytes of one connection and records them once. Inputs: `received`, `answered`, `finish`."""
 
-    __slots__ = ("_data", "_identity", "_length", "_limit", "_recorder", "told")
+    __slots__ = ("_data", "_identity", "_length", "_limit", "_memory", "_recorder", "told")
 
-    def __init__(self, recorder: Recorder, identity: Identity, limit: int) -> None:
+    def __init__(self, recorder: Recorder, identity: Identity, limit: int, *, memory: FirstMemory) -> None:
         self.told = False
         self._recorder = recorder
         self._identity = identity
         self._limit = limit
+        self._memory = memory
         self._data = bytearray()
         self._length = 0
 
@@ -41,9 +50,11 @@ class FirstBytes:
         """The peer's next raw bytes; recorded at once when the size is reached."""
         if self.told or not data:
             return
-        self._data += data[: self._limit - len(self._data)]
+        kept = data[: self._limit - len(self._data)]
+        self._data += kept
+        self._memory.held += len(kept)
         self._length += len(data)
-        if self._length >= self._limit:
+        if self._length >= self._limit or self._memory.held > self._memory.limit:
             self.finish()
 
     def answered(self) -> None:
@@ -59,6 +70,7 @@ class FirstBytes:
         if self._length:
             fields = {"payload": Payload(bytes(self._data), self._length)}
             self._recorder.record(PAYLOAD, fields, identity=self._identity)
+        self._memory.held -= len(self._data)
         self._data = bytearray()
 
 
@@ -87,6 +99,7 @@ class Conversation(trio.abc.HalfCloseableStream):
     facts: dict[str, object] = attrs.field(factory=dict)  # e.g. the ja3, ja4 and sni keys once TLS is up
     first: FirstBytes | None = None  # taps the raw bytes until they have been recorded
     tls_starter: Callable[[Conversation], Awaitable[bool]] | None = None  # takes TLS off, where that is planned
+    transcript: Any = None  # what notes all that is said, where that is wanted
     silent: bool = False  # the listener has waited for the first bytes in vain: a server-first service may speak
     _ahead: bytearray = attrs.field(factory=bytearray, init=False)
     _ended: bool = attrs.field(default=False, init=False)

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import attrs
 
-from honeystack.conversation import Conversation, DatagramConversation
+from honeystack.conversation import Conversation, DatagramConversation, FirstBytes
+from honeystack.events.event import Identity
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
 
@@ -46,6 +47,10 @@ class Reception(Protocol):
 
     def planned_ports(self, transport: str) -> tuple[tuple[str | None, int], ...]:
         """The (address or None, port) pairs that the config names, for listeners that must open each."""
+        ...
+
+    def first_bytes(self, identity: Identity) -> FirstBytes:
+        """What keeps the first bytes of a new connection."""
         ...
 
     def watch(self, counters: Callable[[], Mapping[str, int]]) -> None:

@@ -18,8 +18,8 @@ import trio
 
 from honeystack.config.model import PortEntry
 from honeystack.config.ports import PortSpec, find
-from honeystack.conversation import Conversation, DatagramConversation, Recognition
-from honeystack.events.event import Payload
+from honeystack.conversation import Conversation, DatagramConversation, FirstBytes, FirstMemory, Recognition
+from honeystack.events.event import Identity, Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
 from honeystack.reception import CaptureLimits, PortPlan
@@ -28,6 +28,7 @@ from honeystack.tls.certificates import AutoCertificate
 from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
+from honeystack.transcript import Transcripts
 from honeystack.unwrap import TlsPlan, Unwrapper
 from honeystack.witness import FAULT, fault_fields
 
@@ -62,12 +63,15 @@ class Router:
         appearance: Appearance = RANDOM,
         secret: bytes = b"",
         authority: Authority | None = None,
+        transcripts: Transcripts | None = None,
         rng: random.Random,
     ) -> None:
         self.recorder = recorder
         self._unwrapper = Unwrapper(rng=rng, secret=secret, authority=authority)
+        self.transcripts = transcripts  # where conversations are written down; may be changed at any time
         self._has_authority = authority is not None
         self._counters: Callable[[], Mapping[str, int]] = dict
+        self._first_memory = FirstMemory()
         self.replace(ports, services, capture=capture, first_wait=first_wait, appearance=appearance)
 
     def replace(
@@ -96,6 +100,9 @@ class Router:
     def plan_for(self, transport: str, local: Endpoint) -> PortPlan:
         return self._room(transport, local).plan
 
+    def first_bytes(self, identity: Identity) -> FirstBytes:
+        return FirstBytes(self.recorder, identity, self.capture.payload_bytes, memory=self._first_memory)
+
     def planned_ports(self, transport: str) -> tuple[tuple[str | None, int], ...]:
         pairs = (
             (spec.address, port)
@@ -113,6 +120,7 @@ class Router:
         return self._counters()
 
     async def converse(self, peer: Conversation) -> None:
+        transcript = None if self.transcripts is None else self.transcripts.begin(peer)
         try:
             await self._contained(peer, self._hold(peer))
         finally:

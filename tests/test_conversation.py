@@ -8,7 +8,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.conversation import PAYLOAD, FirstBytes
+from honeystack.conversation import PAYLOAD, FirstBytes, FirstMemory
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
@@ -112,7 +112,7 @@ async def test_a_silent_peer_leaves_no_payload() -> None:
 @given(st.lists(st.binary(max_size=20), max_size=8), st.integers(1, 40))
 def test_the_first_bytes_are_the_beginning_of_what_came_and_are_told_once(parts: list[bytes], limit: int) -> None:
     meeting = Meeting()
-    first = FirstBytes(meeting.recorder, Identity("tcp"), limit)
+    first = FirstBytes(meeting.recorder, Identity("tcp"), limit, memory=FirstMemory())
     for part in parts:
         first.received(part)
     first.finish()
@@ -130,6 +130,17 @@ def test_the_first_bytes_are_the_beginning_of_what_came_and_are_told_once(parts:
     assert payload.data == whole[:limit]
     assert payload.length <= len(whole)
     assert payload.truncated == (payload.length > limit)
+
+
+def test_first_bytes_beyond_the_memory_of_all_are_told_as_they_come() -> None:
+    meeting, memory = Meeting(), FirstMemory(limit=10)
+    patient, late = (FirstBytes(meeting.recorder, Identity("tcp"), 100, memory=memory) for _ in range(2))
+    patient.received(b"12345678")
+    late.received(b"abc")
+    assert [event.fields["payload"] for event in meeting.events] == [Payload(b"abc", 3)]
+    assert memory.held == 8
+    patient.finish()
+    assert memory.held == 0
 
 
 async def test_the_first_bytes_are_told_before_what_a_service_makes_of_them() -> None:

@@ -191,6 +191,18 @@ async def test_a_peer_that_never_pauses_is_captured_up_to_the_size(autojump_cloc
     assert [event.fields["payload"] for event in meeting.events] == [Payload(b"x" * 120, 120)]
 
 
+async def test_a_peer_that_drips_for_ever_is_told_of_and_let_go(autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [], idle=40), meeting) as client:
+        with pytest.raises(trio.BrokenResourceError):
+            while True:
+                await client.send_all(b"x")
+                await trio.sleep(0.9)
+        assert trio.current_time() == pytest.approx(40, abs=1)
+    (event,) = meeting.events
+    assert event.type == "payload"
+
+
 # faults
 
 

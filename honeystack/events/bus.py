@@ -20,7 +20,9 @@ QUEUE_FULL = "queue-full"
 STOPPED = "stopped"
 CRASHED = "channel-failed"
 
-CAPACITY = 10_000  # events; some seconds of a flood, and a bound on what a stuck channel costs
+CAPACITY = (
+    80_000  # events; room for the close of every connection that a stop ends at once, and a bound on a stuck channel
+)
 MEMORY = 64 * 1024 * 1024  # bytes of peers' data in one queue: 1 000 whole payloads of the largest size
 BATCH_MEMORY = 1024 * 1024  # bytes of peers' data in one batch; encoded they take about six times as many
 
@@ -53,7 +55,7 @@ class Bus:
         subscriptions = self._subscriptions
         if not subscriptions:
             return
-        weight = weight_of(event)
+        weight = weight_of(event.fields)
         for subscription in subscriptions.values():
             subscription._offer(event, weight)
 
@@ -251,14 +253,16 @@ class Subscription:
         await trio.lowlevel.wait_task_rescheduled(give_up)
 
 
-def weight_of(event: Event) -> int:
-    """About how many bytes of peers' data an event holds."""
+def weight_of(fields: Mapping[str, object]) -> int:
+    """About how many bytes of peers' data an event's fields hold."""
     weight = 0
-    for value in event.fields.values():
+    for value in fields.values():
         if isinstance(value, Payload):
             weight += len(value.data)
         elif isinstance(value, str | bytes):
             weight += len(value)
+        elif isinstance(value, list | tuple):
+            weight += sum(len(part) for part in value if isinstance(part, str | bytes))
     return weight
 
 

@@ -120,12 +120,15 @@ class Attendant:
 
     def _captured(self, visit: Visit, data: bytes) -> None:
         visit.stage = Stage.CAPTURING
-        visit.first = visit.first or self._first_bytes(visit)
+        visit.first = visit.first or self._reception.first_bytes(visit.identity)
         visit.first.received(data)
         if visit.first.told or visit.connection.eof_received:
             self._finish(visit)
         else:
-            self._arm(visit, self._reception.capture.pause)
+            # A peer that never pauses is told of too: its first byte came within `idle`, and as many seconds follow.
+            capture = self._reception.capture
+            left = visit.connection.opened_at + 2 * capture.idle - trio.current_time()
+            self._arm(visit, min(capture.pause, left))
 
     def _finish(self, visit: Visit) -> None:
         """Tell what was captured and close; the peer's own FIN ends the connection."""
@@ -152,7 +155,7 @@ class Attendant:
         silent = visit.stage is Stage.WAITING and not (data or connection.readable or connection.eof_received)
         visit.stage = Stage.CONVERSING
         self._conversing[connection] = visit
-        first = self._first_bytes(visit)
+        first = self._reception.first_bytes(visit.identity)
         stream = TcpStream(self.driver, connection)
         peer = Conversation(
             stream, _flow(connection), visit.identity, self._reception.recorder, self._rng, first=first, silent=silent
@@ -182,9 +185,6 @@ class Attendant:
 
     def _plan(self, visit: Visit) -> PortPlan:
         return self._reception.plan_for("tcp", _flow(visit.connection).local)
-
-    def _first_bytes(self, visit: Visit) -> FirstBytes:
-        return FirstBytes(self._reception.recorder, visit.identity, self._reception.capture.payload_bytes)
 
     def _reply(self, notice: Datagram, data: bytes) -> bool:
         stack, now = self.driver.stack, trio.current_time()

@@ -12,7 +12,7 @@ from functools import partial
 import attrs
 import trio
 
-from honeystack.conversation import Conversation, FirstBytes
+from honeystack.conversation import Conversation
 from honeystack.errors import Unavailable
 from honeystack.listeners._datagrams import Datagrams
 from honeystack.listeners._kernel import Counted, DatagramSocket, endpoint_of
@@ -112,7 +112,7 @@ class _House:
         began = trio.current_time()
         identity = self._witness.connected(flow)
         stream = Counted(socket_stream)
-        first = FirstBytes(self._reception.recorder, identity, self._reception.capture.payload_bytes)
+        first = self._reception.first_bytes(identity)
         peer = Conversation(stream, flow, identity, self._reception.recorder, self._rng, first=first)
         reason = CloseReason.SHUTDOWN
         self._open += 1

@@ -40,6 +40,3 @@ class Limits:
     aggregates: int = setting("rows of each table that counts repeated events", default=4096)
     datagram_flows: int = setting("UDP conversations held at once", default=4096)
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")
-    idle_seconds: float = setting(
-        "how long an accepted connection may be silent before it is ended", default=300.0, unit="seconds"
-    )

@@ -11,7 +11,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from honeystack.conversation import Conversation, FirstBytes
+from honeystack.conversation import Conversation, FirstBytes, FirstMemory
 from honeystack.events.catalogue import EventKind
 from honeystack.events.identity import identity_of
 from honeystack.events.recorder import Recorder
@@ -39,7 +39,7 @@ class Meeting(RecordingPublisher):
         flow = Flow("tcp", local, remote or Endpoint(REMOTE.address, next(self._ports)))
         identity = identity_of(flow, self.recorder.new_id())
         client, server = trio.testing.memory_stream_pair()
-        first = FirstBytes(self.recorder, identity, PAYLOAD_BYTES)
+        first = FirstBytes(self.recorder, identity, PAYLOAD_BYTES, memory=FirstMemory())
         rng = random.Random(flow.remote.port)
         return client, Conversation(_HalfCloseable(server), flow, identity, self.recorder, rng, first=first)
 

@@ -7,8 +7,11 @@ from collections.abc import Callable, Hashable
 
 import attrs
 
+from honeystack.events.bus import weight_of
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity
+
+MEMORY = 16 * 1024 * 1024  # bytes of peers' data in all rows of one table
 
 
 @attrs.define(eq=False)
@@ -18,10 +21,14 @@ class Row:
     fields: dict[str, object]
     count: int | None = None  # None: has not happened again since it was told
     due: float = 0.0
+    weight: int = 0  # bytes of peers' data when it was added
 
 
 class Table:
-    """Counts what repeats, in the order of becoming due; bounded: the oldest row is told and forgotten."""
+    """Counts what repeats, in the order of becoming due.
+
+    Bounded by rows and by bytes: the oldest row is told and forgotten.
+    """
 
     def __init__(self, limit: int, period: float, tell: Callable[[Row], None], *, at_once: bool = True) -> None:
         self._limit = limit
@@ -29,6 +36,7 @@ class Table:
         self._tell = tell
         self._at_once = at_once
         self._rows: OrderedDict[Hashable, Row] = OrderedDict()
+        self._weight = 0
 
     def count(self, key: Hashable) -> Row | None:
         """Count one more of a row that is there."""
@@ -38,32 +46,41 @@ class Table:
         return row
 
     def add(self, key: Hashable, row: Row, now: float) -> None:
-        if len(self._rows) >= self._limit:
-            self._end(self._rows.popitem(last=False)[1])
+        row.weight = weight_of(row.fields)
+        while self._rows and (len(self._rows) >= self._limit or self._weight + row.weight > MEMORY):
+            self._end(self._take_oldest())
         row.due = now + self._period
         if self._at_once:
             self._tell(row)
         else:
             row.count = 1
-        self._rows[key] = row
+        self._keep(key, row)
 
     def tick(self, now: float) -> None:
         while self._rows:
             key, row = next(iter(self._rows.items()))
             if row.due > now:
                 return
-            del self._rows[key]
-            self._end(row)
+            self._end(self._take_oldest())
             if row.count is not None and self._at_once:  # it repeats: keep counting for another period
                 row.count, row.due = None, now + self._period
-                self._rows[key] = row
+                self._keep(key, row)
 
     def next_deadline(self) -> float | None:
         return next(iter(self._rows.values())).due if self._rows else None
 
     def flush(self) -> None:
         while self._rows:
-            self._end(self._rows.popitem(last=False)[1])
+            self._end(self._take_oldest())
+
+    def _keep(self, key: Hashable, row: Row) -> None:
+        self._rows[key] = row
+        self._weight += row.weight
+
+    def _take_oldest(self) -> Row:
+        row = self._rows.popitem(last=False)[1]
+        self._weight -= row.weight
+        return row
 
     def _end(self, row: Row) -> None:
         if row.count is not None:

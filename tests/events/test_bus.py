@@ -84,8 +84,9 @@ async def test_the_bytes_of_peers_are_bounded_but_one_event_always_fits() -> Non
 
 
 def test_weight_counts_what_peers_can_make_grow() -> None:
-    assert weight_of(payload_event(b"x" * 10)) == 10
-    assert weight_of(event({"http.method": "GET", "x": b"abc", "tcp.rtt-ms": 1.0})) == 6
+    assert weight_of(payload_event(b"x" * 10).fields) == 10
+    assert weight_of({"http.method": "GET", "x": b"abc", "tcp.rtt-ms": 1.0}) == 6
+    assert weight_of({"portscan.ports": ["tcp/1-22", "udp/53"], "portscan.count": 9}) == 14
 
 
 async def test_a_filter_counts_what_it_holds_back() -> None:

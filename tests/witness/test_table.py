@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from honeystack.events.catalogue import EventKind
-from honeystack.witness.table import Row, Table
+from honeystack.witness.table import MEMORY, Row, Table
 
 KIND = EventKind("a", "b", "text")
 
@@ -52,6 +52,19 @@ def test_a_full_table_tells_its_oldest_row_and_forgets_it() -> None:
     assert told == [("a", 1)]
     table.flush()
     assert told == [("a", 1), ("b", 1), ("c", 1)]
+
+
+def test_heavy_rows_make_the_oldest_go() -> None:
+    table, told = make(at_once=False)
+    heavy = "x" * (MEMORY // 2)
+    for key in ("a", "b", "c"):
+        table.add(key, row(key + heavy), 0.0)
+    assert [key[0] for key, _ in told] == ["a", "b"]
+    table.tick(10.0)
+    assert [key[0] for key, _ in told] == ["a", "b", "c"]
+    for key in ("d", "e"):  # the weight of what has gone is forgotten
+        table.add(key, row(key), 10.0)
+    assert len(told) == 3
 
 
 def test_a_flush_tells_only_what_has_not_been_told() -> None:
