@@ -223,8 +223,11 @@ class DatagramConversation(Protocol):
         """The next datagram's data; raises trio.EndOfChannel when the conversation has been idle too long."""
         ...
 
-    def send(self, data: bytes) -> bool:
-        """Answer with one datagram; False where the amplification budget or the link did not let it out."""
+    def send(self, data: bytes, *, amplification: float = 1.0) -> bool:
+        """Answer with one datagram; False where the amplification budget or the link did not let it out.
+
+        To one address go at most `amplification` bytes for each that has come from it, as a source may be forged.
+        """
         ...
 
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:

@@ -36,6 +36,7 @@ from honeystack.registry import plugin_name
 from honeystack.router import Router
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate
+from honeystack.transcript import Transcripts
 
 DRAIN_SECONDS = 3.0  # for channels to write what is queued at the end; the whole stop has to be over in 5
 FINISH_SECONDS = 1.0  # for channels to close what they write to
@@ -88,6 +89,7 @@ class Honeypot:
             appearance=config.appearance,
             secret=secret,
             authority=self._authority,
+            transcripts=_transcripts(config),
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))
@@ -115,6 +117,8 @@ class Honeypot:
             log.warning("the listener's settings have changed: they need a restart")
             config = attrs.evolve(config, listener=self.config.listener)
         self._prepare(config)
+        if config.transcripts != self.config.transcripts:
+            self.router.transcripts = _transcripts(config)
         self.router.replace(
             config.ports,
             config.services,
@@ -191,6 +195,11 @@ class Honeypot:
             log.warning("channels did not write all events in time", seconds=DRAIN_SECONDS, **bus_counters(self.bus))
         for running in self._channels.values():
             running.scope.deadline = trio.current_time() + FINISH_SECONDS
+
+
+def _transcripts(config: Config) -> Transcripts | None:
+    folder = config.data.expanduser() / "captures"
+    return None if config.transcripts is None else Transcripts(folder, config.transcripts, clock=time.time)
 
 
 class _Gate:

@@ -70,6 +70,8 @@ class Unwrapper:
         first = await peer.receive_some()
         certificate = self._certificate(peer, reader.hello, plan)
         profile = self._profile(peer, reader.hello, plan, certificate)
+        if peer.transcript is not None and reader.hello is not None:
+            peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
         try:
             stream = await self._acceptor.accept(peer.stream, certificate, first=first, profile=profile)
         except TlsFailed as failed:

@@ -22,6 +22,7 @@ from honeystack.errors import ConfigError
 from honeystack.logs import LogOutput
 from honeystack.reception import CaptureLimits
 from honeystack.registry import Kind
+from honeystack.transcript import TranscriptLimits
 
 _NAMED: dict[str, Kind] = {"service": "services", "director": "directors", "channel": "channels"}
 SECTIONS = ("listener", *_NAMED, *LISTS, *TABLES)
@@ -106,6 +107,7 @@ def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machi
         filters=tuple(filters),
         logging=tuple(logging),
         capture=limits,
+        transcripts=TranscriptLimits(capture.pcap_bytes, capture.pcap_quota) if capture.pcap else None,
         first_wait=capture.first_wait,
         heartbeat=float(heartbeat.interval),
         sensor=sensor.name,

@@ -15,6 +15,7 @@ from honeystack.logs import LogOutput
 from honeystack.reception import CaptureLimits
 from honeystack.tls.certificates import CertificateSource
 from honeystack.tls.mimicry import Appearance
+from honeystack.transcript import TranscriptLimits
 
 
 @attrs.frozen
@@ -53,6 +54,7 @@ class Config:
     filters: tuple[FilterEntry, ...] = ()
     logging: tuple[LogOutput, ...] = ()
     capture: CaptureLimits = attrs.field(factory=CaptureLimits)
+    transcripts: TranscriptLimits | None = None  # None: conversations are not written to files
     first_wait: float = 1.0  # seconds to wait for a peer's first bytes before a service that speaks first does
     heartbeat: float = 30.0  # seconds between heartbeats; 0: none
     sensor: str = "honeystack"  # the name in each event

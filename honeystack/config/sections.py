@@ -69,7 +69,7 @@ class LoggingSection:
 
 @attrs.frozen
 class CaptureSection:
-    """`[capture]`: how much of a peer's bytes an event keeps, and how long is waited for them."""
+    """`[capture]`: how much of a peer's bytes is kept, and how long is waited for them."""
 
     payload_bytes: int = setting(
         "of the first bytes of a connection, and of a datagram, that an event keeps",
@@ -80,6 +80,20 @@ class CaptureSection:
     pause: float = setting("silence that ends a capture", default=1.0, unit="seconds", validator=positive)
     idle: float = setting(
         "silence that ends a connection in sensor mode", default=60.0, unit="seconds", validator=positive
+    )
+    pcap: bool = setting(
+        "write each conversation that a service or TLS takes as CONNECTION-ID.pcapng into `captures` of the data "
+        "directory, with the secrets of TLS, so that Wireshark opens it decrypted",
+        default=False,
+    )
+    pcap_bytes: int = setting(
+        "of one conversation that are written", default=1024 * 1024, unit="bytes", validator=positive
+    )
+    pcap_quota: int = setting(
+        "that all files may have together; then the oldest give way",
+        default=1024 * 1024 * 1024,
+        unit="bytes",
+        validator=positive,
     )
     first_wait: float = setting(
         "how long a peer may be silent before a service that speaks first does",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from honeystack.tls.openssl import OpenSsl
@@ -33,6 +33,8 @@ class Contexts:
         self._plain = self._make(pairs, 0)
         self._without_ems = self._make(pairs, _NO_EXTENDED_MASTER_SECRET)
         self._options = {context: int(context.options) for context in (self._plain, self._without_ems)}
+        self._keys_to: Callable[[bytes], None] | None = None
+        self._callbacks: list[object] = []
         self._applied: dict[ssl.SSLContext, Profile] = {}
         self._suites = {suite["name"]: suite["id"] & 0xFFFF for suite in self._plain.get_ciphers()}
 
@@ -43,6 +45,12 @@ class Contexts:
             self._apply(context, profile)
             self._applied[context] = profile
         return context
+
+    def log_keys(self, take: Callable[[bytes], None]) -> None:
+        """Give the secrets of all connections from now on to `take`, as lines of a key log; without ctypes none."""
+        if self._openssl is not None and self._keys_to != take:
+            self._callbacks = [self._openssl.log_keys(context, take) for context in self._options]
+            self._keys_to = take
 
     def iana_name(self, cipher: str) -> str:
         """The registry's name of a suite that OpenSSL names; for TLS 1.3 they are the same."""

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import ssl
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -37,7 +38,7 @@ class OpenSsl:
         try:
             library = ctypes.PyDLL(spec.origin if spec is not None and spec.has_location else None)
             control, suites = library.SSL_CTX_ctrl, library.SSL_CTX_set_ciphersuites
-            alpn = library.SSL_CTX_set_alpn_select_cb
+            alpn, key_log = library.SSL_CTX_set_alpn_select_cb, library.SSL_CTX_set_keylog_callback
         except (OSError, AttributeError):
             return None
         control.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p
@@ -46,6 +47,8 @@ class OpenSsl:
         suites.restype = ctypes.c_int
         alpn.argtypes = ctypes.c_void_p, _AlpnAnswer, ctypes.c_void_p
         alpn.restype = None
+        key_log.argtypes = ctypes.c_void_p, _KeyLogCallback
+        key_log.restype = None
         return cls(library)
 
     def set_versions(self, context: ssl.SSLContext, minimum: int, maximum: int) -> None:
@@ -73,6 +76,12 @@ class OpenSsl:
         """Answer every offer of protocols with the alert no_application_protocol, until `set_alpn_protocols`."""
         self._select_alpn(context, _refusing)
 
+    def log_keys(self, context: ssl.SSLContext, take: Callable[[bytes], None]) -> object:
+        """Give each line of the key log to `take`. The answer must be kept for as long as the context."""
+        callback = _KeyLogCallback(lambda _connection, line: take(line))
+        self._library.SSL_CTX_set_keylog_callback(_pointer(context), callback)
+        return callback
+
     def _select_alpn(self, context: ssl.SSLContext, answer: object) -> None:
         self._library.SSL_CTX_set_alpn_select_cb(_pointer(context), answer, None)
 
@@ -89,6 +98,7 @@ _AlpnAnswer = ctypes.CFUNCTYPE(
     ctypes.c_uint,
     ctypes.c_void_p,
 )
+_KeyLogCallback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 _ALERT_FATAL = 2  # SSL_TLSEXT_ERR_ALERT_FATAL
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import trustme
 
-from honeystack.tls.certificates import Certificate
+from honeystack.tls.certificates import Certificate, load_certificate
 from honeystack.tls.contexts import Contexts
 from honeystack.tls.machine import TlsMachine, TlsState
 from honeystack.tls.openssl import OpenSsl
@@ -164,3 +164,22 @@ def test_odd_server_names_are_served(rsa: Certificate, name: bytes) -> None:
         machine, _ = machine_for(rsa, wire, rng)
         machine.receive_data(wire)
         assert machine.state is TlsState.HANDSHAKE, machine.error
+
+
+@pytest.mark.parametrize(("version", "labels"), [(0x0303, 1), (0x0304, 5)])
+def test_secrets_are_given_to_who_asks(rsa_pair: KeyPair, version: int, labels: int) -> None:
+    certificate = load_certificate(*rsa_pair)
+    lines: list[bytes] = []
+    take = lines.append
+    connected(certificate, client_context(versions=(version, version)), random.Random(1))
+    assert lines == []
+    certificate.contexts.log_keys(take)
+    certificate.contexts.log_keys(take)
+    connected(certificate, client_context(versions=(version, version)), random.Random(1))
+    assert len(lines) == labels
+    assert {len(line.split()) for line in lines} == {3}
+    assert len({line.split()[1] for line in lines}) == 1
+
+
+def test_without_the_library_there_are_no_secrets(rsa_pair: KeyPair) -> None:
+    Contexts(rsa_pair).log_keys(print)

@@ -1,0 +1,193 @@
+"""Conversations as pcapng files that open decrypted: the raw bytes both ways as TCP, with the secrets of TLS.
+
+The packets are written anew from the bytes, so they show no retransmission and no sizes of the peer's. Everything has a
+bound: bytes of a conversation, conversations at a time, and all files together, of which the oldest give way.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import attrs
+import trio
+
+import honeystack
+from honeystack.conversation import Conversation
+from honeystack.net.address import Endpoint, Flow
+from honeystack.net.wire import pcapng
+from honeystack.net.wire.checksum import pseudo_header_sum
+from honeystack.net.wire.ipv4 import encode_ipv4
+from honeystack.net.wire.ipv6 import encode_ipv6
+from honeystack.net.wire.tcp import encode_segment
+from honeystack.tls.contexts import Contexts
+from honeystack.tls.keylog import KeyLog
+
+AT_A_TIME = 256  # conversations
+WRITE_SECONDS = 2.0  # for one file; a disk that hangs must not hold up the honeypot's end
+SEGMENT = 1400  # bytes of data in one packet
+_FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
+_TCP = 6
+
+
+@attrs.frozen
+class TranscriptLimits:
+    """What may be kept."""
+
+    conversation: int = 1024 * 1024  # bytes, both ways
+    total: int = 1024 * 1024 * 1024  # bytes of all files
+
+
+class _Said(NamedTuple):
+    at: float
+    by_peer: bool
+    data: bytes
+
+
+class Transcript:
+    """What was said in one conversation, up to a bound."""
+
+    def __init__(self, flow: Flow, limit: int, *, keys: KeyLog, clock: Callable[[], float]) -> None:
+        self._keys = keys
+        self.flow = flow
+        self.client_random: bytes | None = None  # once TLS has begun
+        self._began = clock()
+        self._left = limit
+        self._clock = clock
+        self._said: list[_Said] = []
+
+    def tls_begins(self, client_random: bytes, contexts: Contexts) -> None:
+        """A handshake follows, under contexts whose secrets are then kept for the file."""
+        self.client_random = client_random
+        self._keys.expect(client_random)
+        contexts.log_keys(self._keys.take)
+
+    def note(self, data: bytes | bytearray | memoryview, *, by_peer: bool) -> None:
+        """Bytes have passed; beyond the bound nothing more is kept, so that what is kept has no gap."""
+        if data and self._left > 0:
+            self._said.append(_Said(self._clock(), by_peer, bytes(data[: self._left])))
+            self._left = self._left - len(data) if len(data) <= self._left else 0
+
+    @property
+    def empty(self) -> bool:
+        return not self._said
+
+    def pcapng(self, secrets: bytes) -> bytes:
+        """The whole file."""
+        head = pcapng.section_header(f"honeystack {honeystack.__version__}") + pcapng.interface()
+        if secrets:
+            head += pcapng.secrets(secrets)
+        return head + b"".join(pcapng.packet(data, at) for at, data in packets_of(self.flow, self._began, self._said))
+
+
+class Transcripts:
+    """Inputs: `begin`, `end`. Output: a file for each conversation, named by its connection id."""
+
+    def __init__(self, folder: Path, limits: TranscriptLimits, *, clock: Callable[[], float]) -> None:
+        self.keys = KeyLog()
+        self._folder = folder
+        self._limits = limits
+        self._clock = clock
+        self._open = 0
+
+    def begin(self, peer: Conversation) -> Transcript | None:
+        """Note what passes from now on; None where too many conversations are noted already."""
+        if self._open >= AT_A_TIME:
+            return None
+        self._open += 1
+        transcript = Transcript(peer.flow, self._limits.conversation, keys=self.keys, clock=self._clock)
+        transcript.note(peer.ahead, by_peer=True)
+        peer.stream = _Noted(peer.stream, transcript)
+        peer.transcript = transcript
+        return transcript
+
+    async def end(self, peer: Conversation, transcript: Transcript) -> None:
+        """Write the file. Raises OSError where that fails."""
+        self._open -= 1
+        random = transcript.client_random
+        secrets = b"" if random is None else self.keys.secrets_of(random)
+        if transcript.empty:
+            return
+        name = f"{peer.identity.connection_id}.pcapng"
+        with trio.move_on_after(WRITE_SECONDS, shield=True):
+            await trio.to_thread.run_sync(self._write, name, transcript, secrets, abandon_on_cancel=True)
+
+    def _write(self, name: str, transcript: Transcript, secrets: bytes) -> None:
+        data = transcript.pcapng(secrets)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_room(len(data))
+        draft = self._folder / f".{name}"
+        draft.write_bytes(data)
+        draft.chmod(0o600)
+        draft.replace(self._folder / name)
+
+    def _make_room(self, wanted: int) -> None:
+        """Connection ids sort by time, so the names do."""
+        sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.pcapng"))}
+        total = sum(sizes.values()) + wanted
+        for path, size in sizes.items():
+            if total <= self._limits.total:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+class _Noted(trio.abc.HalfCloseableStream):
+    """A stream whose bytes are noted as they pass."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream, transcript: Transcript) -> None:
+        self._stream = stream
+        self._transcript = transcript
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self._stream.receive_some(max_bytes)
+        self._transcript.note(data, by_peer=True)
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._transcript.note(data, by_peer=False)
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def packets_of(flow: Flow, began: float, said: Iterable[_Said]) -> Iterator[tuple[float, bytes]]:
+    """IP packets with their times: a handshake, the data in segments, and both FINs."""
+    ends = (flow.local, flow.remote)
+    sent = [0, 0]  # by us, by the peer: the next sequence number
+    at = began
+
+    def made(by_peer: bool, flags: int, data: bytes = b"") -> bytes:
+        source, destination = ends[by_peer], ends[not by_peer]
+        acknowledged = sent[not by_peer] if flags & _ACK else 0
+        whole = _packet(source, destination, sent[by_peer] % 2**32, acknowledged % 2**32, flags, data)
+        sent[by_peer] += len(data) + bool(flags & (_SYN | _FIN))
+        return whole
+
+    yield at, made(True, _SYN)
+    yield at, made(False, _SYN | _ACK)
+    yield at, made(True, _ACK)
+    for at, by_peer, data in said:
+        for start in range(0, len(data), SEGMENT):
+            yield at, made(by_peer, _PSH | _ACK, data[start : start + SEGMENT])
+    yield at, made(True, _FIN | _ACK)
+    yield at, made(False, _FIN | _ACK)
+    yield at, made(True, _ACK)
+
+
+def _packet(source: Endpoint, destination: Endpoint, seq: int, ack: int, flags: int, data: bytes) -> bytes:
+    ours, theirs = (ipaddress.ip_address(end.address.partition("%")[0]).packed for end in (source, destination))
+    pseudo = pseudo_header_sum(ours, theirs, _TCP, 0)
+    segment = encode_segment(source.port, destination.port, seq, ack, flags, 0xFFFF, pseudo, data=data)
+    if len(ours) == 4:
+        return encode_ipv4(ours, theirs, _TCP, len(segment), ttl=64) + segment
+    return encode_ipv6(ours, theirs, _TCP, len(segment), hop_limit=64) + segment

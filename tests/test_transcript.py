@@ -1,0 +1,124 @@
+"""Transcripts: what was said, as packets that belong together, within every bound."""
+
+from __future__ import annotations
+
+import io
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+from scapy.utils import PcapNgReader
+
+from honeystack.net.address import Endpoint, Flow
+from honeystack.testing.conversations import Meeting
+from honeystack.transcript import AT_A_TIME, SEGMENT, TranscriptLimits, Transcripts, _Said, packets_of
+
+V4 = Flow("tcp", Endpoint("203.0.113.4", 80), Endpoint("198.51.100.7", 4000))
+V6 = Flow("tcp", Endpoint("2001:db8::4", 80), Endpoint("fe80::7%eth0", 4000))
+
+
+def streams(flow: Flow, said: list[_Said]) -> dict[int, bytes]:
+    """The bytes by source port, put together by sequence numbers; each packet must be sound."""
+    found: dict[int, bytes] = {80: b"", 4000: b""}
+    expected: dict[int, int] = {}
+    for _, data in packets_of(flow, 1.0, said):
+        whole = (IPv6 if flow is V6 else IP)(data)
+        segment = whole[TCP]
+        sent = bytes(segment.payload)
+        assert segment.seq == expected.get(segment.sport, 0)
+        expected[segment.sport] = segment.seq + len(sent) + ("S" in segment.flags) + ("F" in segment.flags)
+        if "A" in segment.flags:
+            assert segment.ack == expected.get(segment.dport, 0)
+        assert len(sent) <= SEGMENT
+        found[segment.sport] += sent
+        checked = segment.chksum
+        del segment.chksum
+        assert type(whole)(bytes(whole))[TCP].chksum == checked
+    return found
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=3000)), max_size=4), st.sampled_from([V4, V6]))
+def test_packets_carry_what_was_said(parts: list[tuple[bool, bytes]], flow: Flow) -> None:
+    found = streams(flow, [_Said(2.0, by_peer, data) for by_peer, data in parts])
+    assert found[4000] == b"".join(data for by_peer, data in parts if by_peer)
+    assert found[80] == b"".join(data for by_peer, data in parts if not by_peer)
+
+
+def scene(folder: Path, **limits: int) -> Transcripts:
+    return Transcripts(folder / "captures", TranscriptLimits(**limits), clock=lambda: 1e9)
+
+
+async def talk(transcripts: Transcripts, said: bytes = b"hello", *, meeting: Meeting | None = None) -> Path | None:
+    """A conversation with an answer to each word; its file, where there is one."""
+    client, peer = (meeting or Meeting()).conversation()
+    transcript = transcripts.begin(peer)
+    assert transcript is not None
+    if said:
+        await client.send_all(said)
+        assert await peer.receive_some() == said
+        await peer.send_all(said.upper())
+        await peer.wait_send_all_might_not_block()
+        await peer.send_eof()
+    await peer.aclose()
+    await transcripts.end(peer, transcript)
+    path = transcripts._folder / f"{peer.identity.connection_id}.pcapng"
+    return path if path.exists() else None
+
+
+async def test_a_conversation_leaves_a_file_for_the_owner_alone(tmp_path: Path) -> None:
+    path = await talk(scene(tmp_path))
+    assert path is not None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with PcapNgReader(io.BytesIO(path.read_bytes())) as reader:
+        said: list[Any] = [bytes(packet[TCP].payload) for packet in reader]
+    assert [data for data in said if data] == [b"hello", b"HELLO"]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+async def test_silence_leaves_none(tmp_path: Path) -> None:
+    assert await talk(scene(tmp_path), b"") is None
+
+
+async def test_what_had_come_before_is_in_it(tmp_path: Path) -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"early")
+    await peer.peek_more()
+    transcripts = scene(tmp_path)
+    transcript = transcripts.begin(peer)
+    assert transcript is not None
+    assert b"early" in transcript.pcapng(b"")
+    assert b"SECRET" in transcript.pcapng(b"SECRET")
+
+
+async def test_bounds(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path, conversation=7)
+    path = await talk(transcripts)
+    assert path is not None
+    assert b"HE" in path.read_bytes()
+    assert b"HEL" not in path.read_bytes()
+    kept = [transcripts.begin(Meeting().conversation()[1]) for _ in range(AT_A_TIME + 1)]
+    assert kept[-1] is None
+    assert None not in kept[:-1]
+
+
+async def test_the_oldest_files_give_way(tmp_path: Path) -> None:
+    meeting = Meeting()
+    transcripts = scene(tmp_path, total=2000)
+    paths = [await talk(transcripts, bytes([number]) * 100, meeting=meeting) for number in range(4)]
+    left = sorted(path for path in paths if path is not None and path.exists())
+    assert 1 <= len(left) < 4
+    assert left[-1] == paths[-1]
+    assert sum(path.stat().st_size for path in left) <= 2000
+
+
+async def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "captures").write_text("")
+    with pytest.raises(OSError, match="exists"):
+        await talk(scene(tmp_path))
+    assert trio.current_time() >= 0
