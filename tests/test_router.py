@@ -191,13 +191,17 @@ async def test_a_peer_that_never_pauses_is_captured_up_to_the_size(autojump_cloc
     assert [event.fields["payload"] for event in meeting.events] == [Payload(b"x" * 120, 120)]
 
 
+async def drip(stream: trio.abc.SendStream) -> None:
+    while True:
+        await stream.send_all(b"x")
+        await trio.sleep(0.9)
+
+
 async def test_a_peer_that_drips_for_ever_is_told_of_and_let_go(autojump_clock: CLOCK) -> None:
     meeting = Meeting()
     async with visiting(make(meeting, [], idle=40), meeting) as client:
         with pytest.raises(trio.BrokenResourceError):
-            while True:
-                await client.send_all(b"x")
-                await trio.sleep(0.9)
+            await drip(client)
         assert trio.current_time() == pytest.approx(40, abs=1)
     (event,) = meeting.events
     assert event.type == "payload"

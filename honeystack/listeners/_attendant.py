@@ -186,9 +186,9 @@ class Attendant:
     def _plan(self, visit: Visit) -> PortPlan:
         return self._reception.plan_for("tcp", _flow(visit.connection).local)
 
-    def _reply(self, notice: Datagram, data: bytes) -> bool:
-        stack, now = self.driver.stack, trio.current_time()
-        sent = stack.send_datagram(notice.path, notice.local_port, notice.remote_port, data, now)
+    def _reply(self, notice: Datagram, data: bytes, amplification: float) -> bool:
+        stack, now, ports = self.driver.stack, trio.current_time(), (notice.local_port, notice.remote_port)
+        sent = stack.send_datagram(notice.path, *ports, data, now, amplification=amplification)
         self.driver.flush()
         return sent
 

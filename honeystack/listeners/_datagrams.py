@@ -22,8 +22,8 @@ MEMORY = 32 * 1024 * 1024  # bytes of all conversations' first datagrams, and of
 IDLE_SECONDS = 60.0  # a flow without a datagram is over
 
 # Sends one datagram back along the flow; False where it was not let out. It has the budget that keeps a forged
-# address from being flooded, and two echoes from answering each other for ever.
-Reply = Callable[[bytes], bool]
+# address from being flooded, so many bytes for each received, and two echoes from answering each other for ever.
+Reply = Callable[[bytes, float], bool]
 
 
 @attrs.define(eq=False)
@@ -67,8 +67,8 @@ class DatagramFlow:
         self._held.bytes -= len(data)
         return data
 
-    def send(self, data: bytes) -> bool:
-        return self._reply(data)
+    def send(self, data: bytes, *, amplification: float = 1.0) -> bool:
+        return self._reply(data, amplification)
 
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:
         self._recorder.record(kind, fields, identity=self.identity, service=self.service)

@@ -104,8 +104,8 @@ class DatagramSocket:
                 return bytes(_V6.unpack(data)[0])
         return socket.inet_pton(self._socket.family, self._socket.getsockname()[0])
 
-    def _send(self, local: bytes, remote: bytes, address: Any, data: bytes) -> bool:
-        if not self._guard.may_send(remote, address[1], data, trio.current_time()):
+    def _send(self, local: bytes, remote: bytes, address: Any, data: bytes, amplification: float) -> bool:
+        if not self._guard.may_send(remote, address[1], data, trio.current_time(), amplification=amplification):
             return False
         if len(local) == 4:
             source = (socket.IPPROTO_IP, _IP_PKTINFO, _V4.pack(0, local, b""))

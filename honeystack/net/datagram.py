@@ -63,15 +63,16 @@ class UdpSocket(trio.abc.AsyncResource):
                 raise trio.ClosedResourceError("this socket has been closed")
         return self._queue.popleft()
 
-    async def send(self, data: bytes, flow: Flow) -> bool:
+    async def send(self, data: bytes, flow: Flow, *, amplification: float = 1.0) -> bool:
         """Answer along a flow that a datagram came from; False where it may not be answered, or not with so much.
 
-        Only as many bytes go to an address as have come from it, so that a forged address is not flooded.
+        Only as many bytes go to an address as have come from it, so that a forged address is not flooded;
+        `amplification` allows a multiple of that.
         """
         await trio.lowlevel.checkpoint()
-        return self.send_nowait(data, flow)
+        return self.send_nowait(data, flow, amplification=amplification)
 
-    def send_nowait(self, data: bytes, flow: Flow) -> bool:
+    def send_nowait(self, data: bytes, flow: Flow, *, amplification: float = 1.0) -> bool:
         """`send` that is no checkpoint."""
         if self._closed:
             raise trio.ClosedResourceError("this socket has been closed")
@@ -79,7 +80,8 @@ class UdpSocket(trio.abc.AsyncResource):
         if path is None:
             return False
         driver = self._driver
-        sent = driver.stack.send_datagram(path, flow.local.port, flow.remote.port, data, driver.clock())
+        ports = flow.local.port, flow.remote.port
+        sent = driver.stack.send_datagram(path, *ports, data, driver.clock(), amplification=amplification)
         driver.flush()
         return sent
 

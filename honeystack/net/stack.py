@@ -79,9 +79,14 @@ class Stack:
         except Exception as error:
             self._notices.append(Fault(b"", error))
 
-    def send_datagram(self, path: Path, local_port: int, remote_port: int, data: bytes, now: float) -> bool:
-        """Send a UDP datagram; False when its address has no budget left and nothing was sent."""
-        return self.udp.send(path, local_port, remote_port, data, now)
+    def send_datagram(
+        self, path: Path, local_port: int, remote_port: int, data: bytes, now: float, *, amplification: float = 1.0
+    ) -> bool:
+        """Send a UDP datagram; False when its address has no budget left and nothing was sent.
+
+        Its budget is `amplification` bytes for each byte that came from it.
+        """
+        return self.udp.send(path, local_port, remote_port, data, now, amplification=amplification)
 
     def shut_down(self, now: float) -> None:
         """End every connection, with reason SHUTDOWN."""

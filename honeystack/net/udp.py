@@ -1,7 +1,7 @@
 """UDP: which ports listen, and what may be answered (RFC 768, RFC 8085).
 
 A source address may be forged, so nothing here can amplify: to one address go at most as many bytes as have come from
-it within a window, at a bounded rate. And no two answering machines keep each other busy: a source port that is
+it within a window (or a multiple that the service asks for), at a bounded rate. And no two answering machines keep each other busy: a source port that is
 itself a known reflector is answered once per window, and a peer that only sends back what it was sent is not answered.
 """
 
@@ -69,12 +69,12 @@ class AnswerGuard:
                 return False
         return not (port in REFLECTORS and remote.reflected)
 
-    def may_send(self, address: bytes, port: int, data: bytes, now: float) -> bool:
-        """Whether this may go out; if so it counts as sent."""
+    def may_send(self, address: bytes, port: int, data: bytes, now: float, *, amplification: float = 1.0) -> bool:
+        """Whether this may go out; if so it counts as sent. `amplification`: bytes sent for each byte received."""
         remote = self._remote(address, now)
         remote.tokens = min(ANSWER_BURST, remote.tokens + (now - remote.at) * ANSWER_RATE)
         remote.at = now
-        if port == 0 or remote.sent + len(data) > remote.received or remote.tokens < 1.0:
+        if port == 0 or remote.sent + len(data) > remote.received * amplification or remote.tokens < 1.0:
             return False
         if port in REFLECTORS:
             if remote.reflected:
@@ -142,11 +142,13 @@ class Udp:
         self._notices.append(Datagram(path, datagram.destination_port, datagram.source_port, datagram.data, answerable))
         return True
 
-    def send(self, path: Path, local_port: int, remote_port: int, data: bytes, now: float) -> bool:
+    def send(
+        self, path: Path, local_port: int, remote_port: int, data: bytes, now: float, *, amplification: float = 1.0
+    ) -> bool:
         """Send a datagram if the budget of its remote address allows; the answer says whether it was sent."""
         if len(data) > MAX_DATAGRAM - (20 if path.version == 4 else 0):
             return False
-        if not self._guard.may_send(path.remote, remote_port, data, now):
+        if not self._guard.may_send(path.remote, remote_port, data, now, amplification=amplification):
             return False
         segment = encode_udp(UdpDatagram(local_port, remote_port, data), path.local, path.remote)
         self._output.packet(path, PROTOCOL, segment, dont_fragment=True)

@@ -26,6 +26,13 @@ RESPONSE = EventKind(
     "What the host behind sent to a peer, until the peer spoke again; over UDP each datagram.",
     {"payload": "the bytes"},
 )
+WITHHELD = EventKind(
+    "proxy",
+    "withheld",
+    "An answer over UDP was not sent on to the peer, as its address has sent too little: see `amplification`.",
+    {"payload": "the answer's length; its bytes are in the response"},
+    "notice",
+)
 FAILED = EventKind("proxy", "failed", "The host behind could not be reached.", {"error": "what went wrong"}, "warning")
 
 
@@ -50,6 +57,12 @@ class Proxy:
         "a conversation in which both are silent for so long is ended",
         default=600.0,
         unit="seconds",
+        validator=positive,
+    )
+    amplification: float = setting(
+        "bytes that may be answered over UDP for each byte that came from an address; above 1, whoever forges an "
+        "address can have it sent more than he sends himself (DNS needs 10 or more)",
+        default=1.0,
         validator=positive,
     )
 
@@ -128,11 +141,22 @@ class Proxy:
         try:
             with sock:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_return_datagrams, sock, peer, log)
+                    nursery.start_soon(self._return_datagrams, sock, peer, log)
                     await _forward_datagrams(sock.send, peer, log)
                     nursery.cancel_scope.cancel()
         finally:
             log.finish()
+
+    async def _return_datagrams(self, sock: trio.socket.SocketType, peer: DatagramConversation, log: _Log) -> None:
+        while True:
+            try:
+                data = await sock.recv(65535)
+            except OSError as error:
+                peer.record(FAILED, {"error": _reason(error)})
+                continue
+            log.passed_whole(RESPONSE, data)
+            if not peer.send(data, amplification=self.amplification):
+                peer.record(WITHHELD, {"payload": Payload.cut(data, 0)})
 
 
 async def _forward_datagrams(send: Callable[[bytes], Awaitable[int]], peer: DatagramConversation, log: _Log) -> None:
@@ -146,17 +170,6 @@ async def _forward_datagrams(send: Callable[[bytes], Awaitable[int]], peer: Data
             await send(data)
         except OSError as error:  # an ICMP error to an earlier datagram, for one
             peer.record(FAILED, {"error": _reason(error)})
-
-
-async def _return_datagrams(sock: trio.socket.SocketType, peer: DatagramConversation, log: _Log) -> None:
-    while True:
-        try:
-            data = await sock.recv(65535)
-        except OSError as error:
-            peer.record(FAILED, {"error": _reason(error)})
-            continue
-        log.passed_whole(RESPONSE, data)
-        peer.send(data)
 
 
 def _reason(error: OSError) -> str:

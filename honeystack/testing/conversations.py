@@ -84,6 +84,7 @@ class MemoryDatagrams:
         self.identity = identity_of(flow, recorder.new_id())
         self.service: str | None = None
         self.sent: list[bytes] = []
+        self.budget: int | None = None  # bytes that may be sent for an amplification of 1; None: any
         self._recorder = recorder
         self._said = deque(said)
         self._first = said[0] if said else b""
@@ -98,7 +99,10 @@ class MemoryDatagrams:
             raise trio.EndOfChannel
         return self._said.popleft()
 
-    def send(self, data: bytes) -> bool:
+    def send(self, data: bytes, *, amplification: float = 1.0) -> bool:
+        sent = sum(map(len, self.sent))
+        if self.budget is not None and sent + len(data) > self.budget * amplification:
+            return False
         self.sent.append(data)
         return True
 

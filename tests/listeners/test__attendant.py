@@ -64,13 +64,17 @@ async def test_a_peer_that_sends_on_after_the_capture_is_refused(autojump_clock:
         assert [event.type for event in events] == ["connect", "payload", "close"]
 
 
+async def drip(stream: trio.abc.SendStream) -> None:
+    while True:
+        await stream.send_all(b"x")
+        await trio.sleep(0.5)
+
+
 async def test_a_peer_that_never_pauses_is_told_of_all_the_same(autojump_clock: CLOCK) -> None:
     async with place(capture=CaptureLimits(pause=1.0, idle=20.0)) as at:
         stream = await at.connect(1)
         with pytest.raises(trio.BrokenResourceError):
-            while True:
-                await stream.send_all(b"x")
-                await trio.sleep(0.5)
+            await drip(stream)
         assert trio.current_time() == pytest.approx(40, abs=2)
         assert [event.type for event in at.of(stream)] == ["connect", "payload", "close"]
 

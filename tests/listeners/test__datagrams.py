@@ -57,11 +57,11 @@ async def test_a_flow_is_one_conversation_until_it_is_idle(autojump_clock: CLOCK
     async with trio.open_nursery() as nursery:
         table = hall.table(nursery)
         for data in (b"one", b"two"):
-            table.received(flow(), data, lambda data: sent.append(data) is None)
+            table.received(flow(), data, lambda data, _: sent.append(data) is None)
             await trio.sleep(IDLE_SECONDS / 2)
         await trio.sleep(IDLE_SECONDS)
         assert hall.over == 1
-        table.received(flow(), b"three", lambda data: True)
+        table.received(flow(), b"three", lambda *_: True)
     assert hall.heard == [b"one", b"two", b"three"]
     assert sent == [b"ok", b"ok"]
     assert hall.over == 2
@@ -71,7 +71,7 @@ async def test_a_flow_is_one_conversation_until_it_is_idle(autojump_clock: CLOCK
 async def test_without_a_service_or_a_way_back_there_is_no_conversation(answerable: bool) -> None:
     hall = Hall(services=() if answerable else ("service",))
     async with trio.open_nursery() as nursery:
-        hall.table(nursery).received(flow(), b"x", (lambda data: True) if answerable else None)
+        hall.table(nursery).received(flow(), b"x", (lambda *_: True) if answerable else None)
         assert not nursery.child_tasks
     assert len(hall.publisher.of("udp", "payload")) == 1
 
@@ -81,7 +81,7 @@ async def test_conversations_are_bounded_and_the_rest_is_still_told(autojump_clo
     async with trio.open_nursery() as nursery:
         table = hall.table(nursery, limit=3)
         for port in range(5):
-            table.received(flow(port), b"x", lambda data: True)
+            table.received(flow(port), b"x", lambda *_: True)
         assert len(nursery.child_tasks) == 3
     assert len(hall.publisher.of("udp", "payload")) == 5
     assert hall.publisher.of("sensor", "drop")[0].fields["reason"] == "datagram_flows"
@@ -92,7 +92,7 @@ async def test_what_waits_is_bounded(autojump_clock: CLOCK) -> None:
     async with trio.open_nursery() as nursery:
         table = hall.table(nursery)
         for _ in range(QUEUE + 5):
-            table.received(flow(), b"x", lambda data: True)
+            table.received(flow(), b"x", lambda *_: True)
     assert len(hall.heard) == QUEUE
     assert hall.publisher.of("sensor", "drop")[0].fields["reason"] == "datagram_queue"
 
@@ -103,11 +103,11 @@ async def test_what_all_conversations_hold_is_bounded(autojump_clock: CLOCK, mon
     async with trio.open_nursery() as nursery:
         table = hall.table(nursery)
         for port in range(5):
-            table.received(flow(port), bytes(200), lambda data: True)
+            table.received(flow(port), bytes(200), lambda *_: True)
         assert len(nursery.child_tasks) == 2  # each holds its first datagram, which waits as well
-        table.received(flow(0), bytes(300), lambda data: True)
+        table.received(flow(0), bytes(300), lambda *_: True)
         await trio.sleep(IDLE_SECONDS + 1)  # they are over
-        table.received(flow(9), bytes(400), lambda data: True)
+        table.received(flow(9), bytes(400), lambda *_: True)
     assert hall.heard == [bytes(200), bytes(200), bytes(400)]
     assert {event.fields["reason"] for event in hall.publisher.of("sensor", "drop")} == {
         "datagram_memory",

@@ -63,7 +63,7 @@ async def test_a_datagram_s_flow_is_whole_and_the_answer_comes_from_there(
     def received(flow: Flow, data: bytes, reply: Reply | None) -> None:
         seen.append(flow)
         assert reply is not None
-        assert reply(data.upper())
+        assert reply(data.upper(), 1.0)
 
     bound = socket.socket(family, socket.SOCK_DGRAM)
     bound.setblocking(False)
@@ -84,7 +84,7 @@ async def test_answers_are_no_amplifier_and_two_echoes_come_to_an_end() -> None:
     answers: list[bool] = []
 
     def received(flow: Flow, data: bytes, reply: Reply | None) -> None:
-        answers.append(reply is not None and not reply(data + b"more") and reply(data))
+        answers.append(reply is not None and not reply(data + b"more", 1.0) and reply(data, 1.0))
 
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     bound.setblocking(False)

@@ -64,7 +64,7 @@ async def test_only_flows_that_were_heard_from_can_be_answered_and_not_with_more
     async with stack() as net:
         socket = net.open_udp_socket(53)
         sent: list[bytes] = []
-        monkeypatch.setattr(net.stack.udp, "send", lambda path, *rest: sent.append(rest[2]) is None)
+        monkeypatch.setattr(net.stack.udp, "send", lambda path, *rest, amplification: sent.append(rest[2]) is None)
         arrives(net, b"first")
         arrives(net, b"broadcast", remote_port=4002, answerable=False)
         (_, first), (_, broadcast) = await socket.receive(), await socket.receive()

@@ -48,6 +48,14 @@ class Bench:
         return self.udp.send(path, 5000, port, data, now)
 
 
+def test_a_service_may_ask_for_a_multiple_of_what_has_come() -> None:
+    bench = Bench()
+    bench.receive(b"ask")
+    assert not bench.udp.send(PATH4, 5000, 40000, b"12345678901", 0.0, amplification=3.0)
+    assert bench.udp.send(PATH4, 5000, 40000, b"123456789", 0.0, amplification=3.0)
+    assert not bench.send(b"1")
+
+
 @pytest.mark.parametrize("path", PATHS.values())
 def test_a_datagram_is_told_and_answered(path: Path) -> None:
     bench = Bench()

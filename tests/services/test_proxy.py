@@ -142,6 +142,37 @@ async def test_each_datagram_is_told_by_itself_and_an_empty_one_is_not() -> None
     assert told(meeting) == [("request", b"one"), ("request", b"two"), ("request", b"three")]
 
 
+@pytest.mark.parametrize(("amplification", "sent"), [(1.0, []), (4.0, [b"longer"])])
+async def test_an_answer_that_would_amplify_is_withheld_and_told(amplification: float, sent: list[bytes]) -> None:
+    meeting = Meeting()
+    peer = meeting.datagrams([b"two"])
+    peer.budget = 3
+
+    class Socket:
+        def __enter__(self) -> Socket:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        async def send(self, data: bytes) -> int:
+            await trio.testing.wait_all_tasks_blocked()
+            return len(data)
+
+        async def recv(self, _: int) -> bytes:
+            if meeting.of("proxy", "response"):
+                await trio.sleep_forever()
+            return b"longer"
+
+    class Datagrams(Closed):
+        async def open_datagrams(self, peer: object) -> Any:
+            return Socket()
+
+    await Proxy(director=Datagrams(), amplification=amplification).handle_datagrams(peer)
+    assert peer.sent == sent
+    withheld = [event.fields["payload"] for event in meeting.of("proxy", "withheld")]
+    assert withheld == ([] if sent else [Payload(b"", 6)])
+
+
 async def test_many_peers_at_once_are_told_apart() -> None:
     meeting = Meeting()
     async with trio.open_nursery() as hosts:
