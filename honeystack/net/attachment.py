@@ -73,6 +73,7 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
                     persona=settings.persona,
                     limits=settings.limits,
                     secret=secret,
+                    cuts_runs=True,
                 ),
                 rng=rng,
             )

@@ -46,6 +46,7 @@ class StackSettings:
     mac: bytes
     addresses: AddressSet
     mtu: int = 1500  # of the link, in bytes
+    cuts_runs: bool = False  # the link takes runs (net.wire.runs)
     exclusions: Exclusions = attrs.field(factory=Exclusions)
     sniffer: bool = False
     persona: Persona = attrs.field(factory=Persona)

@@ -16,6 +16,7 @@ from honeystack.net.address import Path
 from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+from honeystack.net.wire.runs import Run, make_super_frame
 from honeystack.net.wire.tcp import SYN, StraySegment
 
 COUNTERS = 1024  # identification counters; Linux has 2048 and more
@@ -59,20 +60,26 @@ class Output:
         head, total, addresses = self._templates.get(path) or self._template(path)
         flow = crc32(segment[:4], self._seed) ^ crc32(path.remote)
         stray = type(segment) is StraySegment
+        size = len(segment) + len(segment.data) if type(segment) is Run else len(segment)
         tos = segment.tos if type(segment) is StraySegment else 0
         if path.version == 6:
             first = 6 << 28 | tos << 20 | flow & 0xFFFFF
-            header = pack("!IHBB", first, len(segment), ipv6.TCP, self._ttl)
-            self._frames.append(b"".join((head, header, addresses, segment)))
+            header = pack("!IHBB", first, size, ipv6.TCP, self._ttl)
+            self._append(b"".join((head, header, addresses, segment)), segment, 6)
             return
         ident = 0 if stray or segment[13] & SYN else self._ident(flow)
-        length = ipv4.HEADER_LENGTH + len(segment)
+        length = ipv4.HEADER_LENGTH + size
         header = pack(
             "!BBHHHBBH",
             *(0x45, tos, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
             0xFFFF - ((total + tos + length + ident) % 0xFFFF or 0xFFFF),
         )
-        self._frames.append(b"".join((head, header, addresses, segment)))
+        self._append(b"".join((head, header, addresses, segment)), segment, 4)
+        if type(segment) is Run:
+            self._ident(flow, segment.pieces - 1)  # those that the link gives to the other pieces
+
+    def _append(self, frame: bytes, segment: bytes, version: int) -> None:
+        self._frames.append(make_super_frame(frame, segment, version) if type(segment) is Run else frame)
 
     def packet(
         self,
@@ -135,7 +142,7 @@ class Output:
         template = self._templates[path] = (head, total, addresses)
         return template
 
-    def _ident(self, chosen: int) -> int:
+    def _ident(self, chosen: int, count: int = 1) -> int:
         chosen %= COUNTERS
-        ident = self._idents[chosen] = (self._idents[chosen] + 1) & 0xFFFF
+        ident = self._idents[chosen] = (self._idents[chosen] + count) & 0xFFFF
         return ident

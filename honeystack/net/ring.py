@@ -28,7 +28,7 @@ from honeystack.net.packet_filter import Program, encode
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h
 SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_COPY_THRESH = 1, 5, 6, 7
-PACKET_VERSION, PACKET_IGNORE_OUTGOING = 10, 23
+PACKET_VERSION, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 10, 15, 23
 PACKET_MR_MULTICAST, PACKET_MR_ALLMULTI = 0, 2
 TPACKET_V2 = 1
 SO_RCVBUFFORCE, SO_ATTACH_FILTER = 33, 26
@@ -64,6 +64,7 @@ class Ring:
         facts = interface_facts(interface)
         self.mac, self.mtu, self.interface = _ethernet(facts), facts.mtu, facts.name
         self._socket = _open_socket()
+        self._runs = _open_socket()
         try:
             # Bound last: what comes earlier would be frames of other interfaces, and unfiltered ones.
             if program:
@@ -71,13 +72,16 @@ class Ring:
             self._map = _make_ring(self._socket, slots)
             _join_groups(self._socket, facts.index, addresses or AddressSet(), all_multicast)
             self._socket.bind((interface, ETH_P_ALL))
+            self._runs.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+            self._runs.bind((interface, 0))  # sends only
         except BaseException:
             self._socket.close()
+            self._runs.close()
             raise
         self._size = slots * SLOT
         self._at = 0
         self._copy = bytearray(LONGEST)
-        self._outbox = Outbox(self._socket, self.mtu)
+        self._outbox = Outbox(self._socket, self.mtu, runs=self._runs)
         self._frames_in = self._dropped_in = 0
 
     async def wait_readable(self) -> None:
@@ -129,6 +133,7 @@ class Ring:
             trio.lowlevel.notify_closing(self._socket)
         self._map.close()
         self._socket.close()
+        self._runs.close()
 
     def _receive_copy(self, length: int) -> bytes | None:
         try:

@@ -40,7 +40,10 @@ class Stack:
         self._notices: deque[Notice] = deque()
         self._output = Output(mtu=settings.mtu, ttl=settings.persona.ttl, rng=rng)
         self.udp = Udp(self._output, self._notices, settings.limits)
-        self.tcp = Tcp(TcpSettings(settings.limits, settings.persona, settings.secret, settings.mtu), rng=rng)
+        self.tcp = Tcp(
+            TcpSettings(settings.limits, settings.persona, settings.secret, settings.mtu, cuts_runs=settings.cuts_runs),
+            rng=rng,
+        )
         self._delivery = Delivery(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
         self._internet = Internet(settings, self._delivery)
         self._paths: dict[bytes, Path] = {}

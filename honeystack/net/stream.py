@@ -98,7 +98,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     def _send_some(self, octets: memoryview) -> int:
         # One more than there is room for: the connection tells of new room only when not all was taken.
-        piece = bytes(octets[: self.connection.writable + 1])
+        piece = octets[: self.connection.writable + 1]
         sent = self.connection.send(piece, self._driver.clock())
         self._driver.flush()
         return sent

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from honeystack.net.outbox import BATCH, TRIES, Outbox
+from honeystack.net.wire.runs import SuperFrame, make_run, make_super_frame, virtio_header
 
 
 @pytest.fixture
@@ -105,3 +106,32 @@ def test_more_than_a_batch_goes_in_several_calls(
     outbox.send([b"x"] * (2 * BATCH + 1))
     assert kernel.counts == [BATCH, BATCH, 1]
     assert outbox.sent == 2 * BATCH + 1
+
+
+def super_frame(size: int = 3000) -> SuperFrame:
+    header = bytes(12) + b"\x50" + bytes(7)
+    return make_super_frame(bytes(34) + header, make_run(header, b"d" * size, 1000, 3), 4)
+
+
+def test_a_run_goes_with_its_virtio_header_to_its_own_socket(ends: tuple[socket.socket, socket.socket]) -> None:
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with left, right:
+        outbox, frame = Outbox(ends[0], 1500, runs=left), super_frame()
+        outbox.send([b"before", frame, b"after"])
+        assert right.recv(9000) == virtio_header(frame) + frame + frame.data
+        assert [ends[1].recv(9000) for _ in range(2)] == [b"before", b"after"]
+        assert (outbox.sent, outbox.dropped) == (3, 0)
+
+
+def test_a_run_that_nobody_takes_is_lost_and_counted(ends: tuple[socket.socket, socket.socket]) -> None:
+    outbox = Outbox(ends[0], 1500)
+    outbox.send([super_frame()])
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with left, right:
+        full = Outbox(ends[0], 1500, runs=left)
+        full.send([super_frame(60_000)] * 50)  # more than its buffer holds
+        assert full.sent + full.dropped == 50
+        assert full.dropped
+    closed = Outbox(ends[0], 1500, runs=left)
+    closed.send([super_frame()])
+    assert (outbox.dropped, closed.dropped) == (1, 1)

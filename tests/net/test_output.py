@@ -15,6 +15,7 @@ from honeystack.net.wire.checksum import checksum, pseudo_header_sum
 from honeystack.net.wire.ethernet import decode_ethernet
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.ipv6 import FRAGMENT, decode_ipv6
+from honeystack.net.wire.runs import SuperFrame, make_run
 from honeystack.net.wire.tcp import ACK, RST, SYN, StraySegment, encode_segment
 from tests.net.frames import OUR_MAC, PATH4, PATH6, PEER4, PEER6, PEER_MAC, US4, US6, packed
 
@@ -174,3 +175,21 @@ def test_the_time_to_live_can_be_chosen(path: Path) -> None:
     out.segment(path, segment(ACK))
     (frame,) = out.drain()
     assert (frame[22] if path.version == 4 else frame[21]) == 7
+
+
+@pytest.mark.parametrize("path", [PATH4, PATH6])
+def test_a_run_keeps_its_data_apart_and_its_pieces_identifications(path: Path) -> None:
+    out = output()
+    run = make_run(segment(ACK), bytes(3000), 1000, 3)
+    for part in (segment(ACK), run, segment(ACK)):
+        out.segment(path, part)
+    before, frame, after = out.drain()
+    assert isinstance(frame, SuperFrame)
+    assert (frame.data, frame.size, frame[frame.offset :], frame.version) == (run.data, 1000, run, path.version)
+    if path.version == 6:
+        assert int.from_bytes(frame[18:20], "big") == len(run) + 3000
+        return
+    header = decode_ipv4(frame[14:] + frame.data)
+    assert header.total_length == 20 + len(run) + 3000
+    first = decode_ipv4(before[14:]).ident
+    assert [header.ident, decode_ipv4(after[14:]).ident] == [(first + 1) & 0xFFFF, (first + 4) & 0xFFFF]

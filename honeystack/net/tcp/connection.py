@@ -143,7 +143,7 @@ class Connection:
         queued = len(self.sending.data) if self.sending else 0
         return max(min(self.tcp.limits.send_buffer - queued, self.tcp.memory.free), 0)
 
-    def send(self, data: bytes, now: float) -> int:
+    def send(self, data: bytes | memoryview, now: float) -> int:
         """Queue data, and say how many bytes of it were taken; a `Writable` notice follows when not all were.
 
         0 on a connection that has ended. Raises StateError after `close`.

@@ -56,6 +56,7 @@ class TcpSettings:
     secret: bytes  # keys cookies, initial sequence numbers and timestamp offsets; at most 32 bytes are used
     mtu: int = 1500
     keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes; MUST-25
+    cuts_runs: bool = False  # the link takes runs (net.wire.runs)
 
 
 class Tcp:
@@ -69,6 +70,7 @@ class Tcp:
         self.persona = settings.persona
         self.secret = settings.secret[:32]
         self.keep_alive = settings.keep_alive
+        self.cuts_runs = settings.cuts_runs
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()
         self.memory = BufferMemory(self.limits.buffer_memory)
         self.out: list[tuple[Path, bytes]] = []

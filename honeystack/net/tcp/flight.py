@@ -2,6 +2,9 @@
 
 A segment is lost when one sent sufficiently later has been delivered. Peers without SACK deliver only in order; for
 them duplicate acknowledgements stand in (RFC 6582): each says that one segment has left the network.
+
+What left as a run is one record until something other than its acknowledgement in order happens to it; only then
+`refine` makes a record of each segment. An undisturbed transfer so costs by runs, not by segments.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ class Flight:
         "duplicates",
         "flying",
         "lost",
+        "piece",
         "records",
         "reordered",
         "reordering",
@@ -55,6 +59,7 @@ class Flight:
 
     def __init__(self, snd_una: int) -> None:
         self.records: deque[Sent] = deque()
+        self.piece = 0  # data bytes of a segment in the runs among the records; 0: there are none
         self.flying = 0  # bytes
         self.lost = 0  # segments found lost and not sent again yet
         self.sacked = 0  # segments
@@ -75,8 +80,16 @@ class Flight:
         """The bytes that are thought to be in the network (RFC 6675 §4)."""
         return max(self.flying - self.duplicates * mss, 0)
 
-    def sent(self, seq: int, end: int, now: float) -> None:
-        """A new segment has left."""
+    @property
+    def segments(self) -> int:
+        """At most so many records there are once refined."""
+        return len(self.records) + (self.flying // self.piece if self.piece else 0)
+
+    def sent(self, seq: int, end: int, now: float, *, piece: int = 0) -> None:
+        """A new segment has left, or a run of segments of `piece` bytes."""
+        if piece and piece != self.piece:
+            self.refine()
+            self.piece = piece
         self.records.append(Sent(seq, end, now))
         self.flying += diff(end, seq)
 
@@ -114,6 +127,8 @@ class Flight:
     def select(self, blocks: Iterable[Block], snd_una: int, now: float, min_rtt: float) -> bool:
         """Take SACK blocks; whether anything was news. Blocks outside of the flight are ignored."""
         news = False
+        if blocks:
+            self.refine()
         for start, end in blocks:
             if not self.records or before(start, snd_una) or after(end, self.records[-1].end) or not before(start, end):
                 continue
@@ -133,6 +148,9 @@ class Flight:
             if record.fate != FLYING or not self._sent_before_newest(record):
                 continue
             remaining = record.sent_at + patience - now
+            if remaining <= 0 and self.piece:
+                self.refine()
+                return self.lose_by_time(now, min_rtt, recovering=recovering)
             if remaining <= 0:
                 self._lose(record)
                 found = True
@@ -146,12 +164,14 @@ class Flight:
         No more of them count than there were segments in flight at the first one (RFC 5681 §3.2): a peer that makes
         them up would otherwise have us send without end.
         """
+        self.refine()
         if not self.duplicates:
             self._most_duplicates = len(self.records)
         self.duplicates = min(self.duplicates + 1, self._most_duplicates)
 
     def lose_first(self) -> bool:
         """The first segment is lost: three duplicates, or a partial acknowledgement (RFC 6582 §3.2)."""
+        self.refine()
         if not self.records or self.records[0].fate != FLYING or self.records[0].times > 1:
             return False  # what was sent again and lost again is the time-out's
         self._lose(self.records[0])
@@ -159,6 +179,7 @@ class Flight:
 
     def lose_all(self) -> None:
         """The time-out expired: whatever is not selectively acknowledged is to be sent again (RFC 6298 §5.4)."""
+        self.refine()
         reneged = bool(self.records) and self.records[0].fate == SACKED  # RFC 2018 §8: then no SACK is to be believed
         for record in self.records:
             if record.fate == SACKED and reneged:
@@ -168,6 +189,16 @@ class Flight:
             if record.fate == FLYING:
                 self._lose(record)
         self.duplicates = 0
+
+    def refine(self) -> None:
+        """One record for each segment, from now on."""
+        if self.piece:
+            self.split(self.piece)
+
+    def last(self) -> Sent:
+        """The segment that was sent last; there must be one."""
+        self.refine()
+        return self.records[-1]
 
     def split(self, size: int) -> None:
         """Cut what is in flight to segments of at most `size` bytes, since the path bears no larger ones."""
@@ -182,6 +213,7 @@ class Flight:
                 pieces.append(piece)
             pieces.append(record)
         self.records = pieces
+        self.piece = 0
 
     def _lose(self, record: Sent) -> None:
         record.fate = LOST

@@ -115,7 +115,7 @@ def _probe_for_loss(conn: Connection, sending: Sending, now: float) -> None:
     """RFC 8985 §7.3: new data if there is some, else the last segment again; then the time-out."""
     sending.progress_at = now
     if not send_one(conn, sending, now):
-        last = sending.flight.records[-1]
+        last = sending.flight.last()
         if last.fate != SACKED:
             send_record(conn, last, now)
     sending.probing = True

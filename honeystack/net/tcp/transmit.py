@@ -12,6 +12,7 @@ from honeystack.net.tcp.seq import MASK, add, diff
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.window import window_field
 from honeystack.net.wire import tcp as wire
+from honeystack.net.wire.runs import MAX_RUN, make_run
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, encode_segment
 
 if TYPE_CHECKING:
@@ -59,11 +60,11 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
     _emit_data(conn, sending, record.seq, record.end, now)
 
 
-def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes) -> None:
-    """Every segment of a connection leaves here."""
+def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
+    """Every segment of a connection leaves here; a run of several stands for so many full ones."""
     conn.ack_needed = False
     conn.last_ack_sent = conn.rcv_nxt
-    conn.packets_out += 1
+    conn.packets_out += pieces
     segment = encode_segment(
         conn.local_port,
         conn.remote_port,
@@ -74,7 +75,11 @@ def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes) ->
         conn.pseudo_sum,
         options,
         data,
+        whole=pieces == 1,
     )
+    if pieces > 1:
+        conn.tcp.counters["segments_out"] += pieces - 1
+        segment = make_run(segment, data, conn.mss, pieces)
     conn.tcp.out.append((conn.path, segment))
 
 
@@ -96,7 +101,7 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
     flight, congestion = sending.flight, sending.congestion
     if not flight and now - sending.progress_at > sending.estimator.rto:
         congestion.idle()
-    while not sending.fin_sent and len(flight.records) < MAX_RECORDS:
+    while not sending.fin_sent and flight.segments < MAX_RECORDS:
         unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
         if unsent <= 0 and not conn.eof_sent:
             return
@@ -104,6 +109,12 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
         size = min(unsent, conn.mss, max(room, 0))  # MUST-34
         if not _worth_sending(conn, size, unsent):  # MUST-60
             return
+        if (
+            conn.tcp.cuts_runs
+            and min(unsent, room) >= 2 * conn.mss
+            and _send_run(conn, sending, min(unsent, room), now)
+        ):
+            continue
         _send_next(conn, sending, size, now)
 
 
@@ -135,6 +146,31 @@ def _send_next(conn: Connection, sending: Sending, size: int, now: float) -> Non
     _emit_data(conn, sending, seq, conn.snd_nxt, now)
 
 
+def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool:
+    """Send as many full segments as fit `room` in one run; what carries more than data goes segment by segment."""
+    if conn.path.vlan is not None or conn.assembler is not None or conn.dsack is not None:
+        return False
+    mss, start, seq = conn.mss, diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt
+    if conn.eof_sent:
+        room = min(room, len(sending.data) - start - 1)  # the last segment carries the FIN
+    count = min(room, MAX_RUN) // mss
+    count = min(count, MAX_RECORDS - sending.flight.segments)
+    if count < 2:
+        return False
+    if not sending.flight:
+        sending.progress_at = now
+    sending.probing = False
+    stop = start + count * mss
+    conn.snd_nxt = add(seq, count * mss)
+    sending.flight.sent(seq, conn.snd_nxt, now, piece=mss)
+    conn.bytes_out += count * mss
+    with memoryview(sending.data) as view:
+        data = bytes(view[start:stop])
+    flags = ACK | PSH if stop == len(sending.data) else ACK  # MUST-61
+    emit(conn, seq, flags, _timestamps(conn, now), data, pieces=count)
+    return True
+
+
 def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     """The sender's silly-window rules (RFC 9293 §3.8.6.2.1) and Nagle's algorithm where it is on (§3.7.4)."""
     if size == unsent == 0:
@@ -144,6 +180,8 @@ def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     if size == conn.mss:
         return True
     if size == unsent:
+        if conn.wants_room:  # the user has more, which fills the segment up
+            return conn.snd_nxt == conn.snd_una
         return conn.nodelay or conn.eof_sent or conn.snd_nxt == conn.snd_una
     return size >= conn.max_window // 2  # MUST-38
 

@@ -135,10 +135,18 @@ def encode_segment(
     pseudo_sum: int,
     options: bytes = b"",
     data: bytes = b"",
+    *,
+    whole: bool = True,
 ) -> bytes:
-    """A whole segment with its checksum; `pseudo_sum` as `pseudo_header_sum` with a length of 0; options padded."""
+    """A whole segment with its checksum; `pseudo_sum` as `pseudo_header_sum` with a length of 0; options padded.
+
+    Not `whole`: the header of a run, without its data, and with the sum of the pseudo-header only.
+    """
     offset = HEADER_LENGTH + len(options)
     head = _HEADER.pack(source_port, destination_port, seq, ack, offset << 2, flags, window, 0, 0) + options
+    if not whole:
+        total = (pseudo_sum + offset + len(data)) % 0xFFFF
+        return b"%b%b%b" % (head[:16], total.to_bytes(2, "big"), head[18:])
     # The header is a multiple of four bytes, so its words and those of the data line up.
     total = (partial_sum(head) + partial_sum(data) + pseudo_sum + offset + len(data)) % 0xFFFF  # MUST-2
     return b"%b%b%b%b" % (head[:16], (~total & 0xFFFF).to_bytes(2, "big"), head[18:], data)

@@ -36,10 +36,17 @@ def turned(path: Path) -> Path:
 
 
 def make_tcp(
-    seed: int = 0, *, persona: Persona | None = None, keep_alive: float | None = None, mtu: int = 1500, **limits: float
+    seed: int = 0,
+    *,
+    persona: Persona | None = None,
+    keep_alive: float | None = None,
+    mtu: int = 1500,
+    cuts_runs: bool = False,
+    **limits: float,
 ) -> Tcp:
     secret = random.Random(seed).randbytes(32)
-    return Tcp(TcpSettings(Limits(**limits), persona or Persona(), secret, mtu, keep_alive), rng=random.Random(seed))
+    settings = TcpSettings(Limits(**limits), persona or Persona(), secret, mtu, keep_alive, cuts_runs)
+    return Tcp(settings, rng=random.Random(seed))
 
 
 def judge(path: Path, segment: bytes) -> Segment:

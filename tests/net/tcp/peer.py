@@ -9,6 +9,7 @@ from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IpFacts
 from honeystack.net.wire.tcp import ACK, PSH, SYN, Segment, syn_options, timestamp_option
+from tests.net.tcp.cutting import cut
 from tests.net.tcp.pair import judge, make_tcp, path_of, peer_segment
 
 FACTS = IpFacts(57, 4321, True, 0)
@@ -74,7 +75,9 @@ class Peer:
 
     def answers(self) -> list[Segment]:
         """What the driver would get now."""
-        segments = [judge(path, segment) for path, segment in self.tcp.poll_transmit(self.now)]
+        segments = [
+            judge(path, piece) for path, segment in self.tcp.poll_transmit(self.now) for piece in cut(path, segment)
+        ]
         while (notice := self.tcp.poll_notice()) is not None:
             assert not isinstance(notice, Fault), notice
             self.notices.append(notice)
