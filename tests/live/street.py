@@ -114,16 +114,14 @@ class Peer:
             await trio.sleep(0.1)
 
     def take(self, frame: bytes) -> None:
+        """Hear a frame; a SYN-ACK among them goes on with `open`."""
         packet = frame[14:]
-        is_tcp = (packet[9] if self.version == 4 else packet[6]) == packets.TCP and len(packet) >= 40
-        if is_tcp and frame[12:14] != b"\x08\x06":
-            start = 20 if self.version == 4 else 40
-            flags, seq = packet[start + 13], unpack_from("!I", packet, start + 4)[0]
+        protocol, start = (packet[9], (packet[0] & 15) * 4) if self.version == 4 else (packet[6], 40)
+        if frame[12:14] != b"\x08\x06" and protocol == packets.TCP and packet[start + 13] & (SYN | ACK) == SYN | ACK:
+            self.iss = unpack_from("!I", packet, start + 4)[0]
+            self.shaken.set()
             options = packet[start + 20 : start + (packet[start + 12] >> 4) * 4]
-            if flags & (SYN | ACK) == SYN | ACK:
-                self.iss = seq
-                self.shaken.set()
-            if flags & SYN and b"\x08\x0a" in options:
+            if b"\x08\x0a" in options:
                 self.stamp = unpack_from("!I", options, options.index(b"\x08\x0a") + 2)[0]
         if self.keep:
             self.heard.append(
@@ -251,12 +249,12 @@ def _server(house: Host, side: str) -> Iterator[None]:
 Answers = dict[str, list[Answer]]  # by probe
 
 
-def ask(place: Street, probes: dict[str, Probe]) -> dict[str, Answers]:
-    """Run all probes against both houses, and give what each house said."""
-    return trio.run(_ask, place, probes)
+def ask(place: Street, probes: dict[str, Probe], *, first: int = 256) -> dict[str, Answers]:
+    """Run all probes against both houses, from addresses from the `first` on, and give what each house said."""
+    return trio.run(_ask, place, probes, first)
 
 
-async def _ask(place: Street, probes: dict[str, Probe]) -> dict[str, Answers]:
+async def _ask(place: Street, probes: dict[str, Probe], first: int) -> dict[str, Answers]:
     found: dict[str, Answers] = {}
     async with trio.open_nursery() as nursery:
         wires = {side: Wire(trio.socket.from_stdlib_socket(made.dup())) for side, made in place.sockets.items()}
@@ -264,7 +262,7 @@ async def _ask(place: Street, probes: dict[str, Probe]) -> dict[str, Answers]:
             nursery.start_soon(wire.listen)
         peers: dict[str, dict[str, Peer]] = {side: {} for side in SIDES}
         async with trio.open_nursery() as probing:
-            for number, (name, probe) in enumerate(probes.items(), 256):
+            for number, (name, probe) in enumerate(probes.items(), first):
                 for side, wire in wires.items():
                     linked = name.startswith("link ")
                     peer = Peer(wire, 6 if name.endswith("v6") else 4, number % 150 + 50 if linked else number, linked)
@@ -273,6 +271,8 @@ async def _ask(place: Street, probes: dict[str, Probe]) -> dict[str, Answers]:
                     probing.start_soon(_run, probe, peer)
                 await trio.sleep(PACE)
         nursery.cancel_scope.cancel()
+        for wire in wires.values():
+            wire.socket.close()
         for side in SIDES:
             found[side] = {name: peer.heard for name, peer in peers[side].items()}
     return found

@@ -13,6 +13,7 @@ from honeystack.errors import StateError
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, SynFacts
 from honeystack.net.tcp.assembler import Assembler
+from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.retransmit import RETRIES
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
@@ -45,6 +46,7 @@ class Connection:
         "bytes_out",
         "challenged_at",
         "dsack",
+        "ecn",
         "eof_received",
         "eof_sent",
         "inbox",
@@ -114,6 +116,7 @@ class Connection:
         self.assembler: Assembler | None = None
         self.sending: Sending | None = None
         self.dsack: Block | None = None
+        self.ecn = Ecn.OFF
         self.timer = Timer.NONE
         self.probes = 0  # unanswered probes in a row: zero-window, keep-alive, SYN
         self.retries = RETRIES  # R2: retransmissions of one segment before the connection is given up; MUST-21

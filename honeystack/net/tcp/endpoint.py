@@ -15,8 +15,9 @@ from honeystack.net.tcp import bounds, path_errors, timeouts
 from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
 from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.ecn import Ecn, echo_of
 from honeystack.net.tcp.handshake import Embryo, Handshakes
-from honeystack.net.tcp.isn import flow_secrets
+from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
 from honeystack.net.tcp.opening import fill_in
 from honeystack.net.tcp.receiving import drop_assembler
@@ -70,6 +71,7 @@ class Tcp:
         self.persona = settings.persona
         self.secret = settings.secret[:32]
         self.keep_alive = settings.keep_alive
+        self._shared_offset = shared_offset(self.secret) if self.persona.linear_timestamps else None
         self.cuts_runs = settings.cuts_runs
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()
         self.memory = BufferMemory(self.limits.buffer_memory)
@@ -109,7 +111,7 @@ class Tcp:
         key = flow_key(path, local_port, remote_port)  # MUST-43
         conn = Connection(self, key, path, (local_port, remote_port), State.SYN_SENT, now)
         conn.pseudo_sum = self.pseudo_sum(path)
-        isn, conn.ts_offset = flow_secrets(self.secret, key, now)
+        isn, conn.ts_offset = self.flow_secrets(key, now)
         conn.snd_una = conn.snd_nxt = isn
         conn.snd_nxt = add(isn, 1)
         conn.rcv_scale = self.persona.window_scale
@@ -135,6 +137,8 @@ class Tcp:
         self.counters["segments_in"] += 1
         if SIGNATURE in seg.options and self._is_signed(path, seg):
             return
+        if conn is not None and conn.ecn is not Ecn.OFF:
+            conn.ecn = echo_of(conn.ecn, seg.flags, header.tos)
         if conn is not None:
             conn.path = path
             arrives(conn, seg, now)
@@ -315,6 +319,11 @@ class Tcp:
     def relieved(self, bound: str) -> None:
         """The bound is well out of reach again."""
         self._shedder.forget(bound)
+
+    def flow_secrets(self, key: bytes, now: float) -> tuple[int, int]:
+        """The initial sequence number for a flow, and the offset of its timestamps."""
+        isn, offset = flow_secrets(self.secret, key, now)
+        return isn, offset if self._shared_offset is None else self._shared_offset
 
     def pseudo_sum(self, path: Path) -> int:
         """The part of the checksum that a path determines."""

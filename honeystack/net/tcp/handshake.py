@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from honeystack.net.address import Path
 from honeystack.net.notices import HalfOpen, SynFacts
 from honeystack.net.tcp import cookies
-from honeystack.net.tcp.isn import flow_secrets
+from honeystack.net.tcp.ecn import asks_for_ecn
 from honeystack.net.tcp.seq import add, between, diff
 from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, StraySegment, decode_syn_options, encode_segment
+from honeystack.net.wire.tcp import ACK, ECE, FIN, RST, SYN, Segment, StraySegment, decode_syn_options, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -42,6 +42,7 @@ class Embryo(NamedTuple):
     syn: SynFacts
     opened_at: float
     retransmitted: int
+    ecn: bool = False
 
 
 class Handshakes:
@@ -68,7 +69,7 @@ class Handshakes:
             header.ident,
             seg.seq,
         )
-        isn, ts_offset = flow_secrets(tcp.secret, key, now)
+        isn, ts_offset = tcp.flow_secrets(key, now)
         embryo = Embryo(
             path,
             (seg.destination_port, seg.source_port),
@@ -82,6 +83,7 @@ class Handshakes:
             facts,
             now,
             0,
+            tcp.persona.ecn and asks_for_ecn(seg.flags),
         )
         if len(self.entries) >= tcp.limits.half_open:
             self._answer_with_cookie(key, embryo, now)
@@ -150,7 +152,7 @@ class Handshakes:
             restored.window_scale,
             restored.sack,
             seg.timestamps[0] if seg.timestamps and echo is not None else None,
-            flow_secrets(tcp.secret, key, now)[1],
+            tcp.flow_secrets(key, now)[1],
             facts,
             now,
             1,  # when the SYN came is not known, so the round trip is not either
@@ -202,6 +204,7 @@ class Handshakes:
         tcp.counters["cookies_sent"] += 1
         self._cookie_at = now
         default = DEFAULT_MSS[embryo.path.version]
+        embryo = embryo._replace(ecn=False)  # nothing in a cookie carries it
         cookie = cookies.make_cookie(tcp.secret, key, embryo.irs, embryo.peer_mss or default, now)
         ticks = clock_ticks(now, embryo.ts_offset)
         if embryo.ts_recent is None:
@@ -220,7 +223,7 @@ class Handshakes:
             sack=embryo.sack,
             timestamps=None if embryo.ts_recent is None else (ticks, embryo.ts_recent),
         )
-        self._send(embryo, embryo.iss, SYN | ACK, options)
+        self._send(embryo, embryo.iss, SYN | ACK | ECE if embryo.ecn else SYN | ACK, options)
 
     def _acknowledge(self, embryo: Embryo, now: float) -> None:
         options = b""

@@ -17,3 +17,8 @@ def flow_secrets(secret: bytes, key: bytes, now: float) -> tuple[int, int]:
     digest = blake2s(key, digest_size=8, key=secret, person=b"isn").digest()  # MUST-9
     isn = int.from_bytes(digest[:4], "big") + int(now * TICKS_PER_SECOND)  # MUST-8
     return isn & MASK, int.from_bytes(digest[4:], "big")
+
+
+def shared_offset(secret: bytes) -> int:
+    """The offset of a timestamp clock that all flows have in common; it does not tell how long the host is up."""
+    return int.from_bytes(blake2s(digest_size=4, key=secret, person=b"clock").digest(), "big")

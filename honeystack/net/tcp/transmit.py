@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.flight import Sent
 from honeystack.net.tcp.seq import MASK, add, diff
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.window import window_field
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.runs import MAX_RUN, make_run
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, encode_segment
+from honeystack.net.wire.tcp import ACK, ECE, FIN, PSH, RST, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -63,6 +64,8 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
 def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
     """Every segment of a connection leaves here; a run of several stands for so many full ones."""
     conn.ack_needed = False
+    if conn.ecn is Ecn.ECHOING:
+        flags |= ECE
     conn.last_ack_sent = conn.rcv_nxt
     conn.packets_out += pieces
     segment = encode_segment(

@@ -113,8 +113,8 @@ def test_a_sound_link_needs_no_retransmission() -> None:
 
 
 def test_the_wrap_lies_inside_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honeystack.net.tcp.endpoint.flow_secrets", lambda *_: (2**32 - 50_000, 2**32 - 100))
-    monkeypatch.setattr("honeystack.net.tcp.handshake.flow_secrets", lambda *_: (2**32 - 70_000, 2**32 - 200))
+    numbers = iter([(2**32 - 50_000, 2**32 - 100), (2**32 - 70_000, 2**32 - 200)])  # who connects, who listens
+    monkeypatch.setattr(Tcp, "flow_secrets", lambda *_: next(numbers))
     exchange(5, 4, 200_000, hostile(5))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.net.tcp.isn import TICKS_PER_SECOND, flow_secrets
+from honeystack.net.tcp.isn import TICKS_PER_SECOND, flow_secrets, shared_offset
 from honeystack.net.tcp.seq import diff
 
 KEY = bytes(range(12))
@@ -28,3 +28,8 @@ def test_flows_and_secrets_differ_in_both_numbers() -> None:
 def test_the_numbers_fit_thirty_two_bits() -> None:
     for now in (0.0, 1e3, 1e9):
         assert all(0 <= number < 2**32 for number in flow_secrets(SECRET, KEY, now))
+
+
+def test_a_shared_clock_begins_at_a_secret_time() -> None:
+    assert 0 <= shared_offset(SECRET) < 2**32
+    assert shared_offset(SECRET) != shared_offset(b"t" * 32)

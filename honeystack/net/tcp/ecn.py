@@ -1,0 +1,32 @@
+"""Explicit congestion notification as a receiver (RFC 3168 §6.1.3): we echo marks, and send unmarkable packets.
+
+Who agrees to it need not use it for what he sends (§6.1.1), and a honeypot sends little.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from honeystack.net.wire.tcp import CWR, ECE, SYN
+
+CONGESTION_EXPERIENCED = 0b11  # in the type of service
+
+
+class Ecn(enum.Enum):
+    """How a connection stands to it."""
+
+    OFF = 0
+    AGREED = 1
+    ECHOING = 2  # a packet was marked, and the peer has not said yet that it has slowed down
+
+
+def asks_for_ecn(flags: int) -> bool:
+    """Whether these are the flags of a SYN that offers it (§6.1.1)."""
+    return flags & (SYN | ECE | CWR) == SYN | ECE | CWR
+
+
+def echo_of(ecn: Ecn, flags: int, tos: int) -> Ecn:
+    """What is so after a segment with these flags in a packet of this type of service."""
+    if tos & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED:
+        return Ecn.ECHOING
+    return Ecn.AGREED if flags & CWR else ecn

@@ -1,0 +1,84 @@
+"""The same probes to a Linux kernel and to honeystack: no difference that docs/differences.md does not explain."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests.live.battery_ip import ip_probes
+from tests.live.battery_tcp import tcp_probes
+from tests.live.street import Probe, Street, ask, differences, street
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
+
+
+@attrs.frozen
+class Row:
+    """A row of the table: which probes differ, and in which fields."""
+
+    pattern: str
+    fields: frozenset[str]
+
+    def explains(self, probe: str, differing: set[str]) -> bool:
+        return fnmatch.fnmatchcase(probe, self.pattern) and differing <= self.fields
+
+
+def rows() -> list[Row]:
+    found = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| [^|]{9,} \|$", PAGE.read_text(), re.MULTILINE)
+    return [Row(pattern, frozenset(field.strip() for field in fields.split(","))) for pattern, fields in found]
+
+
+def fields_of(difference: list[str]) -> set[str]:
+    return {line.partition(":")[0].partition(".")[2] or "answers" for line in difference}
+
+
+def unexplained(difference: list[str], probe: str) -> bool:
+    return bool(difference) and not any(row.explains(probe, fields_of(difference)) for row in rows())
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Street]:
+    with street() as built:
+        yield built
+
+
+def compared(place: Street, probes: dict[str, Probe], first: int) -> dict[str, list[str]]:
+    found = ask(place, probes, first=first)
+    return {name: differences(found["kernel"][name], found["ours"][name]) for name in probes}
+
+
+@pytest.fixture(scope="module")
+def found(place: Street) -> dict[str, list[str]]:
+    """How the answers to each probe differ; what nothing explains is asked again, since time is compared too."""
+    probes = {
+        f"{name} v{version}": probe
+        for version in (4, 6)
+        for name, probe in {**tcp_probes(version), **ip_probes(version)}.items()
+    }
+    first = compared(place, probes, 256)
+    doubtful = {name: probes[name] for name in probes if unexplained(first[name], name)}
+    return first | compared(place, doubtful, 256 + len(probes))
+
+
+def test_the_battery_is_large_and_most_of_it_has_the_same_answer(found: dict[str, list[str]]) -> None:
+    assert len(found) > 1000
+    assert sum(not difference for difference in found.values()) > 0.9 * len(found)
+
+
+def test_every_difference_is_explained(found: dict[str, list[str]]) -> None:
+    missing = {name: difference for name, difference in found.items() if unexplained(difference, name)}
+    assert missing == {}
+
+
+def test_no_row_explains_what_does_not_differ(found: dict[str, list[str]]) -> None:
+    differing = [(name, fields_of(difference)) for name, difference in found.items() if difference]
+    stale = [row.pattern for row in rows() if not any(row.explains(*one) for one in differing)]
+    assert stale == []
+    assert len(rows()) == PAGE.read_text().count("\n| `"), "a row that the test cannot read"
