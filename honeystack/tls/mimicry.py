@@ -39,6 +39,7 @@ _SUITES13 = {  # RFC 8446 appendix B.4
     "TLS_AES_256_GCM_SHA384": 0x1302,
     "TLS_CHACHA20_POLY1305_SHA256": 0x1303,
 }
+_OLD_VERSIONS = "@SECLEVEL=0"  # above it OpenSSL refuses the hashes that TLS 1.0 and 1.1 sign with
 _MODES = ("random", "rotate")
 _MIMIC = "mimic:"
 
@@ -146,7 +147,7 @@ def _spoken(server: Server, alpn: Sequence[str]) -> tuple[str, ...]:
 def _would_serve(server: Server, hello: ClientHello, keys: Sequence[SigningKey]) -> bool:
     """Whether the real server would come to an end with this hello."""
     versions = [version for version in offered_versions(hello) if server.minimum <= version <= server.maximum]
-    if not versions:
+    if not versions or (versions[-1] < TLS12 and not server.ciphers.endswith(_OLD_VERSIONS)):
         return False
     curves = not hello.groups or not GROUPS.isdisjoint(hello.groups)
     if versions[-1] == TLS13:
