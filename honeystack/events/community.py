@@ -10,6 +10,7 @@ import base64
 import hashlib
 import ipaddress
 import struct
+from functools import lru_cache
 
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 
@@ -80,6 +81,7 @@ def _ports(protocol: int, source_port: int, destination_port: int) -> tuple[int,
     return source_port, answer, False
 
 
+@lru_cache(4096)  # parsing an address costs more than all the rest, and few come in very many events
 def _packed(address: str) -> bytes:
     return ipaddress.ip_address(address.partition("%")[0]).packed
 

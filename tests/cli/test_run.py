@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -257,3 +258,18 @@ def test_a_bad_configuration_is_shown_and_nothing_starts(invoke: Invoke, config:
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
 def test_a_confirmation_needs_time(invoke: Invoke, config: Path, seconds: str) -> None:
     assert invoke("run", "--confirm", seconds).exit_code == 2
+
+
+def test_while_it_runs_garbage_is_looked_for_rarely(invoke: Invoke, config: Path, pot: Pot) -> None:
+    pot.ends_by_itself = True
+    seen, before = [], gc.get_threshold()
+
+    async def run(*arguments: Any, **options: Any) -> None:
+        seen.append((gc.get_threshold()[0] > before[0], gc.get_freeze_count() > 0))
+        await Pot.run(pot, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "run", run)
+        invoke("run", "-c", str(config))
+    assert seen == [(True, True)]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)

@@ -7,6 +7,7 @@ the number has seen our SYN-ACK, so its address is its own.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from hashlib import blake2s
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ class Restored(NamedTuple):
 
 def make_cookie(secret: bytes, key: bytes, irs: int, mss: int, now: float) -> int:
     """The sequence number for a SYN-ACK to a SYN with sequence number `irs`."""
-    index = max(i for i, size in enumerate(MSS_TABLE) if size <= max(mss, MSS_TABLE[0]))
+    index = bisect_right(MSS_TABLE, max(mss, MSS_TABLE[0])) - 1
     count = int(now / PERIOD) & 31
     return count << 27 | index << 24 | _mac(secret, key, irs, count, index)
 
