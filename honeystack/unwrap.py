@@ -73,7 +73,9 @@ class Unwrapper:
         if peer.transcript is not None and reader.hello is not None:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
         try:
-            stream = await self._acceptor.accept(peer.stream, certificate, first=first, profile=profile)
+            stream = await self._acceptor.accept(
+                peer.stream, certificate, first=first, profile=profile, source=peer.flow.remote.address
+            )
         except TlsFailed as failed:
             peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
             return False

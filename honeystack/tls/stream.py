@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -16,6 +17,7 @@ from honeystack.tls.profiles import Profile
 
 HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
+MAX_HANDSHAKES_OF_ONE = 256  # address, so that one peer cannot take them all
 CLOSE_SECONDS = 5.0  # for close_notify to be taken
 _RECEIVE = 32_768  # from the stream below, two records
 _SEND = 65_536  # encrypted at a time, so that a large send does not stand in memory twice
@@ -45,12 +47,14 @@ class TlsFailed(HoneystackError):
 
 @attrs.define(eq=False)
 class TlsAcceptor:
-    """Accepts TLS, with a bound on the handshakes under way at a time and on the seconds that each may take."""
+    """Accepts TLS, with bounds on the handshakes under way, in all and of one address, and on their time."""
 
     max_handshakes: int = MAX_HANDSHAKES
+    max_of_one: int = MAX_HANDSHAKES_OF_ONE
     timeout: float = HANDSHAKE_SECONDS
     handshakes: int = attrs.field(default=0, init=False)  # under way
     refused: int = attrs.field(default=0, init=False)  # because too many were under way
+    _of_source: Counter[str] = attrs.field(factory=Counter, init=False)
 
     async def accept(
         self,
@@ -59,17 +63,30 @@ class TlsAcceptor:
         *,
         first: bytes,
         profile: Profile,
+        source: str = "",
     ) -> TlsStream:
-        """As `accept_tls`; beyond the bound it raises TlsFailed at once."""
-        if self.handshakes >= self.max_handshakes:
+        """As `accept_tls`; beyond the bounds it raises TlsFailed at once. `source` is the peer's address."""
+        refusal = self._refusal(source)
+        if refusal is not None:
             self.refused += 1
             await trio.lowlevel.checkpoint()
-            raise TlsFailed(TlsOutcome("none", error=f"{self.max_handshakes} handshakes are under way"))
+            raise TlsFailed(TlsOutcome("none", error=refusal))
         self.handshakes += 1
+        self._of_source[source] += 1
         try:
             return await accept_tls(stream, certificate, first=first, profile=profile, timeout=self.timeout)
         finally:
             self.handshakes -= 1
+            self._of_source[source] -= 1
+            if not self._of_source[source]:
+                del self._of_source[source]
+
+    def _refusal(self, source: str) -> str | None:
+        if self.handshakes >= self.max_handshakes:
+            return f"{self.max_handshakes} handshakes are under way"
+        if source and self._of_source[source] >= self.max_of_one:
+            return f"{self.max_of_one} handshakes of one address are under way"
+        return None
 
 
 async def accept_tls(

@@ -329,3 +329,26 @@ async def test_an_acceptor_accepts(ecdsa: Certificate) -> None:
     await client.send_all(b"hello")
     assert await stream.receive_some() == b"hello"
     assert acceptor.handshakes == 0
+
+
+async def test_one_address_cannot_take_all_handshakes(
+    ecdsa: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    acceptor = TlsAcceptor(max_handshakes=9, max_of_one=2, timeout=3)
+    errors: list[str] = []
+
+    async def accept(source: str) -> None:
+        ours, _ = trio.testing.memory_stream_pair()
+        profile = profile_for(ecdsa, b"", random.Random(1))
+        with pytest.raises(TlsFailed) as caught:
+            await acceptor.accept(ours, ecdsa, first=b"\x16", profile=profile, source=source)
+        errors.append(str(caught.value))
+
+    async with trio.open_nursery() as nursery:
+        for source in ("a", "a", "a", "b", "", "", ""):
+            nursery.start_soon(accept, source)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (acceptor.handshakes, acceptor.refused) == (6, 1)
+        assert errors == ["2 handshakes of one address are under way"]
+    assert acceptor.handshakes == 0
+    assert not acceptor._of_source
