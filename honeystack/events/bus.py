@@ -129,12 +129,13 @@ class Subscription:
     def __aiter__(self) -> AsyncIterator[Event]:
         return _Singles(self)
 
-    def batches(self, limit: int = 256) -> AsyncIterator[list[Event]]:
+    def batches(self, limit: int = 256, *, gather: float = 0.0) -> AsyncIterator[list[Event]]:
         """Lists of at most `limit` events that wait, never empty; heavy ones come in shorter lists.
 
-        A batch is written when the next is asked for.
+        A batch is written when the next is asked for. After one that was less than a quarter full, more may gather for
+        so many seconds.
         """
-        return _Batches(self, limit)
+        return _Batches(self, limit, gather)
 
     def drop(self, reason: str, count: int = 1) -> None:
         """The channel could not write `count` of the events it took last."""
@@ -220,12 +221,14 @@ class Subscription:
         if not (self._queue or self._in_hand):
             self._idle.set()
 
-    async def _take(self, limit: int) -> list[Event]:
-        """Finish what is in hand, wait for events, and take up to `limit` of them."""
+    async def _take(self, limit: int, *, pause: float = 0.0) -> list[Event]:
+        """Finish what is in hand, wait for `pause` and then for events, and take up to `limit` of them."""
         self._written += self._in_hand
         self._in_hand = 0
         self._tell_idle()
-        if self._queue:
+        if pause:
+            await trio.sleep(pause)
+        elif self._queue:
             await trio.lowlevel.checkpoint()
         while not self._queue:
             if self._closed.is_set():
@@ -278,12 +281,16 @@ class _Singles:
 
 
 class _Batches:
-    def __init__(self, subscription: Subscription, limit: int) -> None:
+    def __init__(self, subscription: Subscription, limit: int, gather: float) -> None:
         self._subscription = subscription
         self._limit = limit
+        self._gather = gather
+        self._pause = 0.0
 
     def __aiter__(self) -> _Batches:
         return self
 
     async def __anext__(self) -> list[Event]:
-        return await self._subscription._take(self._limit)
+        batch = await self._subscription._take(self._limit, pause=self._pause)
+        self._pause = self._gather if len(batch) < self._limit // 4 else 0.0
+        return batch

@@ -116,6 +116,38 @@ async def test_batches_are_never_empty_and_bounded() -> None:
     assert [len(await anext(iteration)) for _ in range(3)] == [2, 2, 1]
 
 
+async def test_more_events_gather_after_a_small_batch_only(autojump_clock: trio.testing.MockClock) -> None:
+    bus = Bus()
+    subscription = bus.subscribe("a")
+    iteration = aiter(subscription.batches(8, gather=0.5))
+    sizes = []
+    for count in (1, 2, 3):  # two of eight are no small batch
+        for number in range(count):
+            bus.publish(event(number=number))
+        sizes.append((len(await anext(iteration)), trio.current_time()))
+    start = sizes[0][1]
+    assert [(size, time - start) for size, time in sizes] == [(1, 0.0), (2, 0.5), (3, 0.5)]
+
+
+async def test_what_gathers_is_not_in_hand_and_an_end_is_not_missed(autojump_clock: trio.testing.MockClock) -> None:
+    bus = Bus()
+    subscription = bus.subscribe("a")
+    written: list[int] = []
+
+    async def write() -> None:
+        async for batch in subscription.batches(gather=0.5):
+            written.extend([len(batch)])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        bus.publish(event(number=1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert counts(subscription).written == 1
+        bus.publish(event(number=2))
+        assert await bus.drain(3)
+    assert written == [1, 1]
+
+
 async def test_heavy_events_come_in_shorter_batches() -> None:
     bus = Bus()
     subscription = bus.subscribe("a", memory=10 * BATCH_MEMORY)
