@@ -128,7 +128,6 @@ def test_an_ipv6_datagram_is_known_without_its_protocol_which_the_first_fragment
         (Fragment(received(PATH4, 17, bytes(16)), 1, 65528, more=False, protocol=17), "beyond"),
         (Fragment(received(PATH4, 17, bytes(8)), 1, 65520, more=False, protocol=17), "beyond"),  # with its header
         (Fragment(received(PATH6, 17, bytes(8)), 1, 65528, more=False, protocol=17), "beyond"),
-        (fragment(8, 16, protocol=6), "inside a TCP header"),
     ],
 )
 def test_what_cannot_be_is_malformed(part: Fragment, reason: str) -> None:
