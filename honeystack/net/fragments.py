@@ -1,8 +1,9 @@
-"""Fragments become datagrams again (RFC 791, 815, 8200 §4.5; 5722, 6946, 3128 where they change it).
+"""Fragments become datagrams again (RFC 791, 815, 8200 §4.5; 5722, 6946 where they change it).
 
-Fragments that overlap discard the whole datagram, what has come of it and what will; an exact copy is ignored.
-Memory and the number of datagrams are bounded by name: the oldest gives way. A datagram that stays unfinished is
-given up after Linux's times; `expire` returns its first fragment, which ICMP may tell the sender of.
+Fragments that overlap discard the whole datagram, what has come of it and what will; an exact copy is ignored. One may
+begin within the header of TCP: RFC 3128 asks filters to drop such, but who puts fragments together loses nothing, and
+Linux answers them. Memory and the number of datagrams are bounded by name: the oldest gives way. A datagram that stays
+unfinished is given up after Linux's times; `expire` returns its first fragment, which ICMP may tell the sender of.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ TIMEOUTS = {4: 30.0, 6: 60.0}  # seconds; Linux: ipfrag_time, ip6frag_time
 OVERHEAD = 128  # bytes that a fragment costs beside its data
 MAX_LENGTH = 0xFFFF
 QUOTE = 1280  # no ICMP error quotes more
-TCP = 6
 
 Key = tuple[int, bytes, bytes, int, int, int | None]
 
@@ -174,5 +174,3 @@ def _check(fragment: Fragment, length: int) -> None:
     header = (fragment.packet.octets[0] & 0x0F) * 4 if fragment.packet.path.version == 4 else 0
     if header + fragment.offset + length > MAX_LENGTH:
         raise Malformed("a fragment reaches beyond the largest datagram")
-    if fragment.protocol == TCP and 0 < fragment.offset < 16:
-        raise Malformed("a fragment begins inside a TCP header")  # RFC 3128
