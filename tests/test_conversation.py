@@ -8,7 +8,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.conversation import PAYLOAD, FirstBytes, FirstMemory
+from honeystack.conversation import PAYLOAD, Conversation, FirstBytes, FirstMemory
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload

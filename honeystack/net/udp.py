@@ -1,8 +1,9 @@
 """UDP: which ports listen, and what may be answered (RFC 768, RFC 8085).
 
 A source address may be forged, so nothing here can amplify: to one address go at most as many bytes as have come from
-it within a window (or a multiple that the service asks for), at a bounded rate. And no two answering machines keep each other busy: a source port that is
-itself a known reflector is answered once per window, and a peer that only sends back what it was sent is not answered.
+it within a window, or a multiple that the service asks for, at a bounded rate. And no two answering machines keep each
+other busy: a source port that is itself a known reflector is answered once per window, and a peer that only sends back
+what it was sent is not answered.
 """
 
 from __future__ import annotations
