@@ -126,7 +126,7 @@ def table(medians: dict[str, Figures]) -> str:
 
 
 def number_text(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 20 else f"{value:.2f}"
 
 
 def fallen(medians: dict[str, Figures], stored: dict[str, Figures]) -> list[str]:
