@@ -169,6 +169,7 @@ def main() -> None:
         worse = fallen(medians, json.loads(latest.read_text())["medians"])
         sys.exit("\n".join(["", "worse than before:", *worse]) if worse else 0)
     result = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "medians": medians}
+    RESULTS.mkdir(exist_ok=True)
     latest.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     with (RESULTS / "history.jsonl").open("a") as history:
         history.write(json.dumps(result, ensure_ascii=False) + "\n")
