@@ -42,6 +42,7 @@ FLOORS = {
     "net.timers": PROTOCOL,
     "net.notices": PROTOCOL,
     "net.scans": PROTOCOL,
+    "net.anomalies": PROTOCOL,
     "net.sniffer": PROTOCOL,
     "net.limits": PROTOCOL,
     "tls.machine": PROTOCOL,

@@ -16,7 +16,7 @@ from honeystack.net.address import AddressSet, Exclusions, Path
 from honeystack.net.icmp import Icmp, read_error
 from honeystack.net.limits import Limits
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
-from honeystack.net.notices import BoundReached, Notice, PacketSeen
+from honeystack.net.notices import Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
 from honeystack.net.persona import Persona
 from honeystack.net.tcp.endpoint import Tcp
@@ -117,6 +117,10 @@ class Delivery:
         if now - self._told.get(name, float("-inf")) >= BOUND_SECONDS:
             self._told[name] = now
             self._notices.append(BoundReached(name, getattr(self._limits, name), path))
+
+    def anomaly(self, path: Path, name: str) -> None:
+        """Tell of an odd packet that went no further than its IP header."""
+        self._notices.append(Anomaly(path, "ip", name))
 
     def _icmpv4(self, packet: IpPacket, now: float) -> Fate:
         message = icmp.decode_icmp(packet.payload, verify=packet.verify)

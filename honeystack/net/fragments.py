@@ -21,6 +21,7 @@ TIMEOUTS = {4: 30.0, 6: 60.0}  # seconds; Linux: ipfrag_time, ip6frag_time
 OVERHEAD = 128  # bytes that a fragment costs beside its data
 MAX_LENGTH = 0xFFFF
 QUOTE = 1280  # no ICMP error quotes more
+TCP, TCP_HEADER = 6, 20  # its number, and the bytes that a filter looks at
 
 Key = tuple[int, bytes, bytes, int, int, int | None]
 
@@ -63,7 +64,7 @@ class _Assembly:
 class Reassembler:
     """Inputs: `receive`, `expire`. Outputs: the datagram or None, the first fragments of what was given up.
 
-    `reached` holds the name of a bound that has been reached since it was last read.
+    `reached` holds the name of a bound that has been reached since it was last read, `anomaly` that of an oddity.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -73,6 +74,7 @@ class Reassembler:
         self._tables: dict[int, dict[Key, _Assembly]] = {4: {}, 6: {}}
         self.memory = 0
         self.reached: str | None = None
+        self.anomaly: str | None = None
 
     def __len__(self) -> int:
         return sum(len(table) for table in self._tables.values())
@@ -83,6 +85,8 @@ class Reassembler:
         _check(fragment, len(data))
         if fragment.offset == 0 and not fragment.more:  # RFC 6946: an atomic fragment is alone
             return Datagram(fragment.packet, fragment.protocol, data)
+        if fragment.protocol == TCP and (fragment.offset or len(data)) < TCP_HEADER:
+            self.anomaly = "tiny-fragment"
         path = fragment.packet.path
         protocol = fragment.protocol if path.version == 4 else 0  # an IPv6 datagram is known without it
         key = (path.version, path.local, path.remote, fragment.ident, protocol, path.vlan)
@@ -139,6 +143,7 @@ class Reassembler:
             assembly.length = end
 
     def _kill(self, assembly: _Assembly) -> None:
+        self.anomaly = "fragment-overlap"
         self.memory -= assembly.cost
         assembly.dead, assembly.first, assembly.length, assembly.held = True, None, None, 0
         assembly.offsets, assembly.parts = [], []

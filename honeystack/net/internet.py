@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from honeystack.errors import Malformed
 from honeystack.net.address import Path
+from honeystack.net.anomalies import source_anomaly
 from honeystack.net.delivery import Delivery, Fate, StackSettings, answered
 from honeystack.net.fragments import Datagram as WholeDatagram
 from honeystack.net.fragments import Fragment, Reassembler
@@ -52,6 +53,9 @@ class Internet:
             return Fate.EXCLUDED
         ours, to_us = local in self.addresses, ethernet.destination == self._mac
         if header.source_routed or is_martian(remote) or remote in self.addresses:  # MUST-63
+            if ours and to_us:
+                name = "source-route" if header.source_routed else source_anomaly(local, remote, self.addresses)
+                self._delivery.anomaly(_path(local, remote, ethernet), name)
             return Fate.IGNORED
         if not ours and not _is_group(local, broadcast=not to_us):
             return Fate.IGNORED
@@ -85,6 +89,8 @@ class Internet:
             return Fate.EXCLUDED
         ours, to_us = local in self.addresses, ethernet.destination == self._mac
         if remote in self.addresses or (remote != UNSPECIFIED and is_martian(remote)):
+            if ours and to_us:
+                self._delivery.anomaly(_path(local, remote, ethernet), source_anomaly(local, remote, self.addresses))
             return Fate.IGNORED
         if not ours and local[0] != 0xFF:
             return Fate.IGNORED
@@ -117,9 +123,12 @@ class Internet:
 
     def _problem(self, packet: IpPacket, problem: ipv6.Problem | None, now: float) -> Fate:
         """A header chain that cannot be followed: tell so, unless it is the host's packet or nobody may be told."""
+        name = "routing-header" if packet.protocol == ipv6.ROUTING else "bad-extension-header"
         packet = _at_upper_layer(packet)
         if self._delivery.is_hosts(packet):
             return Fate.EXCLUDED
+        if packet.unicast:
+            self._delivery.anomaly(packet.path, name)
         if problem is None or packet.path.remote == UNSPECIFIED:
             return Fate.IGNORED
         return answered(self._delivery.icmp.problem(packet, problem, now))
@@ -129,6 +138,9 @@ class Internet:
         if self._fragments.reached:
             self._delivery.bound(self._fragments.reached, fragment.packet.path, now)
             self._fragments.reached = None
+        if self._fragments.anomaly:
+            self._delivery.anomaly(fragment.packet.path, self._fragments.anomaly)
+            self._fragments.anomaly = None
         if whole is None:
             return Fate.DELIVERED
         path = whole.first.path
@@ -137,6 +149,11 @@ class Internet:
             ethernet = EthernetHeader(path.local_mac, path.remote_mac, IPV6, path.vlan, 0)
             return self.receive_ipv6(memoryview(octets), ethernet, now, ChecksumState.UNKNOWN, reassembled=True)
         return self._delivery.packet(whole.first._replace(octets=octets, verify=True), now)
+
+
+def _path(local: bytes, remote: bytes, ethernet: EthernetHeader) -> Path:
+    version = 4 if len(local) == 4 else 6
+    return Path(version, local, remote, ethernet.destination, ethernet.source, ethernet.vlan)
 
 
 def is_martian(source: bytes) -> bool:

@@ -114,6 +114,16 @@ class Fault(NamedTuple):
     error: BaseException
 
 
+class Anomaly(NamedTuple):
+    """A packet as no honest peer sends it; `name` is one of net.anomalies.NAMES."""
+
+    path: Path
+    protocol: str  # tcp, udp, icmp, icmpv6, or ip where it is below them
+    name: str
+    local_port: int = 0  # 0: none, or not known
+    remote_port: int = 0
+
+
 class BoundReached(NamedTuple):
     """A named bound was reached, and what was given up for it."""
 
@@ -133,5 +143,6 @@ Notice = (
     | PacketSeen
     | Damaged
     | Fault
+    | Anomaly
     | BoundReached
 )

@@ -12,6 +12,7 @@ from struct import unpack_from
 from honeystack.errors import Malformed
 from honeystack.net import sniffer
 from honeystack.net.address import Path
+from honeystack.net.anomalies import damage_anomaly
 from honeystack.net.delivery import Delivery, Fate, StackSettings
 from honeystack.net.internet import Internet, is_martian
 from honeystack.net.notices import Damaged, Fault, Notice
@@ -67,7 +68,7 @@ class Stack:
                 fate = self._frame(frame, now, checksum, vlan)
         except Malformed as damage:
             fate = Fate.MALFORMED
-            self._notices.append(Damaged(frame, str(damage)))
+            self._damaged(frame, str(damage))
         except Exception as error:
             fate = Fate.FAULT
             self._notices.append(Fault(frame, error))
@@ -185,6 +186,12 @@ class Stack:
         return path
 
     # the long way
+
+    def _damaged(self, frame: bytes, reason: str) -> None:
+        self._notices.append(Damaged(frame, reason))
+        anomaly = damage_anomaly(frame, reason, self.addresses, self.settings.exclusions.addresses)
+        if anomaly is not None:
+            self._notices.append(anomaly)
 
     def _frame(self, frame: bytes, now: float, checksum: ChecksumState, vlan: int | None) -> Fate:
         ethernet = decode_ethernet(frame, vlan)

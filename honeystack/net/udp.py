@@ -14,7 +14,7 @@ import attrs
 
 from honeystack.net.address import Path
 from honeystack.net.limits import Limits
-from honeystack.net.notices import BoundReached, Datagram, Notice, Scanned
+from honeystack.net.notices import Anomaly, BoundReached, Datagram, Notice, Scanned
 from honeystack.net.output import Output
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.udp import PROTOCOL, UdpDatagram, decode_udp, encode_udp
@@ -105,6 +105,13 @@ class AnswerGuard:
         return fresh
 
 
+def _refusal(port: int) -> str:
+    """The name for a datagram from this port that may not be answered."""
+    if port == 0:
+        return "port-zero"
+    return "reflector-port" if port in REFLECTORS else "answer-loop"
+
+
 class Udp:
     """Inputs: `listen`, `unlisten`, `receive`, `send`. Outputs: notices in `notices`, packets to `output`."""
 
@@ -137,6 +144,9 @@ class Udp:
             self._notices.append(BoundReached("aggregates", self._limit, path))
         if packet.unicast:
             self._notices.append(Scanned(path, "udp", datagram.destination_port, datagram.source_port))
+        if not answerable:
+            name = _refusal(datagram.source_port)
+            self._notices.append(Anomaly(path, "udp", name, datagram.destination_port, datagram.source_port))
         if not self.listens(datagram.destination_port):
             return False
         answerable = answerable and packet.unicast

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from honeystack.events.catalogue import EventKind
+from honeystack.net.anomalies import NAMES
 
 _SYN = {
     "tcp.syn.ttl": "int: time to live, or hop limit, as it arrived",
@@ -46,6 +47,24 @@ DATAGRAM = EventKind(
     "A datagram. The first is told at once; equal ones of the same flow are counted and told later.",
     {"payload": "the datagram's data", "count": "int: how many equal ones have come since it was last told"},
 )
+
+
+def _anomaly(category: str, text: str) -> EventKind:
+    fields = {
+        "anomaly": f"its name: {', '.join(sorted(NAMES))}",
+        "message": "what the name means",
+        "count": "int: how many from this source since it was last told",
+    }
+    return EventKind(category, "anomaly", f"{text}, told together for each source and name.", fields, "notice")
+
+
+ANOMALIES = {
+    "tcp": (TCP_ANOMALY := _anomaly("tcp", "A segment as no honest peer sends it")),
+    "udp": (UDP_ANOMALY := _anomaly("udp", "A datagram as no honest peer sends it")),
+    "icmp": (ICMP_ANOMALY := _anomaly("icmp", "An ICMP message as no honest peer sends it")),
+    "icmpv6": (ICMP6_ANOMALY := _anomaly("icmp6", "An ICMPv6 message as no honest peer sends it")),
+    "ip": (IP_ANOMALY := _anomaly("ip", "A packet or fragment as no honest peer sends it")),
+}
 SCAN = EventKind(
     "portscan",
     "portscan",

@@ -17,8 +17,10 @@ from honeystack.events.event import Identity, Payload
 from honeystack.events.identity import identity_of
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Flow, Path, flow_of
+from honeystack.net.anomalies import NAMES
 from honeystack.net.limits import Limits
 from honeystack.net.notices import (
+    Anomaly,
     BoundReached,
     CloseReason,
     Damaged,
@@ -34,12 +36,24 @@ from honeystack.net.scans import ScanDetector, ScanReport
 from honeystack.reception import CaptureLimits
 from honeystack.witness.fault import fault_fields
 from honeystack.witness.hellos import DatagramHellos
-from honeystack.witness.kinds import CLOSE, CONNECT, DATAGRAM, DROP, ETHERNET, FAULT, HALF_OPEN, PACKETS, SCAN
+from honeystack.witness.kinds import (
+    ANOMALIES,
+    CLOSE,
+    CONNECT,
+    DATAGRAM,
+    DROP,
+    ETHERNET,
+    FAULT,
+    HALF_OPEN,
+    PACKETS,
+    SCAN,
+)
 from honeystack.witness.syn import syn_fields
 from honeystack.witness.table import Row, Table
 
 HALF_OPEN_SECONDS = 10.0  # a source's unfinished handshakes are told together
 REPEAT_SECONDS = 30.0  # a datagram that is repeated is told again with its count
+ANOMALY_SECONDS = 30.0  # odd packets of one kind from one source are told at once and then together
 TICK = 1.0  # seconds between looks at the tables
 SELF_SECONDS = 30.0  # bounds, damage and faults are told at once and then together
 
@@ -70,8 +84,9 @@ class Witness:
         self._hellos = DatagramHellos(recorder, clock=clock)
         self._half_open = Table(limits.aggregates, HALF_OPEN_SECONDS, self._tell, at_once=False)
         self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
+        self._anomalies = Table(limits.aggregates, ANOMALY_SECONDS, self._tell)
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
-        self._tables = (self._half_open, self._datagrams, self._self)
+        self._tables = (self._half_open, self._datagrams, self._anomalies, self._self)
 
     def connected(self, flow: Flow, *, syn: SynFacts | None = None, rtt: float | None = None) -> Identity:
         """Record that a peer has connected; the identity is the whole conversation's. `rtt` in seconds."""
@@ -115,6 +130,8 @@ class Witness:
             self._packet(notice)
         elif isinstance(notice, HalfOpen):
             self._unfinished(notice)
+        elif isinstance(notice, Anomaly):
+            self._anomaly(notice)
         elif isinstance(notice, BoundReached):
             self._aggregate(DROP, notice.bound, {"reason": notice.bound, "limit": notice.limit})
         elif isinstance(notice, Damaged):
@@ -165,6 +182,19 @@ class Witness:
             return
         row.fields = fields
         row.identity = _common(row.identity or identity, identity)
+
+    def _anomaly(self, notice: Anomaly) -> None:
+        path, key = notice.path, (notice.path.remote, notice.protocol, notice.name)
+        if notice.local_port or notice.remote_port:
+            identity = identity_of(flow_of(notice.protocol, path, notice.local_port, notice.remote_port))
+        else:
+            identity = _host(notice.protocol, path)
+        row = self._anomalies.count(key)
+        if row is not None:
+            row.identity = _common(row.identity or identity, identity)
+            return
+        fields: dict[str, object] = {"anomaly": notice.name, "message": NAMES[notice.name]}
+        self._anomalies.add(key, Row(ANOMALIES[notice.protocol], identity, fields), self._clock())
 
     def _aggregate(self, kind: EventKind, key: Hashable, fields: dict[str, object]) -> None:
         if self._self.count((kind, key)) is None:

@@ -13,6 +13,7 @@ def test_the_kinds_that_the_contract_names_exist() -> None:
         "tcp/close",
         "tcp/half-open",
         "udp/payload",
+        *(f"{category}/anomaly" for category in ("tcp", "udp", "icmp", "icmp6", "ip")),
         "portscan/portscan",
         "sensor/drop",
         "sensor/fault",

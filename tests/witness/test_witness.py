@@ -15,6 +15,7 @@ from honeystack.events.recorder import Recorder
 from honeystack.net.address import Path, flow_of
 from honeystack.net.limits import Limits
 from honeystack.net.notices import (
+    Anomaly,
     BoundReached,
     CloseReason,
     Damaged,
@@ -227,3 +228,31 @@ async def test_it_ticks_by_itself(autojump_clock: trio.testing.MockClock) -> Non
     with trio.move_on_after(12):
         await witness.run()
     assert len(publisher.of("tcp", "half-open")) == 1
+
+
+def test_odd_packets_are_told_once_for_each_source_and_name() -> None:
+    scene = Scene()
+    for port in (80, 81, 81):
+        scene.witness.noticed(Anomaly(PATH, "tcp", "fin-probe", port, 4000))
+    scene.witness.noticed(Anomaly(PATH, "tcp", "xmas-probe", 80, 4000))
+    scene.witness.noticed(Anomaly(PATH, "ip", "land"))
+    scene.at(40.0)
+    assert scene.counts("tcp", "anomaly") == [None, None, 2]
+    first, _, last = scene.publisher.of("tcp", "anomaly")
+    assert first.fields["anomaly"] == last.fields["anomaly"] == "fin-probe"
+    assert first.identity is not None
+    assert last.identity is not None
+    assert (first.identity.destination_port, last.identity.destination_port) == (80, None)
+    assert last.identity.source_ip == "198.51.100.7"
+    (below,) = scene.publisher.of("ip", "anomaly")
+    assert below.identity is not None
+    assert below.identity.source_port is None
+
+
+def test_odd_packets_of_many_sources_stay_within_the_bound() -> None:
+    scene = Scene(aggregates=10)
+    for number in range(100):
+        scene.witness.noticed(Anomaly(PATH._replace(remote=number.to_bytes(4, "big")), "udp", "port-zero", 9, 0))
+    assert scene.counts("udp", "anomaly") == [None] * 100
+    scene.witness.finish()
+    assert len(scene.counts("udp", "anomaly")) == 100

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from honeystack.net.notices import CloseReason, Writable
 from honeystack.net.tcp.acknowledge import acknowledge
 from honeystack.net.tcp.challenge import challenge
+from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.receiving import process_text, take_fin
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import State
@@ -59,6 +60,8 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
     if before(end, conn.last_ack_sent) or after(seg.seq, conn.rcv_edge):
         if not seg.flags & RST:
             _answer_unacceptable(conn, seg, now)
+        else:
+            tell_of(conn, "blind-rst")
         return False
     if stamps is not None and conn.ts_recent is not None and not after(seg.seq, conn.last_ack_sent):
         conn.ts_recent, conn.ts_recent_at = stamps[0], now  # RFC 7323 §4.3
@@ -81,6 +84,7 @@ def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
     if seg.seq == conn.rcv_nxt:
         conn.tcp.finish(conn, CloseReason.RST)
     else:
+        tell_of(conn, "rst-probe")
         challenge(conn, now)
 
 
@@ -91,6 +95,7 @@ def _answers_our_syn(conn: Connection, seg: Segment) -> bool:
 
 def _fourth_check_syn(conn: Connection, now: float) -> None:
     """RFC 5961 §4.2: whatever its sequence number, a SYN is challenged; who has really begun anew answers RST."""
+    tell_of(conn, "blind-syn")
     challenge(conn, now)
 
 
@@ -100,6 +105,7 @@ def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
         return False
     acknowledged = max(conn.bytes_out - diff(conn.snd_nxt, conn.snd_una), 0)  # none may acknowledge what never was
     if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -min(conn.max_window, acknowledged))):
+        tell_of(conn, "blind-ack")
         challenge(conn, now)  # RFC 5961 §5.2
         return False
     if before(seg.ack, conn.snd_una):

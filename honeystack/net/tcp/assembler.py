@@ -33,12 +33,13 @@ class Run:
 class Assembler:
     """Holds what arrived beyond a gap. Inputs: `insert`, `take`. Outputs: `blocks`, `size`, `cost`."""
 
-    __slots__ = ("_count", "fin", "runs", "size")
+    __slots__ = ("_count", "differs", "fin", "runs", "size")
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.size = 0
         self.fin: int | None = None  # where the peer's FIN lies, when it came early
+        self.differs = False  # data has come twice, and not the same
         self._count = 0
 
     @property
@@ -58,6 +59,7 @@ class Assembler:
             self._insert_apart(first, seq, data)
             return None
         duplicate = _overlap(seq, end, joined)
+        self.differs = self.differs or _differs(seq, data, joined)
         before_size = sum(len(run.data) for run in joined)
         merged = _merge(seq, data, joined)
         self.size += len(merged.data) - before_size
@@ -109,6 +111,17 @@ def _overlap(seq: int, end: int, runs: list[Run]) -> Block:
         if before(start, stop):
             return start, stop
     return seq, seq
+
+
+def _differs(seq: int, data: Octets, runs: list[Run]) -> bool:
+    """Whether some octet is held already with another value."""
+    for run in runs:
+        ahead = diff(run.seq, seq)
+        held, come = run.data[max(-ahead, 0) :], memoryview(data)[max(ahead, 0) :]
+        shared = min(len(held), len(come))
+        if held[:shared] != come[:shared]:
+            return True
+    return False
 
 
 def _merge(seq: int, data: Octets, runs: list[Run]) -> Run:

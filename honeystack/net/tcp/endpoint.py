@@ -19,6 +19,7 @@ from honeystack.net.tcp.ecn import Ecn, echo_of
 from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
+from honeystack.net.tcp.oddities import tell_stray
 from honeystack.net.tcp.opening import fill_in
 from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
@@ -133,6 +134,7 @@ class Tcp:
         seg = decode_segment(segment)
         if path.local == path.remote:
             self.counters["land"] += 1  # ours is the only host with our address, and we did not send it
+            tell_stray(self, path, seg, "land")
             return
         self.counters["segments_in"] += 1
         if SIGNATURE in seg.options and self._is_signed(path, seg):
@@ -344,6 +346,7 @@ class Tcp:
                 self._go_on(conn, seg, now)
                 return
         self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
+        tell_stray(self, path, seg)
         if not self._listens(seg.destination_port) or flags & ACK:
             self.reset_stray(path, seg, tos=header.tos)
         elif flags == SYN and self._shedder.admits_syn(path):

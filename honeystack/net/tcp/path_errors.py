@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from honeystack.net.address import Path
-from honeystack.net.notices import CloseReason
+from honeystack.net.notices import Anomaly, CloseReason
 from honeystack.net.tcp.seq import between
 from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
 from honeystack.net.tcp.state import State
@@ -29,7 +29,11 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
     key = path.remote + path.local + quoted[2:4] + quoted[0:2]
     seq = int.from_bytes(quoted[4:8], "big")
     conn = tcp.flows.get(key)  # MUST-54
-    if conn is None or not between(conn.snd_una, seq, conn.snd_nxt):
+    if conn is None:
+        return
+    if not between(conn.snd_una, seq, conn.snd_nxt):
+        name = "icmp" if path.version == 4 else "icmpv6"
+        tcp.notices.append(Anomaly(path, name, "spoofed-icmp", conn.local_port, conn.remote_port))
         return
     tcp.counters["path_errors"] += 1
     if kind is IcmpErrorKind.PACKET_TOO_BIG:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from honeystack.net.notices import CloseReason, Readable
 from honeystack.net.tcp.assembler import RUN_COST, Assembler
+from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import RECEIVING, State
 from honeystack.net.tcp.transmit import send_ack
@@ -29,6 +30,7 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
     known = diff(conn.rcv_nxt, seq)
     if known > 0:
         conn.dsack = seq, add(seq, min(known, len(data)))
+        _compare(conn, data, known)
         seq, data = conn.rcv_nxt, data[known:]
     data = data[: min(diff(conn.rcv_edge, seq), _room(conn))]
     if not data or not _has_room(conn, len(data), in_order=seq == conn.rcv_nxt):
@@ -79,6 +81,9 @@ def _reassemble(conn: Connection, seq: int, data: memoryview, now: float) -> Non
     duplicate = assembler.insert(seq, data)
     if duplicate is not None:
         conn.dsack = duplicate
+    if assembler.differs:
+        assembler.differs = False
+        tell_of(conn, "segment-overlap")
     run = assembler.take(conn.rcv_nxt)
     conn.tcp.memory.take(assembler.cost + (len(run) if run else 0) - cost)
     if run is None:
@@ -91,6 +96,17 @@ def _reassemble(conn: Connection, seq: int, data: memoryview, now: float) -> Non
         _end_of_text(conn, now)
     elif not assembler.runs and assembler.fin is None:
         conn.assembler = None
+
+
+def _compare(conn: Connection, data: memoryview, known: int) -> None:
+    """Look whether what comes again is what came; what has been read is not known any more."""
+    inbox = conn.inbox
+    if not inbox:
+        return
+    skip = max(known - len(inbox), 0)
+    again, start = data[skip:known], len(inbox) - known + skip
+    if inbox[start : start + len(again)] != again:
+        tell_of(conn, "segment-overlap")
 
 
 def _deliver(conn: Connection, data: memoryview | bytearray) -> None:
