@@ -42,7 +42,8 @@ MEGABYTE = 1 << 20
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     with honeypot(tmp_path_factory.mktemp("loss"), ECHO) as place:
         # Whole segments of one wire size, so that a loss is the loss of one packet.
-        place.attacker.run("ethtool", "-K", INTERFACE, "gso", "off", "tso", "off", "gro", "off")
+        for machine in (place.attacker, place.pot):
+            machine.run("ethtool", "-K", INTERFACE, "gso", "off", "tso", "off", "gro", "off")
         subprocess.run(place.attacker.command("nft", "-f", "-"), input=LOSS, text=True, check=True)
         yield place
 
