@@ -52,8 +52,8 @@ class Visit:
         self.timer: Timer | None = None
         self.ended: tuple[CloseReason, Counters] | None = None
 
-    def time_is_up(self) -> None:
-        """The timer's callback: a bound method costs a third of a partial."""
+    def __call__(self) -> None:
+        """The timer's callback: it is the visit itself, as a bound method would cost each of them 64 bytes."""
         self.attendant.time_is_up(self)
 
 
@@ -77,6 +77,7 @@ class Attendant:
         flow = _flow(connection)
         visit = Visit(self, connection, self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt))
         connection.user = visit
+        connection.syn = None  # told; a connection that waits costs 200 bytes less without it
         plan = self._reception.plan_for("tcp", flow.local)
         self._arm(visit, plan.first_wait if plan.speaks_first else self._reception.capture.idle)
 
@@ -195,7 +196,7 @@ class Attendant:
     def _arm(self, visit: Visit, seconds: float) -> None:
         deadline = trio.current_time() + seconds
         if visit.timer is None:
-            visit.timer = self.driver.call_at(deadline, visit.time_is_up)
+            visit.timer = self.driver.call_at(deadline, visit)
         else:
             visit.timer.move(deadline)
 
