@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.sending import Sending
 
-FIN_WAIT_2_SECONDS = 60.0  # Linux's tcp_fin_timeout
+FIN_WAIT_2_SECONDS = 60.0  # Linux's tcp_fin_timeout, which is for released connections
+HALF_CLOSED_SECONDS = 300.0  # while somebody reads, a peer on a lossy path may be silent for two of its longest RTOs
 KEEP_ALIVE_INTERVAL = 75.0  # Linux's tcp_keepalive_intvl and _probes
 KEEP_ALIVE_PROBES = 9  # MUST-29
 DELAYED_ACK = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
@@ -64,7 +65,8 @@ def _next_timer(conn: Connection) -> tuple[Timer, float]:
     if sending is not None and (len(sending.data) or (conn.eof_sent and not sending.fin_sent)):
         return Timer.PERSIST, sending.progress_at + sending.estimator.rto  # MUST-36
     if conn.state is State.FIN_WAIT_2:
-        return Timer.FIN_WAIT_2, conn.last_activity + FIN_WAIT_2_SECONDS
+        patience = FIN_WAIT_2_SECONDS if conn.released else HALF_CLOSED_SECONDS
+        return Timer.FIN_WAIT_2, conn.last_activity + patience
     if conn.keep_alive is not None:  # MUST-26
         return Timer.KEEP_ALIVE, conn.last_activity + conn.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
     return Timer.NONE, 0.0

@@ -172,11 +172,11 @@ def fin_wait_2() -> Peer:
     return peer
 
 
-def test_a_peer_that_never_closes_is_given_up_after_a_minute_of_silence() -> None:
+def test_a_peer_that_never_closes_is_given_up_after_five_minutes_of_silence() -> None:
     peer = fin_wait_2()
-    peer.wait(50)
+    peer.wait(290)
     peer.say(b"still talking")
-    peer.wait(50)
+    peer.wait(290)
     assert peer.told(Closed) == []
     peer.wait(15)
     assert reasons(peer) == [CloseReason.TIMEOUT]
@@ -184,7 +184,7 @@ def test_a_peer_that_never_closes_is_given_up_after_a_minute_of_silence() -> Non
 
 def test_after_that_its_segments_are_reset() -> None:
     peer = fin_wait_2()
-    peer.wait(61)
+    peer.wait(301)
     assert [seg.flags for seg in peer.send(ACK | PSH, b"late")] == [RST]
 
 
