@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, Writable
 from honeystack.net.tcp.acknowledge import acknowledge
 from honeystack.net.tcp.challenge import challenge
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PAWS_LIFETIME = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
 
 
-def arrives(conn: Connection, seg: Segment, now: float) -> None:
+def arrives(conn: Connection, seg: Segment, now: float, path: Path) -> None:
     """RFC 9293 §3.10.7.4: all states from SYN-RECEIVED on; §3.10.7.3 for SYN-SENT."""
     conn.packets_in += 1
     if conn.state is State.SYN_SENT:
@@ -39,6 +40,7 @@ def arrives(conn: Connection, seg: Segment, now: float) -> None:
     elif seg.flags & SYN and not _answers_our_syn(conn, seg):
         _fourth_check_syn(conn, now)
     elif seg.flags & ACK and _fifth_check_ack(conn, seg, now):
+        conn.path = path  # only what has passed every check may say where our answers go
         # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for. MUST-30, MUST-31
         _seventh_process_segment_text(conn, seg, now)
         _eighth_check_fin(conn, seg, now)

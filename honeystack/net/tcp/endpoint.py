@@ -142,8 +142,7 @@ class Tcp:
         if conn is not None and conn.ecn is not Ecn.OFF:
             conn.ecn = echo_of(conn.ecn, seg.flags, header.tos)
         if conn is not None:
-            conn.path = path
-            arrives(conn, seg, now)
+            arrives(conn, seg, now, path)
         elif key in self.handshakes.entries:
             self._go_on(self.handshakes.arrives(key, path, seg, now), seg, now)
         else:
@@ -363,7 +362,7 @@ class Tcp:
     def _go_on(self, conn: Connection | None, seg: Segment, now: float) -> None:
         """The acknowledgement that completed a handshake may carry text and FIN."""
         if conn is not None:
-            arrives(conn, seg, now)
+            arrives(conn, seg, now, conn.path)
 
     def _offer_memory(self) -> None:
         self.memory.short = False

@@ -46,6 +46,16 @@ def test_a_bare_acknowledgement_at_the_right_edge_is_taken() -> None:
     assert conn.snd_una == conn.snd_nxt
 
 
+@pytest.mark.parametrize(("offset", "followed"), [(70_000, False), (0, True)], ids=["outside", "inside"])
+def test_only_a_segment_that_is_accepted_says_where_answers_go(offset: int, followed: bool) -> None:
+    peer = Peer()
+    conn = peer.open()
+    elsewhere = peer.path._replace(remote_mac=b"\x02elsew")
+    peer.path, home = elsewhere, peer.path
+    peer.send(ACK, b"x", seq=add(peer.seq, offset))
+    assert conn.path == (elsewhere if followed else home)
+
+
 # PAWS
 
 
