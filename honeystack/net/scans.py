@@ -64,10 +64,11 @@ class _Source:
 
 
 class ScanDetector:
-    """Inputs: `saw` for each probe. Outputs: `poll`, `next_deadline`. Bounded by `limits.scan_sources`."""
+    """Inputs: `saw` for each probe. Outputs: `poll`, `next_deadline`. `limits.scan_sources` bounds it: the oldest goes."""
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.scan_sources
+        self.forgotten = 0  # sources that had to give way
         self._sources: dict[bytes, _Source] = {}
         self._wheel: TimerWheel[bytes] = TimerWheel()
         self._due: list[ScanReport] = []  # of sources that had to give way
@@ -81,6 +82,7 @@ class ScanDetector:
         source = self._sources.get(key)
         if source is None:
             if len(self._sources) >= self._limit:
+                self.forgotten += 1
                 self._end(next(iter(self._sources)))
             source = self._sources[key] = _Source(scanned.path, now, now)
             self._wheel.schedule(key, now + SILENCE)

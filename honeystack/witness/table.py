@@ -37,6 +37,7 @@ class Table:
         self._at_once = at_once
         self._rows: OrderedDict[Hashable, Row] = OrderedDict()
         self._weight = 0
+        self.forgotten = 0  # rows that had to give way
 
     def count(self, key: Hashable) -> Row | None:
         """Count one more of a row that is there."""
@@ -48,6 +49,7 @@ class Table:
     def add(self, key: Hashable, row: Row, now: float) -> None:
         row.weight = weight_of(row.fields)
         while self._rows and (len(self._rows) >= self._limit or self._weight + row.weight > MEMORY):
+            self.forgotten += 1
             self._end(self._take_oldest())
         row.due = now + self._period
         if self._at_once:

@@ -86,6 +86,8 @@ class Witness:
         self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
         self._anomalies = Table(limits.aggregates, ANOMALY_SECONDS, self._tell)
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
+        self._limits = limits
+        self._forgotten = {"scan_sources": 0, "aggregates": 0}
         self._tables = (self._half_open, self._datagrams, self._anomalies, self._self)
 
     def connected(self, flow: Flow, *, syn: SynFacts | None = None, rtt: float | None = None) -> Identity:
@@ -149,6 +151,7 @@ class Witness:
 
     def tick(self, now: float) -> None:
         """Tell what is due."""
+        self._tell_bounds()
         for table in self._tables:
             table.tick(now)
         for report in self._scans.poll(now):
@@ -218,6 +221,17 @@ class Witness:
             "portscan.final": report.final,
         }
         self._recorder.record(SCAN, fields, identity=_host(report.ports[0].partition("/")[0], report.path))
+
+    def _tell_bounds(self) -> None:
+        """Tell that a table of ours was full since it was looked at last; what it forgot had been told."""
+        counts = {
+            "scan_sources": self._scans.forgotten,
+            "aggregates": sum(table.forgotten for table in self._tables if table is not self._self),
+        }
+        for name, count in counts.items():
+            if count > self._forgotten[name]:
+                self._forgotten[name] = count
+                self._aggregate(DROP, name, {"reason": name, "limit": getattr(self._limits, name)})
 
     def _tell(self, row: Row) -> None:
         fields = row.fields if row.count is None else {**row.fields, "count": row.count}

@@ -38,7 +38,7 @@ SYN = SynFacts(64, 64240, 1460, 7, bytes([2, 4, 8, 1, 3]), True, 1234, 99)
 class Scene:
     """A witness in virtual time, and what it has told."""
 
-    def __init__(self, aggregates: int = 100, payload_bytes: int = 100) -> None:
+    def __init__(self, aggregates: int = 100, payload_bytes: int = 100, scan_sources: int = 4096) -> None:
         self.now = 0.0
         self.publisher = RecordingPublisher()
         numbers = itertools.count()
@@ -46,7 +46,7 @@ class Scene:
         self.witness = Witness(
             recorder,
             clock=lambda: self.now,
-            limits=Limits(aggregates=aggregates),
+            limits=Limits(aggregates=aggregates, scan_sources=scan_sources),
             capture=CaptureLimits(payload_bytes=payload_bytes),
         )
 
@@ -256,3 +256,19 @@ def test_odd_packets_of_many_sources_stay_within_the_bound() -> None:
     assert scene.counts("udp", "anomaly") == [None] * 100
     scene.witness.finish()
     assert len(scene.counts("udp", "anomaly")) == 100
+
+
+def test_full_tables_are_told_by_their_bounds() -> None:
+    scene = Scene(aggregates=10)
+    for number in range(20):
+        scene.witness.noticed(Anomaly(PATH._replace(remote=number.to_bytes(4, "big")), "udp", "port-zero", 9, 0))
+    for _ in range(2):
+        scene.at(scene.now + 1)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == ("aggregates", 10)
+    scene = Scene(scan_sources=10)
+    for number in range(20):
+        scene.witness.noticed(Scanned(PATH._replace(remote=number.to_bytes(4, "big")), "tcp", 80, 4000))
+    scene.at(1.0)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == ("scan_sources", 10)
