@@ -11,11 +11,12 @@ TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan t
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-check docs musts clean demo-packages test-packages bench-packages
+.PHONY: help demo test soak lint format bench bench-check docs musts clean demo-packages test-packages bench-packages
 
 help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
 	@echo "make test    run every test; those on the wire need root or sudo"
+	@echo "make soak    run the long tests of bounds and bad wires again and alone: some minutes, nothing on the wire"
 	@echo "make lint    formatter, linter, types"
 	@echo "make bench   measure, beside a kernel-socket server in the same run"
 	@echo "make bench-check  the same, compared with the ratios that are stored"
@@ -27,6 +28,9 @@ demo: $(VENV)/run.stamp demo-packages
 
 test: $(VENV)/dev.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m "slow and not live" tests/net tests/testing $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

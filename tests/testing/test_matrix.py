@@ -1,6 +1,6 @@
 """A megabyte each way over every kind of bad wire, in virtual time: what arrives is what was sent.
 
-The whole matrix is long: `pytest -m slow tests/testing/test_matrix.py` runs it, the suite takes a part of it.
+The whole matrix takes minutes: `make soak` runs it alone, `-m "not slow"` leaves a part of it.
 """
 
 from __future__ import annotations
