@@ -64,7 +64,7 @@ class _Source:
 
 
 class ScanDetector:
-    """Inputs: `saw` for each probe. Outputs: `poll`, `next_deadline`. `limits.scan_sources` bounds it: the oldest goes."""
+    """Inputs: `saw` for each probe. Outputs: `poll`, `next_deadline`. Bounded by `limits.scan_sources`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.scan_sources
