@@ -112,12 +112,15 @@ class Flight:
         """Everything before `snd_una` has arrived."""
         self.rtt = None
         self.duplicates = 0
-        records = self.records
+        records, resent = self.records, False
         while records and not after(records[0].end, snd_una):
             record = records.popleft()
             self._forget(record)
+            resent = resent or record.times > 1
             if record.fate != SACKED:
                 self._delivered(record, now, min_rtt)
+        if resent:
+            self.rtt = None  # what was sent once may have waited at the peer for what was sent again
         if records and before(records[0].seq, snd_una):
             head = records[0]
             if head.fate == FLYING:

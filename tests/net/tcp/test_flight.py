@@ -251,3 +251,10 @@ def test_a_retransmission_counts_as_delivered_after_a_round_trip() -> None:
     flight.acknowledge(1000, 6.0, 0.1)
     assert flight.rtt is None
     assert flight.lose_by_time(9.0, 0.1, recovering=True) == (True, 0.0)  # sent before what has been delivered
+
+
+def test_what_waited_at_the_peer_for_a_retransmission_gives_no_round_trip() -> None:
+    flight = flight_of(2)
+    flight.resent(flight.records[0], 60.0)
+    flight.acknowledge(at(2), 60.1, 0.0)
+    assert flight.rtt is None
