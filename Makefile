@@ -30,7 +30,7 @@ test: $(VENV)/dev.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 soak: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "slow and not live" tests/net tests/testing $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest --soak -m "(slow or soak) and not live" tests/net tests/testing $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -13,7 +13,17 @@ pytest.register_assert_rewrite("tests.live.arena")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="also the tests that take minutes each")
     parser.addoption("--no-skips", action="store_true", help="a test that would be skipped fails")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the soak out of ordinary runs."""
+    if config.getoption("--soak"):
+        return
+    left = [item for item in items if not item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+    items[:] = left
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

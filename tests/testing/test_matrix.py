@@ -1,6 +1,6 @@
 """A megabyte each way over every kind of bad wire, in virtual time: what arrives is what was sent.
 
-The whole matrix takes minutes: `make soak` runs it alone, `-m "not slow"` leaves a part of it.
+The whole matrix takes minutes: `make soak` runs it, ordinary runs have a part of it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def test_a_part_of_the_matrix(loss: float, seed: int) -> None:
     assert len(set(digests(128 * 1024, loss, seed))) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("seed", range(200))
 def test_the_whole_matrix(loss: float, seed: int) -> None:
