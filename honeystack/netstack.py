@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import secrets
 import time
@@ -183,7 +184,7 @@ class Netstack:
         Meant for tests and tools: a honeypot opens no connections. Raises OSError where there is no connection.
         """
         path = self._path_to(ip_address(address).packed, mac)
-        local_port = self._rng.randrange(FIRST_PORT, LAST_PORT)
+        local_port = self._free_port(path, port)
         connection = self.stack.tcp.connect(path, port, local_port, self.driver.clock())
         stream = TcpStream(self.driver, connection)
         self.driver.flush()
@@ -195,6 +196,17 @@ class Netstack:
             stream.abort()
             raise
         return stream
+
+    def _free_port(self, path: Path, port: int) -> int:
+        """A local port that nothing uses towards this one; the search begins anywhere, as RFC 6056 §3.3.2 has it."""
+        ports = LAST_PORT - FIRST_PORT + 1
+        start = self._rng.randrange(ports)
+        candidates = (FIRST_PORT + (start + step) % ports for step in range(ports))
+        free = (local for local in candidates if not self.stack.tcp.in_use(path, local, port))
+        try:
+            return next(free)
+        except StopIteration:
+            raise OSError(errno.EADDRNOTAVAIL, f"every local port is in use towards port {port}") from None
 
     async def events(self) -> AsyncIterator[Event]:
         """Every event from now on: connections, datagrams, scans, and what `capture` has caught."""
@@ -247,7 +259,7 @@ class Netstack:
         identity = self._identities.pop(connection, None)
         if identity is not None:
             self._witness.closed(identity, reason, _counters(connection, self.driver.clock()))
-        elif self._attendant is not None and connection.syn is not None:
+        elif self._attendant is not None and self._attendant.attends(connection):
             self._attendant.closed(connection, reason)
 
     def noticed(self, notice: Notice) -> None:

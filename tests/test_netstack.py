@@ -143,6 +143,22 @@ async def test_a_neighbour_must_be_known_or_named(autojump_clock: trio.testing.M
             await only_v4.connect_tcp(SERVER6, 80, mac=bytes(6))
 
 
+async def test_local_ports_are_used_once_until_there_are_no_more(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netstack, "LAST_PORT", netstack.FIRST_PORT + 2)
+    async with two() as (client, server):
+        listener = await server.open_tcp_listener(7)
+        streams = [await client.connect_tcp(SERVER4, 7, mac=mac_of(server)) for _ in range(3)]
+        assert len({stream.local.port for stream in streams}) == 3
+        with pytest.raises(OSError, match="every local port"):
+            await client.connect_tcp(SERVER4, 7, mac=mac_of(server))
+        connection = streams[0].connection
+        with pytest.raises(StateError):
+            client.stack.tcp.connect(connection.path, 7, connection.local_port, 0.0)
+        await listener.aclose()
+
+
 async def test_a_cancelled_connect_leaves_nothing(autojump_clock: trio.testing.MockClock) -> None:
     async with two(exclude_ports=["tcp/80"]) as (client, server):
         with trio.move_on_after(0.5) as scope:

@@ -71,6 +71,10 @@ class Attendant:
         self._conversing: dict[Connection, Visit] = {}
         self.driver: Driver  # set by the listener: driver and guest need each other
 
+    def attends(self, connection: Connection) -> bool:
+        """Whether a connection was accepted here and has not been told as closed."""
+        return isinstance(connection.user, Visit) or connection in self._conversing
+
     # Guest
 
     def accepted(self, connection: Connection) -> None:

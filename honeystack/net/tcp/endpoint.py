@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 import attrs
 
-from honeystack.errors import Malformed
+from honeystack.errors import Malformed, StateError
 from honeystack.net.address import Path
 from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason, Fault, Notice, Readable, Scanned
@@ -108,7 +108,9 @@ class Tcp:
             self._ports.discard(port)
 
     def connect(self, path: Path, remote_port: int, local_port: int, now: float) -> Connection:
-        """Active open; a Writable notice says that the connection is there, Closed that it is not."""
+        """Active open: Writable tells that it is there, Closed that it is not. StateError where ports are in use."""
+        if self.in_use(path, local_port, remote_port):
+            raise StateError(f"there is a connection from port {local_port} to port {remote_port} already")
         key = flow_key(path, local_port, remote_port)  # MUST-43
         conn = Connection(self, key, path, (local_port, remote_port), State.SYN_SENT, now)
         conn.pseudo_sum = self.pseudo_sum(path)
@@ -122,6 +124,11 @@ class Tcp:
         self.send_syn(conn, now)
         self.touch(conn)
         return conn
+
+    def in_use(self, path: Path, local_port: int, remote_port: int) -> bool:
+        """Whether a connection, a handshake or TIME-WAIT has these ports between these addresses."""
+        key = flow_key(path, local_port, remote_port)
+        return key in self.flows or key in self.handshakes.entries or key in self.time_wait.entries
 
     def receive_segment(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
         """One segment, up to 64 kB of it; `verify` False where the checksum is known good. Raises Malformed."""
