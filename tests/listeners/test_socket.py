@@ -97,21 +97,22 @@ async def test_each_of_many_at_once_has_its_own_events() -> None:
     ports = [free_port() for _ in range(3)]
     entries = [entry(f"tcp/{port}", name) for port, name in zip(ports, ("web", "echo", "ftp"), strict=True)]
     services = {"web": Http(), "echo": Echo(), "ftp": Banner()}
-    said: dict[int, bytes] = {}
+    said: dict[tuple[int, int], bytes] = {}  # the kernel may give one local port to several destinations
 
     async def visit(number: int) -> None:
         words = b"GET /%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % number
-        ours, heard = await say(ports[number % 3], words)
+        theirs = ports[number % 3]
+        ours, heard = await say(theirs, words)
         assert heard
-        said[ours] = words
+        said[ours, theirs] = words
 
     async with place(entries, services) as at:
         async with trio.open_nursery() as nursery:
             for number in range(60):
                 nursery.start_soon(visit, number)
         await at.wait_closed(60)
-        for ours, words in said.items():
-            events = at.of(ours)
+        for (ours, theirs), words in said.items():
+            events = [e for e in at.of(ours) if e.identity and e.identity.destination_port == theirs]
             payloads = [
                 event.fields["payload"] for event in events if (event.category, event.type) == ("tcp", "payload")
             ]
