@@ -10,13 +10,14 @@ from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly, Notice
 from honeystack.net.stack import Stack, StackSettings
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
+from honeystack.net.wire.arp import REQUEST, Arp, encode_arp
 from honeystack.net.wire.checksum import pseudo_header_sum
-from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+from honeystack.net.wire.ethernet import ARP, IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.facts import IpFacts, IpPacket
 from honeystack.net.wire.icmp import IcmpMessage, decode_icmp
 from honeystack.net.wire.icmpv6 import decode_icmpv6
 from honeystack.net.wire.ipv6 import encode_fragment_header
-from honeystack.net.wire.tcp import SYN, encode_segment
+from honeystack.net.wire.tcp import ACK, SYN, decode_segment, encode_segment
 from honeystack.net.wire.udp import UdpDatagram, encode_udp
 
 OUR_MAC, PEER_MAC = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
@@ -138,3 +139,31 @@ def cut(path: Path, protocol: int, payload: bytes, size: int = 1400, ident: int 
             header = encode_fragment_header(protocol, start, ident, more=more)
             frames.append(ip_frame(path, ipv6.FRAGMENT, header + part))
     return frames
+
+
+def arp_frame(arp: Arp, destination: bytes = BROADCAST, source: bytes = PEER_MAC, vlan: int | None = None) -> bytes:
+    return encode_ethernet(destination, source, ARP, vlan) + encode_arp(arp) + bytes(18)
+
+
+ASK = Arp(REQUEST, PEER_MAC, PEER4, bytes(6), US4)
+
+
+def segment(path: Path, flags: int, seq: int, ack: int, data: bytes = b"", local_port: int = 80) -> bytes:
+    pseudo = pseudo_header_sum(path.remote, path.local, 6, 0)
+    return encode_segment(40000, local_port, seq, ack, flags, 64240, pseudo, b"", data)
+
+
+def answer(stack: Stack, path: Path) -> tuple[bytes, int, int, int]:
+    """The one frame that the stack sends, and the segment's flags, sequence and acknowledgement in it."""
+    (sent,) = stack.poll_transmit(1.0)
+    seg = decode_segment(memoryview(sent)[34 if path.version == 4 else 54 :])
+    return sent, seg.flags, seg.seq, seg.ack
+
+
+def established(stack: Stack, path: Path) -> tuple[int, int]:
+    """Shake hands; the next sequence numbers of the peer and of the stack."""
+    stack.receive_frame(syn_frame(path), 1.0)
+    _, flags, seq, ack = answer(stack, path)
+    assert (flags & (SYN | ACK), ack) == (SYN | ACK, 1001)
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK, 1001, seq + 1)), 1.0)
+    return 1001, seq + 1

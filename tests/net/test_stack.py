@@ -10,12 +10,12 @@ from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.notices import Accepted, Damaged, Fault, PacketSeen, Readable
 from honeystack.net.stack import Stack, StackSettings
-from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp, encode_arp
-from honeystack.net.wire.checksum import pseudo_header_sum
-from honeystack.net.wire.ethernet import ARP, VLAN_TAG, decode_ethernet, encode_ethernet
+from honeystack.net.wire.arp import REPLY, Arp, decode_arp
+from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
 from honeystack.net.wire.facts import ChecksumState, IpFacts
-from honeystack.net.wire.tcp import ACK, PSH, RST, SYN, decode_segment, encode_segment
+from honeystack.net.wire.tcp import ACK, PSH, RST
 from tests.net.frames import (
+    ASK,
     BROADCAST,
     OUR_MAC,
     PATH4,
@@ -24,46 +24,22 @@ from tests.net.frames import (
     PEER4,
     PEER_MAC,
     US4,
+    answer,
+    arp_frame,
+    established,
     fate,
     ip_frame,
     make_stack,
     notices,
     packed,
     ping_frame,
+    segment,
     syn_frame,
     syn_segment,
     udp_frame,
 )
 
 both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
-
-
-def arp_frame(arp: Arp, destination: bytes = BROADCAST, source: bytes = PEER_MAC, vlan: int | None = None) -> bytes:
-    return encode_ethernet(destination, source, ARP, vlan) + encode_arp(arp) + bytes(18)
-
-
-ASK = Arp(REQUEST, PEER_MAC, PEER4, bytes(6), US4)
-
-
-def segment(path: Path, flags: int, seq: int, ack: int, data: bytes = b"", local_port: int = 80) -> bytes:
-    pseudo = pseudo_header_sum(path.remote, path.local, 6, 0)
-    return encode_segment(40000, local_port, seq, ack, flags, 64240, pseudo, b"", data)
-
-
-def answer(stack: Stack, path: Path) -> tuple[bytes, int, int, int]:
-    """The one frame that the stack sends, and the segment's flags, sequence and acknowledgement in it."""
-    (sent,) = stack.poll_transmit(1.0)
-    seg = decode_segment(memoryview(sent)[34 if path.version == 4 else 54 :])
-    return sent, seg.flags, seg.seq, seg.ack
-
-
-def established(stack: Stack, path: Path) -> tuple[int, int]:
-    """Shake hands; the next sequence numbers of the peer and of the stack."""
-    stack.receive_frame(syn_frame(path), 1.0)
-    _, flags, seq, ack = answer(stack, path)
-    assert (flags & (SYN | ACK), ack) == (SYN | ACK, 1001)
-    stack.receive_frame(ip_frame(path, 6, segment(path, ACK, 1001, seq + 1)), 1.0)
-    return 1001, seq + 1
 
 
 @both
