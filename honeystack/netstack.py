@@ -29,7 +29,8 @@ from honeystack.net.limits import Limits
 from honeystack.net.link import Link
 from honeystack.net.notices import CloseReason, Datagram, Notice
 from honeystack.net.persona import Persona
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.stream import TcpStream
 from honeystack.net.tcp.connection import Connection
 from honeystack.reception import CaptureLimits

@@ -30,6 +30,7 @@ FLOORS = {
     "tls.dtls": BYTES,
     "tls.threats": BYTES,
     "net.tcp": PROTOCOL,
+    "net.settings": PROTOCOL,
     "net.stack": PROTOCOL,
     "net.delivery": PROTOCOL,
     "net.internet": PROTOCOL,

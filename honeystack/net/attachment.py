@@ -19,7 +19,8 @@ from honeystack.net.output import Rng
 from honeystack.net.packet_filter import assemble
 from honeystack.net.persona import Persona
 from honeystack.net.ring import Ring
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 
 
 @attrs.frozen

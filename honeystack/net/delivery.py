@@ -9,16 +9,13 @@ import enum
 from collections import deque
 from collections.abc import Callable
 
-import attrs
-
 from honeystack.net import sniffer
-from honeystack.net.address import AddressSet, Exclusions, Path
+from honeystack.net.address import Exclusions, Path
 from honeystack.net.icmp import Icmp, read_error
-from honeystack.net.limits import Limits
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
 from honeystack.net.notices import Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
-from honeystack.net.persona import Persona
+from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.udp import Udp
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
@@ -37,21 +34,6 @@ class Fate(enum.IntEnum):
     MALFORMED = 3
     EXCLUDED = 4  # the host's
     FAULT = 5  # an error of ours
-
-
-@attrs.frozen
-class StackSettings:
-    """What one stack is told at its birth."""
-
-    mac: bytes
-    addresses: AddressSet
-    mtu: int = 1500  # of the link, in bytes
-    cuts_runs: bool = False  # the link takes runs (net.wire.runs)
-    exclusions: Exclusions = attrs.field(factory=Exclusions)
-    sniffer: bool = False
-    persona: Persona = attrs.field(factory=Persona)
-    limits: Limits = attrs.field(factory=Limits)
-    secret: bytes = attrs.field(default=b"", repr=False)  # keys cookies and initial sequence numbers
 
 
 class Delivery:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from honeystack.errors import Malformed
 from honeystack.net.address import Path
 from honeystack.net.anomalies import source_anomaly
-from honeystack.net.delivery import Delivery, Fate, StackSettings, answered
+from honeystack.net.delivery import Delivery, Fate, answered
 from honeystack.net.fragments import Datagram as WholeDatagram
 from honeystack.net.fragments import Fragment, Reassembler
 from honeystack.net.neighbours import UNSPECIFIED
+from honeystack.net.settings import StackSettings
 from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import checksum
 from honeystack.net.wire.ethernet import IPV6, EthernetHeader

@@ -13,17 +13,19 @@ from honeystack.errors import Malformed
 from honeystack.net import sniffer
 from honeystack.net.address import Path
 from honeystack.net.anomalies import damage_anomaly
-from honeystack.net.delivery import Delivery, Fate, StackSettings
+from honeystack.net.delivery import Delivery, Fate
 from honeystack.net.internet import Internet, is_martian
 from honeystack.net.notices import Damaged, Fault, Notice
 from honeystack.net.output import Output, Rng
-from honeystack.net.tcp.endpoint import Tcp, TcpSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.udp import Udp
 from honeystack.net.wire import arp, ipv4, ipv6
 from honeystack.net.wire.ethernet import ARP, HEADER_LENGTH, IPV4, IPV6, EthernetHeader, decode_ethernet
 from honeystack.net.wire.facts import ChecksumState, IpFacts
 
-__all__ = ["Fate", "Stack", "StackSettings"]
+__all__ = ["Fate", "Stack"]
 
 MAX_PATHS = 16_384  # paths of TCP traffic kept ready; all forgotten, and judged again, when full
 

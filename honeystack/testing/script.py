@@ -49,7 +49,8 @@ from pathlib import Path as FilePath
 
 from honeystack.net.address import AddressSet, address_text
 from honeystack.net.notices import Accepted, Closed, Fault, Notice
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.endpoint import flow_key
 from honeystack.net.tcp.isn import TICKS_PER_SECOND, flow_secrets

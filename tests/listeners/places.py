@@ -21,7 +21,8 @@ from honeystack.net.address import AddressSet, Path
 from honeystack.net.attachment import Attachment
 from honeystack.net.limits import Limits
 from honeystack.net.link import ReceivedFrame
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.stream import TcpStream
 from honeystack.netstack import Netstack, open_netstack
 from honeystack.reception import CaptureLimits

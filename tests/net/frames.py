@@ -8,7 +8,8 @@ from typing import Any
 
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly, Notice
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
 from honeystack.net.wire.arp import REQUEST, Arp, encode_arp
 from honeystack.net.wire.checksum import pseudo_header_sum

@@ -13,7 +13,8 @@ import pytest
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, BoundReached, Datagram, HalfOpen, Notice, Readable
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.tcp import ACK, FIN, PSH, SYN, decode_segment, encode_segment

@@ -9,7 +9,8 @@ import pytest
 from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.notices import Accepted, Damaged, Fault, PacketSeen, Readable
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.wire.arp import REPLY, Arp, decode_arp
 from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
 from honeystack.net.wire.facts import ChecksumState, IpFacts

@@ -10,7 +10,8 @@ import pytest
 
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Accepted, BoundReached, Notice
-from honeystack.net.stack import Stack, StackSettings
+from honeystack.net.settings import StackSettings
+from honeystack.net.stack import Stack
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.state import State
 from honeystack.testing import Impairment, StackPair

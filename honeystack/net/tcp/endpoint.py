@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-import attrs
-
 from honeystack.errors import Malformed, StateError
 from honeystack.net.address import Path
-from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason, Fault, Notice, Readable, Scanned
-from honeystack.net.persona import Persona
 from honeystack.net.tcp import bounds, path_errors, timeouts
 from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
@@ -23,6 +19,7 @@ from honeystack.net.tcp.oddities import tell_stray
 from honeystack.net.tcp.opening import fill_in
 from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.sizes import Sizes
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.timewait import TimeWait
@@ -47,18 +44,6 @@ from honeystack.net.wire.tcp import (
 PROTOCOL = 6
 MD5 = 19  # the option of RFC 2385
 SIGNATURE = bytes([MD5, 18])
-
-
-@attrs.frozen
-class TcpSettings:
-    """What a `Tcp` is made with."""
-
-    limits: Limits
-    persona: Persona
-    secret: bytes  # keys cookies, initial sequence numbers and timestamp offsets; at most 32 bytes are used
-    mtu: int = 1500
-    keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes; MUST-25
-    cuts_runs: bool = False  # the link takes runs (net.wire.runs)
 
 
 class Tcp:

@@ -11,8 +11,9 @@ from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice
 from honeystack.net.persona import Persona
 from honeystack.net.tcp.connection import Connection
-from honeystack.net.tcp.endpoint import Tcp, TcpSettings
+from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add, diff
+from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.facts import IpFacts
 from honeystack.net.wire.tcp import ACK, RST, SYN, Segment, decode_segment, decode_syn_options, encode_segment

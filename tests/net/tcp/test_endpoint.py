@@ -24,8 +24,9 @@ from honeystack.net.notices import (
 )
 from honeystack.net.persona import Persona
 from honeystack.net.tcp.connection import Connection
-from honeystack.net.tcp.endpoint import Tcp, TcpSettings, flow_key
+from honeystack.net.tcp.endpoint import Tcp, flow_key
 from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, decode_segment

@@ -1,0 +1,24 @@
+"""What one stack is told at its birth."""
+
+from __future__ import annotations
+
+import attrs
+
+from honeystack.net.address import AddressSet, Exclusions
+from honeystack.net.limits import Limits
+from honeystack.net.persona import Persona
+
+
+@attrs.frozen
+class StackSettings:
+    """What one stack is told at its birth."""
+
+    mac: bytes
+    addresses: AddressSet
+    mtu: int = 1500  # of the link, in bytes
+    cuts_runs: bool = False  # the link takes runs (net.wire.runs)
+    exclusions: Exclusions = attrs.field(factory=Exclusions)
+    sniffer: bool = False
+    persona: Persona = attrs.field(factory=Persona)
+    limits: Limits = attrs.field(factory=Limits)
+    secret: bytes = attrs.field(default=b"", repr=False)  # keys cookies and initial sequence numbers
