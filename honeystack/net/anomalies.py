@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly
-from honeystack.net.wire.tcp import ACK, END, FIN, MSS, NOP, PSH, RST, SYN, URG, WINDOW_SCALE, Segment, walk_options
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, END, FIN, MSS, NOP, PSH, RST, SYN, URG, WINDOW_SCALE, walk_options
 
 NAMES = {
     "ack-probe": "a bare ACK to no connection, as a scanner that maps firewalls sends it",

@@ -17,7 +17,8 @@ from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.runs import Run, make_super_frame
-from honeystack.net.wire.tcp import SYN, StraySegment
+from honeystack.net.wire.segment import StraySegment
+from honeystack.net.wire.tcp import SYN
 
 COUNTERS = 1024  # identification counters; Linux has 2048 and more
 MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten

@@ -14,7 +14,8 @@ import attrs
 
 from honeystack.net.tcp.seq import MASK, diff
 from honeystack.net.wire import tcp as wire
-from honeystack.net.wire.tcp import Segment, walk_options
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import walk_options
 
 LETTERS = {
     "S": wire.SYN,

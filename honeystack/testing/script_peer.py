@@ -19,7 +19,8 @@ from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.ethernet import HEADER_LENGTH, IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.icmp import IcmpMessage
-from honeystack.net.wire.tcp import Segment, decode_segment, decode_syn_options
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import decode_segment, decode_syn_options
 from honeystack.testing.script_notation import WrittenSegment, encode_options, flag_bits, flag_letters, written_options
 from honeystack.testing.script_syntax import Arrival, IcmpArrival
 

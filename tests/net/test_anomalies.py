@@ -14,7 +14,8 @@ from honeystack.net.notices import Anomaly
 from honeystack.net.stack import Stack
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.icmp import IcmpMessage
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, Segment, decode_segment, encode_segment
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, decode_segment, encode_segment
 from honeystack.net.wire.udp import UdpDatagram, encode_udp
 from tests.net.frames import (
     ADDRESSES,

@@ -16,7 +16,8 @@ from honeystack.net.wire.ethernet import decode_ethernet
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.ipv6 import FRAGMENT, decode_ipv6
 from honeystack.net.wire.runs import SuperFrame, make_run
-from honeystack.net.wire.tcp import ACK, RST, SYN, StraySegment, encode_segment
+from honeystack.net.wire.segment import StraySegment
+from honeystack.net.wire.tcp import ACK, RST, SYN, encode_segment
 from tests.net.frames import OUR_MAC, PATH4, PATH6, PEER4, PEER6, PEER_MAC, US4, US6, packed
 
 

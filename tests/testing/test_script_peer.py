@@ -10,7 +10,8 @@ from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.facts import IpFacts, IpPacket
-from honeystack.net.wire.tcp import ACK, RST, SYN, URG, Segment, decode_segment, encode_segment
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, RST, SYN, URG, decode_segment, encode_segment
 from honeystack.testing.script_notation import parse_segment
 from honeystack.testing.script_peer import (
     LOCAL,

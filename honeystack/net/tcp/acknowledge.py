@@ -8,7 +8,7 @@ from honeystack.net.notices import Writable
 from honeystack.net.tcp.flight import DUPLICATE_THRESHOLD, MAX_REORDERING
 from honeystack.net.tcp.seq import after, before, diff
 from honeystack.net.tcp.transmit import clock_ticks
-from honeystack.net.wire.tcp import Segment
+from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

@@ -16,7 +16,8 @@ from honeystack.net.tcp.receiving import process_text, take_fin
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.transmit import send_ack
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, decode_syn_options
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_syn_options
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

@@ -18,7 +18,7 @@ from honeystack.net.tcp.retransmit import RETRIES
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import SENDING, State
-from honeystack.net.wire.tcp import Block
+from honeystack.net.wire.segment import Block
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.endpoint import Tcp

@@ -28,18 +28,8 @@ from honeystack.net.tcp.window import update_is_due
 from honeystack.net.timers import TimerWheel
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
-from honeystack.net.wire.tcp import (
-    ACK,
-    FIN,
-    RST,
-    SYN,
-    Segment,
-    StraySegment,
-    decode_segment,
-    encode_segment,
-    syn_options,
-    walk_options,
-)
+from honeystack.net.wire.segment import Segment, StraySegment
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_segment, encode_segment, syn_options, walk_options
 
 PROTOCOL = 6
 MD5 = 19  # the option of RFC 2385

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from honeystack.net.tcp.seq import add, after, before, diff, latest
-from honeystack.net.wire.tcp import Block
+from honeystack.net.wire.segment import Block
 
 DUPLICATE_THRESHOLD = 3  # RFC 5681 §3.2
 MAX_REORDERING = 8  # times a quarter of the round trip: RFC 8985 §6.2 lets D-SACK widen the window step by step

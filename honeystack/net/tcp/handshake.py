@@ -16,7 +16,8 @@ from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.tcp import ACK, ECE, FIN, RST, SYN, Segment, StraySegment, decode_syn_options, encode_segment
+from honeystack.net.wire.segment import Segment, StraySegment
+from honeystack.net.wire.tcp import ACK, ECE, FIN, RST, SYN, decode_syn_options, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from honeystack.net.address import Path
 from honeystack.net.anomalies import probe_of
 from honeystack.net.notices import Anomaly
-from honeystack.net.wire.tcp import Segment
+from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

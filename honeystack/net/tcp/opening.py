@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.handshake import Embryo
 from honeystack.net.tcp.seq import add
-from honeystack.net.wire.tcp import Segment
+from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

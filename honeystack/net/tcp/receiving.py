@@ -10,7 +10,7 @@ from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import RECEIVING, State
 from honeystack.net.tcp.transmit import send_ack
-from honeystack.net.wire.tcp import Segment
+from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection

@@ -9,7 +9,8 @@ from honeystack.net.tcp import challenge
 from honeystack.net.tcp.seq import add, after, diff
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, Segment, encode_segment
+from honeystack.net.wire.segment import Segment, StraySegment
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -107,4 +108,4 @@ class TimeWait:
             self._tcp.pseudo_sum(entry.path),
             options,
         )
-        self._tcp.out.append((entry.path, wire.StraySegment(segment)))
+        self._tcp.out.append((entry.path, StraySegment(segment)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-Octets = bytes | bytearray | memoryview
+from typing import TypeAlias
+
+Octets: TypeAlias = "bytes | bytearray | memoryview"
 
 
 def partial_sum(data: Octets) -> int:

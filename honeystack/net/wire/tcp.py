@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import partial_sum
+from honeystack.net.wire.segment import Block, Segment
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
 HEADER_LENGTH = 20
@@ -21,28 +22,6 @@ _HEADER = Struct("!HHIIBBHHH")
 _TIMESTAMPS = Struct("!II")
 _ALIGNED_TIMESTAMPS = b"\x01\x01\x08\x0a"  # NOP, NOP, kind 8, length 10: what all current senders write
 _BLOCK = Struct("!II")
-
-Block = tuple[int, int]
-
-
-class Segment(NamedTuple):
-    """One received segment. `length` counts SYN and FIN (RFC 9293 §3.4)."""
-
-    source_port: int
-    destination_port: int
-    seq: int
-    ack: int
-    flags: int
-    window: int
-    urgent: int
-    timestamps: Block | None  # TSval, TSecr
-    sack: tuple[Block, ...]
-    options: bytes
-    data: memoryview
-
-    @property
-    def length(self) -> int:
-        return len(self.data) + (self.flags >> 1 & 1) + (self.flags & 1)
 
 
 class SynOptions(NamedTuple):
@@ -117,12 +96,6 @@ def _timestamps_and_sack(options: bytes) -> tuple[Block | None, tuple[Block, ...
         elif kind == SACK and value and len(value) % 8 == 0:
             sack = tuple(_BLOCK.iter_unpack(value))
     return timestamps, sack
-
-
-class StraySegment(bytes):
-    """A segment that no connection sends; `tos` is the peer's, which Linux gives back with a reset."""
-
-    tos = 0
 
 
 def encode_segment(

@@ -16,7 +16,8 @@ from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.tcp import ACK, RST, SYN, Segment, decode_segment, decode_syn_options, encode_segment
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, RST, SYN, decode_segment, decode_syn_options, encode_segment
 
 MAC = bytes(6)
 FACTS = IpFacts(64, 0, True, 0)

@@ -8,7 +8,8 @@ from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.tcp import ACK, PSH, SYN, Segment, syn_options, timestamp_option
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, PSH, SYN, syn_options, timestamp_option
 from tests.net.tcp.cutting import cut
 from tests.net.tcp.pair import judge, make_tcp, path_of, peer_segment
 

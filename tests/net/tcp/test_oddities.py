@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from honeystack.net.notices import Anomaly, Notice
 from honeystack.net.tcp.oddities import tell_of, tell_stray
-from honeystack.net.wire.tcp import FIN, SYN, Segment
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import FIN, SYN
 from tests.net.tcp.pair import make_tcp, path_of
 from tests.net.tcp.peer import Peer
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.wire.runs import Run
-from honeystack.net.wire.tcp import ACK, FIN, PSH, Segment, sack_option
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, FIN, PSH, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 

@@ -10,7 +10,8 @@ from honeystack.net.notices import Writable
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.transmit import MAX_RECORDS, send_one
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, Segment, sack_option
+from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
