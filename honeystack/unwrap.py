@@ -6,6 +6,7 @@ ClientHello ─ event `hello` ─ appearance for this peer ─ handshake ─ eve
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,10 +16,11 @@ import attrs
 from honeystack.conversation import Conversation
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
+from honeystack.tls.decoy import answer_probe
 from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, HelloReader
-from honeystack.tls.mimicry import DAY, RANDOM, Appearance, mimic, rotated_server
+from honeystack.tls.mimicry import DAY, RANDOM, Appearance, Server, mimic, rotated_server
 from honeystack.tls.profiles import Profile, random_profile
 from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsAcceptor, TlsFailed
@@ -69,7 +71,11 @@ class Unwrapper:
         peer.tell_first()
         first = await peer.receive_some()
         certificate = self._certificate(peer, reader.hello, plan)
-        profile = self._profile(peer, reader.hello, plan, certificate)
+        server = self._server(peer, plan)
+        if server is not None and server.forged is not None and "tls.probe" in peer.facts:
+            await self._forge(peer, reader.hello, server, certificate)
+            return False
+        profile = self._profile(peer, reader.hello, plan, certificate, server)
         if peer.transcript is not None and reader.hello is not None:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
         try:
@@ -94,22 +100,48 @@ class Unwrapper:
             return certificate.rsa_alone or certificate  # the servers were measured with RSA keys
         return certificate
 
+    def _server(self, peer: Conversation, plan: TlsPlan) -> Server | None:
+        """Whom to look like; None where each connection is to differ."""
+        if plan.appearance.mode != "rotate":
+            return plan.appearance.server
+        flow = peer.flow
+        return rotated_server(
+            list(shipped_servers().values()),
+            secret=self._secret,
+            remote=flow.remote.address,
+            port=flow.local.port,
+            day=int(self._clock() // DAY),
+        )
+
     def _profile(
-        self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan, certificate: Certificate
+        self,
+        peer: Conversation,
+        hello: ClientHello | None,
+        plan: TlsPlan,
+        certificate: Certificate,
+        server: Server | None,
     ) -> Profile:
-        server = plan.appearance.server
-        if plan.appearance.mode == "rotate":
-            flow = peer.flow
-            server = rotated_server(
-                list(shipped_servers().values()),
-                secret=self._secret,
-                remote=flow.remote.address,
-                port=flow.local.port,
-                day=int(self._clock() // DAY),
-            )
         if server is None:
             return random_profile(hello, certificate.keys, alpn=plan.alpn, rng=self._rng)
         return mimic(server, hello, certificate.keys, alpn=plan.alpn, probe="tls.probe" in peer.facts)
+
+    async def _forge(
+        self, peer: Conversation, hello: ClientHello | None, server: Server, certificate: Certificate
+    ) -> None:
+        """Answer a probe as a server that no configuration of ours can be."""
+        assert hello is not None, "a probe is known by its hello"
+        assert server.forged is not None, "asked for such servers only"
+        probe = int(str(peer.facts["tls.probe"]))
+        outcome = await answer_probe(
+            peer.stream,
+            server.forged,
+            probe,
+            hello,
+            profile=server.name,
+            chain=certificate.chain,
+            noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
+        )
+        peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(outcome)})
 
 
 def _tell_threat(peer: Conversation, threat: str) -> None:

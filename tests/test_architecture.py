@@ -29,6 +29,7 @@ FLOORS = {
     "tls.quic": BYTES,
     "tls.dtls": BYTES,
     "tls.threats": BYTES,
+    "tls.forgery": BYTES,
     "net.tcp": PROTOCOL,
     "net.settings": PROTOCOL,
     "net.stack": PROTOCOL,

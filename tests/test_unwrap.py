@@ -115,3 +115,21 @@ async def test_an_attack_inside_the_conversation_is_told_when_it_comes(certifica
     event = meeting.of("tcp")[-1]
     assert (event.fields["tls.stage"], event.fields["tls.threat"]) == ("threat", ["renegotiation"])
     assert event.fields["tls.sni"] == "a.example"
+
+
+async def test_probes_are_forged_for_where_no_configuration_gives_the_answer(
+    certificate: Certificate,
+) -> None:
+    plan = TlsPlan(certificate, Appearance("mimic", shipped_servers()["go"]))
+    told = [(await scan(unwrapper(), plan, packet))[-1] for _, packet in probes()]
+    assert {fields["tls.profile"] for fields in told} == {"go"}
+    assert all(fields["tls.forged"] for fields in told)
+    versions = [fields.get("tls.version", "-") for fields in told]
+    assert versions == ["1.2", "1.0", "1.2", "-", "-", "1.1", "1.3", "1.0", "1.0", "1.3"]
+    assert told[3]["tls.alert"] == "no_application_protocol"
+
+
+async def test_a_client_that_is_no_probe_gets_a_handshake_of_such_a_server_too(certificate: Certificate) -> None:
+    fields = await handshake(unwrapper(), TlsPlan(certificate, Appearance("mimic", shipped_servers()["java"])))
+    assert (fields["tls.profile"], fields["tls.version"]) == ("java", "1.3")
+    assert "tls.forged" not in fields

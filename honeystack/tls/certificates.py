@@ -34,6 +34,7 @@ class Certificate:
     expires: datetime
     warnings: tuple[str, ...]
     contexts: Contexts = attrs.field(repr=False)
+    chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)  # what the first one's file holds, as DER
     rsa_alone: Certificate | None = attrs.field(default=None, repr=False)  # of several, the one with an RSA key
 
 
@@ -70,6 +71,7 @@ def load_certificates(pairs: Sequence[tuple[Path, Path]], *, now: datetime | Non
         min(one.expires for one in loaded),
         tuple(warning for one in loaded for warning in one.warnings),
         Contexts(*pairs, openssl=OpenSsl.find()),
+        loaded[0].chain,
         rsa_alone=next((one for one in loaded if one.keys[0].algorithm == "RSA"), None),
     )
 
@@ -79,7 +81,8 @@ def load_certificate(certificate: Path, key: Path, *, now: datetime | None = Non
 
     `now` is the time that expiry is judged by, the clock's where it is not given.
     """
-    leaf = _read_certificate(certificate)
+    chain = _read_chain(certificate)
+    leaf = chain[0]
     private = _read_key(key)
     public = leaf.public_key()
     if _spki(public) != _spki(private.public_key()):
@@ -96,6 +99,7 @@ def load_certificate(certificate: Path, key: Path, *, now: datetime | None = Non
         leaf.not_valid_after_utc,
         tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),
         contexts,
+        tuple(one.public_bytes(Encoding.DER) for one in chain),
     )
 
 
@@ -106,10 +110,10 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _read_certificate(path: Path) -> x509.Certificate:
+def _read_chain(path: Path) -> list[x509.Certificate]:
     data = _read(path)
     try:
-        return x509.load_pem_x509_certificates(data)[0]
+        return x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise ConfigError(f"{path} holds no certificate in PEM form{_mixed_up(data, b'PRIVATE KEY')}") from error
 

@@ -227,4 +227,9 @@ class TlsMachine:
         out = self._outgoing.read()
         self._outgoing.write(out)
         alert = _ALERT.search(out)
-        return None if alert is None else _ALERTS.get(alert[1][0], str(alert[1][0]))
+        return None if alert is None else alert_name(alert[1][0])
+
+
+def alert_name(number: int) -> str:
+    """What an alert is called; its number where it has no name here."""
+    return _ALERTS.get(number, str(number))

@@ -16,6 +16,7 @@ from typing import Literal
 import attrs
 
 from honeystack.errors import ConfigError
+from honeystack.tls.forgery import Forgeries
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.profiles import (
     GROUPS,
@@ -64,6 +65,7 @@ class Server:
     alpn_fallback: str | None = None  # answered where nothing is in common
     alpn_required: bool = False  # nothing in common ends the handshake
     rotated: bool = True  # among those that `rotate` chooses from
+    forged: Forgeries | None = None  # answers to JARM's probes that no configuration gives
     suites: Mapping[Algorithm, frozenset[int]] = attrs.field(factory=dict, repr=False)
     order: tuple[str, ...] = attrs.field(default=(), repr=False)  # the suites that `ciphers` enables, by name
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from honeystack.tls.forgery import read_forgeries
 from honeystack.tls.mimicry import Server
 from honeystack.tls.profiles import Algorithm
 
@@ -32,6 +33,8 @@ def read_server(name: str, text: str) -> Server:
     for key in {"minimum", "maximum"} & table.keys():
         table[key] = _VERSIONS[table[key]]
     table["alpn"] = tuple(table.get("alpn", ()))
+    if "forged" in table:
+        table["forged"] = read_forgeries(**table["forged"])
     enabled = _enabled(table["ciphers"])
     usable = [suite for suite in enabled if table.get("dhe") or suite["kea"] != "kx-dhe"]
     suites = {

@@ -35,6 +35,7 @@ class TlsOutcome:
     error: str | None = None  # why it failed
     alert: str | None = None  # the alert that ended it, sent by either side
     threats: tuple[str, ...] = ()  # attacks that the peer tried
+    forged: bool = False  # a scanner was sent another server's hello, which no handshake follows
 
 
 class TlsFailed(HoneystackError):

@@ -72,7 +72,9 @@ def test_an_outcome_tells_what_it_came_to() -> None:
 
 
 def test_every_field_is_declared() -> None:
-    outcome = TlsOutcome("random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",))
+    outcome = TlsOutcome(
+        "random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",), forged=True
+    )
     fields = {"tls.stage": "hello", "payload": b""}
     fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome)
     assert undeclared(Event("id", 0.0, TLS, fields)) == []
