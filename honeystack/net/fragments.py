@@ -82,9 +82,9 @@ class Reassembler:
     def receive(self, fragment: Fragment, now: float) -> Datagram | None:
         """Take a fragment; the answer is its datagram if that is now whole. Raises Malformed."""
         data = bytes(fragment.packet.payload)
+        if fragment.more and fragment.packet.path.version == 4:
+            data = data[: len(data) & ~7]  # as Linux: what no offset could go on from is cut off
         _check(fragment, len(data))
-        if fragment.offset == 0 and not fragment.more:  # RFC 6946: an atomic fragment is alone
-            return Datagram(fragment.packet, fragment.protocol, data)
         if fragment.protocol == TCP and (fragment.offset or len(data)) < TCP_HEADER:
             self.anomaly = "tiny-fragment"
         path = fragment.packet.path

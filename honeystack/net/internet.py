@@ -82,9 +82,10 @@ class Internet:
         now: float,
         state: ChecksumState,
         *,
-        reassembled: bool = False,
+        rejoined: int | None = None,
     ) -> Fate:
-        header = ipv6.decode_ipv6(octets, partial=state is ChecksumState.PARTIAL)
+        """Take a packet; `rejoined`: where what came in fragments begins, of one that was made whole."""
+        header = ipv6.decode_ipv6(octets, partial=state is ChecksumState.PARTIAL, rejoined=rejoined)
         local, remote = header.destination, header.source
         if remote in self._excluded:
             return Fate.EXCLUDED
@@ -108,10 +109,7 @@ class Internet:
         problem = header.problem
         if header.fragment is not None:
             fragment = header.fragment
-            if reassembled:  # a fragment within a datagram that came in fragments
-                return self._problem(packet, ipv6.Problem(ipv6.ERRONEOUS_FIELD, fragment.header_offset), now)
-            is_first = fragment.more and not fragment.offset
-            if is_first and not ipv6.chain_is_complete(octets, fragment, header.offset, header.end):
+            if not fragment.offset and not ipv6.chain_is_complete(octets, header.end):
                 problem = problem or ipv6.Problem(ipv6.INCOMPLETE_CHAIN, 0)
             if not problem:
                 packet = packet._replace(protocol_pointer=fragment.next_header_pointer)
@@ -148,7 +146,8 @@ class Internet:
         octets = _rebuilt(whole)
         if path.version == 6:
             ethernet = EthernetHeader(path.local_mac, path.remote_mac, IPV6, path.vlan, 0)
-            return self.receive_ipv6(memoryview(octets), ethernet, now, ChecksumState.UNKNOWN, reassembled=True)
+            cut_at = whole.first.offset - 8
+            return self.receive_ipv6(memoryview(octets), ethernet, now, ChecksumState.UNKNOWN, rejoined=cut_at)
         return self._delivery.packet(whole.first._replace(octets=octets, verify=True), now)
 
 

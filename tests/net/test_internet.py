@@ -256,13 +256,44 @@ def test_a_first_fragment_without_the_whole_chain_is_a_problem() -> None:
     assert (error.type, error.code, error.rest) == (4, 3, 0)
 
 
-def test_fragments_within_fragments_are_told_as_a_problem() -> None:
-    inner = encode_fragment_header(17, 0, 1, more=False) + bytes(8)
-    outer = encode_fragment_header(ipv6.FRAGMENT, 0, 2, more=False)
+def whole(following: int, content: bytes, ident: int = 2) -> list[bytes]:
+    """The frames of an IPv6 packet in two fragments."""
+    return [
+        ip_frame(PATH6, ipv6.FRAGMENT, encode_fragment_header(following, start, ident, more=start == 0) + part)
+        for start, part in ((0, content[:16]), (16, content[16:]))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("following", "content", "code", "pointer"),
+    [
+        (ipv6.FRAGMENT, encode_fragment_header(17, 0, 1, more=False) + bytes(24), ipv6.ERRONEOUS_FIELD, 40),
+        (ipv6.HOP_BY_HOP, b"\x11\0\1\4\0\0\0\0" + bytes(24), ipv6.UNKNOWN_NEXT_HEADER, 6),
+        (ipv6.DESTINATION, b"\x11\0\xde\4\0\0\0\0" + bytes(24), ipv6.UNKNOWN_OPTION, 42),
+    ],
+)
+def test_problems_of_what_came_in_fragments(following: int, content: bytes, code: int, pointer: int) -> None:
     stack = make_stack()
-    assert fate(stack, ip_frame(PATH6, ipv6.FRAGMENT, outer + inner)) == "answered"
+    assert [fate(stack, part) for part in whole(following, content)] == ["delivered", "answered"]
     (problem,) = answers(stack)
-    assert (problem.type, problem.code, problem.rest) == (4, ipv6.ERRONEOUS_FIELD, 40)
+    assert (problem.type, problem.code, problem.rest) == (4, code, pointer)
+
+
+def test_an_error_about_an_atomic_fragment_quotes_it_as_it_came() -> None:
+    stack = make_stack()
+    packet = ip_packet(PATH6, ipv6.FRAGMENT, encode_fragment_header(253, 0, 1, more=False) + b"what?")
+    assert fate(stack, frame(PATH6, packet)) == "answered"
+    (problem,) = answers(stack)
+    assert (problem.code, problem.rest, problem.data) == (ipv6.UNKNOWN_NEXT_HEADER, 40, packet)
+
+
+def test_a_chain_over_many_fragments_is_walked_to_its_end() -> None:
+    stack = make_stack()
+    chain = b"\x3c\0\1\4\0\0\0\0" * 2000 + b"\x3a\0\1\4\0\0\0\0"
+    for part in cut(PATH6, ipv6.DESTINATION, chain + icmp_payload(PATH6, IcmpMessage(128, 0, 7, b"far away"))):
+        stack.receive_frame(part, 1.0)
+    (reply,) = answers(stack)
+    assert (reply.type, reply.rest, reply.data) == (129, 7, b"far away")
 
 
 def test_headers_before_the_fragment_header_stay_in_the_whole() -> None:

@@ -21,8 +21,10 @@ ERRONEOUS_FIELD, UNKNOWN_NEXT_HEADER, UNKNOWN_OPTION, INCOMPLETE_CHAIN = 0, 1, 2
 
 SWITCHED_OFF_ROUTING = (3, 4)  # RPL source routes and segment routing
 
-PAD1, PADN, ROUTER_ALERT, JUMBO = 0x00, 0x01, 0x05, 0xC2
-MAX_EXTENSION_HEADERS = 16  # far above any sender's use; bounds the work that one packet can ask for
+EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION})
+
+PAD1, PADN, ROUTER_ALERT, CALIPSO, IOAM, JUMBO = 0x00, 0x01, 0x05, 0x07, 0x31, 0xC2
+COMMON_PADDING = b"\1\4\0\0\0\0"  # a header of it alone says nothing: looked for so that long chains cost little
 MAX_OPTIONS = 8  # per header, as Linux
 MAX_PADDING = 7  # bytes in a row, as Linux: more aligns nothing
 
@@ -77,17 +79,23 @@ class _Chain(NamedTuple):
     discard: bool = False
 
 
-def decode_ipv6(packet: Octets, *, partial: bool = False) -> Ipv6Packet:
-    """The packet that `packet` begins with. `partial`: a super-frame, whose length field may be 0."""
+def decode_ipv6(packet: Octets, *, partial: bool = False, rejoined: int | None = None) -> Ipv6Packet:
+    """The packet that `packet` begins with.
+
+    `partial`: a super-frame, whose length field may be 0. `rejoined`: where what came in fragments begins, of a packet
+    that was made whole.
+    """
     if len(packet) < HEADER_LENGTH:
         raise Malformed(f"an IPv6 packet of {len(packet)} bytes is cut off")
     first, length, next_header, hop_limit = unpack_from("!IHBB", packet)
     if first >> 28 != 6:
         raise Malformed("no IPv6 header: wrong version")
-    end = len(packet) if partial and length == 0 else HEADER_LENGTH + length
+    # RFC 2675 §2: a jumbogram says 0, and its length in an option.
+    lengthless = length == 0 and (partial or next_header == HOP_BY_HOP)
+    end = len(packet) if lengthless else HEADER_LENGTH + length
     if end > len(packet):
         raise Malformed(f"an IPv6 packet of {end} bytes in a frame that has {len(packet)} for it")
-    chain = walk_headers(packet, next_header, HEADER_LENGTH, end, pointer=6, partial=partial)
+    chain = walk_headers(packet, next_header, end, partial=partial, rejoined=rejoined)
     return Ipv6Packet(
         bytes(packet[8:24]),
         bytes(packet[24:40]),
@@ -103,31 +111,43 @@ def decode_ipv6(packet: Octets, *, partial: bool = False) -> Ipv6Packet:
     )
 
 
-def walk_headers(packet: Octets, header: int, offset: int, end: int, *, pointer: int, partial: bool = False) -> _Chain:
-    """Follow extension headers from `offset` to an upper-layer header, a fragment header or a problem."""
-    start = offset
-    for _ in range(MAX_EXTENSION_HEADERS):
-        if header == HOP_BY_HOP and offset != HEADER_LENGTH:
+def walk_headers(
+    packet: Octets, header: int, end: int, *, partial: bool = False, rejoined: int | None = None
+) -> _Chain:
+    """Follow extension headers to an upper-layer header, a fragment header or a problem.
+
+    Each takes eight bytes and more, so that the packet's length bounds the walk. A fragment header that cuts nothing
+    (RFC 6946) is walked over; a second one, or one within what came in fragments, is a problem, as Linux has it.
+    """
+    offset, pointer = HEADER_LENGTH, 6
+    hop_by_hop_at = HEADER_LENGTH if rejoined != HEADER_LENGTH else -1
+    while header in EXTENSIONS:
+        if header == HOP_BY_HOP and offset != hop_by_hop_at:
             return _Chain(header, offset, pointer, problem=Problem(UNKNOWN_NEXT_HEADER, pointer))
         if header == FRAGMENT:
-            return _fragment(packet, offset, end, pointer)
-        if header not in (HOP_BY_HOP, ROUTING, DESTINATION):
-            return _Chain(header, offset, pointer)
+            if rejoined is not None:
+                return _Chain(header, offset, pointer, problem=Problem(ERRONEOUS_FIELD, offset))
+            chain = _fragment(packet, offset, end, pointer)
+            if chain.problem or chain.fragment:
+                return chain
+            rejoined = offset
+            header, pointer, offset = chain.protocol, offset, offset + 8
+            continue
         if offset + 8 > end or offset + (packet[offset + 1] + 1) * 8 > end:
             raise Malformed("an IPv6 extension header is cut off")
         following = offset + (packet[offset + 1] + 1) * 8
         if header == ROUTING:
             problem = _routing_problem(packet, offset)
+        elif header == DESTINATION and packet[offset + 2 : following] == COMMON_PADDING:
+            problem = None
         else:
-            problem = _option_problem(packet, offset + 2, following, hop_by_hop=header == HOP_BY_HOP)
-            if header == HOP_BY_HOP and problem is None and not partial:
-                problem = _jumbo_problem(packet, offset + 2, following)
+            problem = _option_problem(packet, offset, following, end, hop_by_hop=header == HOP_BY_HOP, partial=partial)
         if problem is DISCARD:
             return _Chain(header, offset, pointer, discard=True)
         if problem is not None:
             return _Chain(header, offset, pointer, problem=problem)
         header, pointer, offset = packet[offset], offset, following
-    raise Malformed(f"more than {MAX_EXTENSION_HEADERS} IPv6 extension headers from byte {start}")
+    return _Chain(header, offset, pointer)
 
 
 def upper_layer(packet: Octets, end: int) -> tuple[int, int, int]:
@@ -136,9 +156,7 @@ def upper_layer(packet: Octets, end: int) -> tuple[int, int, int]:
     For quotes and for packets with a problem: as far as the headers can be followed.
     """
     header, offset, pointer = packet[6], HEADER_LENGTH, 6
-    for _ in range(MAX_EXTENSION_HEADERS):
-        if header not in (HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT) or offset + 8 > end:
-            break
+    while header in EXTENSIONS and offset + 8 <= end:
         length = 8 if header == FRAGMENT else (packet[offset + 1] + 1) * 8
         if offset + length > end or (header == FRAGMENT and (packet[offset + 2] << 8 | packet[offset + 3]) & 0xFFF8):
             break  # what a later fragment begins with is no header
@@ -146,15 +164,17 @@ def upper_layer(packet: Octets, end: int) -> tuple[int, int, int]:
     return header, offset, pointer
 
 
-def chain_is_complete(packet: Octets, fragment: FragmentFacts, offset: int, end: int) -> bool:
-    """Whether a first fragment holds all headers up to the upper-layer one (RFC 7112 §5)."""
-    try:
-        chain = walk_headers(packet, fragment.next_header, offset, end, pointer=fragment.header_offset)
-    except Malformed:
-        return False
-    if chain.problem or chain.discard or chain.fragment or chain.protocol == NO_NEXT_HEADER:
-        return True
-    return chain.offset + UPPER_HEADER_LENGTHS.get(chain.protocol, 1) <= end
+def chain_is_complete(packet: Octets, end: int) -> bool:
+    """Whether a first fragment holds the upper-layer header (RFC 7112 §5), as Linux asks for it.
+
+    A chain that ends just where the fragment does is let through: whether it is one is seen once all is there.
+    """
+    header, offset = packet[6], HEADER_LENGTH
+    while header in EXTENSIONS:
+        if offset + 2 > end:
+            return True
+        header, offset = packet[offset], offset + (8 if header == FRAGMENT else (packet[offset + 1] + 1) * 8)
+    return header == NO_NEXT_HEADER or offset + UPPER_HEADER_LENGTHS.get(header, 1) <= end
 
 
 def encode_ipv6(
@@ -181,6 +201,8 @@ def _fragment(packet: Octets, offset: int, end: int, pointer: int) -> _Chain:
         raise Malformed("an IPv6 fragment header is cut off")
     following, _, field, ident = unpack_from("!BBHI", packet, offset)
     facts = FragmentFacts(ident, field & 0xFFF8, bool(field & 1), following, offset, pointer)
+    if not facts.offset and not facts.more:
+        return _Chain(following, offset + 8, offset)
     length, problem = end - offset - 8, None
     if facts.more and length % 8:
         problem = Problem(ERRONEOUS_FIELD, 4)  # RFC 8200 §4.5: points to the payload length
@@ -199,17 +221,19 @@ def _routing_problem(packet: Octets, offset: int) -> Problem | None:
     return Problem(ERRONEOUS_FIELD, offset + 2) if packet[offset + 3] else None
 
 
-def _option_problem(packet: Octets, position: int, end: int, *, hop_by_hop: bool) -> Problem | None:
+def _option_problem(
+    packet: Octets, start: int, following: int, end: int, *, hop_by_hop: bool, partial: bool
+) -> Problem | None:
     """The problem that ends the walk along a header of options, or None (RFC 8200 §4.2)."""
-    padding = options = 0
-    while position < end:
+    position, padding, options = start + 2, 0, 0
+    while position < following:
         kind = packet[position]
         if kind == PAD1:
             padding, position = padding + 1, position + 1
             if padding > MAX_PADDING:
                 return DISCARD
             continue
-        if position + 2 > end or position + 2 + packet[position + 1] > end:
+        if position + 2 > following or position + 2 + packet[position + 1] > following:
             return DISCARD
         length = 2 + packet[position + 1]
         if kind == PADN:
@@ -220,23 +244,51 @@ def _option_problem(packet: Octets, position: int, end: int, *, hop_by_hop: bool
             padding, options = 0, options + 1
             if options > MAX_OPTIONS:
                 return DISCARD
-            if kind == ROUTER_ALERT and hop_by_hop and length != 4:
-                return DISCARD
-            if kind not in (ROUTER_ALERT, JUMBO) or (kind == JUMBO and not hop_by_hop):
+            known = _HOP_BY_HOP_OPTIONS.get(kind) if hop_by_hop else None
+            if known is None:
                 problem = _unknown_option(kind, position)
-                if problem is not None:
-                    return problem
+            elif kind == JUMBO and partial:
+                problem = None
+            else:
+                problem = known(packet, position, end)
+            if problem is not None:
+                return problem
         position += length
     return None
 
 
 def _jumbo_problem(packet: Octets, position: int, end: int) -> Problem | None:
-    """No packet that is as long as its header says may claim to be a jumbogram (RFC 2675 §3)."""
-    while position < end:
-        if packet[position] == JUMBO:
-            return Problem(ERRONEOUS_FIELD, position)
-        position += 1 if packet[position] == PAD1 else 2 + packet[position + 1]
-    return None
+    """Only what is longer than the header can say is a jumbogram (RFC 2675 §3); none comes over an Ethernet."""
+    if packet[position + 1] != 4 or position & 3 != 2:
+        return DISCARD
+    length = int.from_bytes(packet[position + 2 : position + 6], "big")
+    if length <= 0xFFFF:
+        return Problem(ERRONEOUS_FIELD, position + 2)
+    if packet[4] or packet[5]:
+        return Problem(ERRONEOUS_FIELD, position)
+    return DISCARD if HEADER_LENGTH + length > end else None
+
+
+def _router_alert_problem(packet: Octets, position: int, end: int) -> Problem | None:
+    return None if packet[position + 1] == 2 else DISCARD
+
+
+def _ioam_problem(packet: Octets, position: int, end: int) -> Problem | None:
+    """In-situ measurement (RFC 9486), switched off as by default; Linux looks at its alignment before that."""
+    return DISCARD if position & 3 else None
+
+
+def _calipso_problem(packet: Octets, position: int, end: int) -> Problem | None:
+    """A security label (RFC 5570 §5.1.1): no domain of labels is known here, so that none is valid."""
+    return DISCARD
+
+
+_HOP_BY_HOP_OPTIONS = {
+    ROUTER_ALERT: _router_alert_problem,
+    CALIPSO: _calipso_problem,
+    IOAM: _ioam_problem,
+    JUMBO: _jumbo_problem,
+}
 
 
 def _unknown_option(kind: int, position: int) -> Problem | None:
