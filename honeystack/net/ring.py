@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from ipaddress import IPv6Network
 from struct import Struct, pack, unpack_from
+from typing import NamedTuple
 
 import trio
 
@@ -23,7 +24,7 @@ from honeystack.net.address import AddressSet
 from honeystack.net.interface import PRIVILEGES, InterfaceFacts, interface_facts
 from honeystack.net.link import ChecksumState, LinkStatistics, ReceivedFrame
 from honeystack.net.outbox import Outbox
-from honeystack.net.packet_filter import Program, encode
+from honeystack.net.packet_filter import ACCEPT, Program, encode
 
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h
 SOL_PACKET = 263
@@ -45,11 +46,51 @@ LONGEST = 1 << 19  # bytes; "BIG TCP" reaches up to 512 kB
 HEADER = Struct("=IIIHHIIHH")  # struct tpacket2_hdr: status, len, snaplen, mac, net, sec, nsec, vlan tci, vlan tpid
 
 
+class Tap(NamedTuple):
+    """The sockets that a ring works on. They may be opened in one process and used in another."""
+
+    packets: socket.socket  # receives, and sends single frames
+    runs: socket.socket  # sends super-frames only
+
+    def close(self) -> None:
+        """Give them back; idempotent."""
+        self.packets.close()
+        self.runs.close()
+
+
+def open_tap(
+    interface: str,
+    *,
+    program: Program | None = None,
+    addresses: AddressSet | None = None,
+    all_multicast: bool = False,
+    slots: int = SLOTS,
+) -> Tap:
+    """Open the sockets on an interface; the arguments are those of Ring. Raises Unavailable."""
+    facts = interface_facts(interface)
+    _ethernet(facts)
+    tap = Tap(_open_socket(), _open_socket())
+    try:
+        # Bound last: what comes earlier would be frames of other interfaces, and unfiltered ones.
+        if program:
+            attach_program(tap.packets, program)
+        _make_ring(tap.packets, slots)
+        _join_groups(tap.packets, facts.index, addresses or AddressSet(), all_multicast)
+        tap.packets.bind((interface, ETH_P_ALL))
+        tap.runs.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        tap.runs.bind((interface, 0))  # sends only
+    except BaseException:
+        tap.close()
+        raise
+    return tap
+
+
 class Ring:
     """A honeystack.net.link.Link on a real interface. Raises Unavailable where it cannot be had.
 
     `program` is the kernel's packet filter; `addresses` are ours, also those that the interface does not have:
-    their multicast groups are joined for this socket only.
+    their multicast groups are joined for this socket only. `tap` has sockets that are open already, with as many
+    slots; another process may have read from them and died.
     """
 
     def __init__(
@@ -60,29 +101,23 @@ class Ring:
         addresses: AddressSet | None = None,
         all_multicast: bool = False,
         slots: int = SLOTS,
+        tap: Tap | None = None,
     ) -> None:
         facts = interface_facts(interface)
         self.mac, self.mtu, self.interface = _ethernet(facts), facts.mtu, facts.name
-        self._socket = _open_socket()
-        self._runs = _open_socket()
-        try:
-            # Bound last: what comes earlier would be frames of other interfaces, and unfiltered ones.
-            if program:
-                _attach(self._socket, program)
-            self._map = _make_ring(self._socket, slots)
-            _join_groups(self._socket, facts.index, addresses or AddressSet(), all_multicast)
-            self._socket.bind((interface, ETH_P_ALL))
-            self._runs.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-            self._runs.bind((interface, 0))  # sends only
-        except BaseException:
-            self._socket.close()
-            self._runs.close()
-            raise
+        inherited = tap is not None
+        if tap is None:
+            tap = open_tap(interface, program=program, addresses=addresses, all_multicast=all_multicast, slots=slots)
+        else:
+            _take_over(tap.packets, program)
+        self._socket, self._runs = tap
         self._size = slots * SLOT
+        self._map = mmap.mmap(self._socket.fileno(), self._size)
         self._at = 0
         self._copy = bytearray(LONGEST)
         self._outbox = Outbox(self._socket, self.mtu, runs=self._runs)
         self._frames_in = self._dropped_in = 0
+        self._adrift = inherited and not self._find_place()  # where the kernel writes next shows with its next frame
 
     async def wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._socket)
@@ -111,6 +146,8 @@ class Ring:
         self._frames_in += len(frames)
         if not frames:
             self._clear_error()
+            if self._adrift and not self._frames_in:
+                self._find_place()
         return frames
 
     def send(self, frames: Sequence[bytes]) -> None:
@@ -142,6 +179,22 @@ class Ring:
             return None
         return bytes(memoryview(self._copy)[:got]) if got == length else None
 
+    def _find_place(self) -> bool:
+        """Go where a process before us stopped, to the first frame behind slots that are the kernel's; whether any is.
+
+        A ring without a slot of the kernel's does not tell its oldest frame: it is old altogether, and given up.
+        """
+        states = [first & STATUS_USER for first in self._map[::SLOT]]
+        for slot, state in enumerate(states):
+            if state and not states[slot - 1]:
+                self._at = slot * SLOT
+                return True
+        if all(states):
+            self._dropped_in += len(states)
+            for at in range(0, self._size, SLOT):
+                self._map[at : at + 4] = b"\0\0\0\0"
+        return False
+
     def _clear_error(self) -> None:
         """An interface that went down leaves an error that would wake us for ever."""
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -171,12 +224,24 @@ def _open_socket() -> socket.socket:
         raise Unavailable(f"the netstack needs the capability CAP_NET_RAW: {PRIVILEGES}") from refused
 
 
-def _attach(packets: socket.socket, program: Program) -> None:
+def attach_program(
+    packets: socket.socket, program: Program, *, level: int = socket.SOL_SOCKET, option: int = SO_ATTACH_FILTER
+) -> None:
+    """Give the kernel a program for a socket: its filter, or what another option takes."""
     code = ctypes.create_string_buffer(encode(program))
-    packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pack("HP", len(program), ctypes.addressof(code)))
+    packets.setsockopt(level, option, pack("HP", len(program), ctypes.addressof(code)))
 
 
-def _make_ring(packets: socket.socket, slots: int) -> mmap.mmap:
+def _take_over(packets: socket.socket, program: Program | None) -> None:
+    """Go on with a socket whose last reader may have died between a slot and its whole frame in the queue."""
+    packets.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(SLOTS):
+            packets.recv(1)
+    attach_program(packets, program or [ACCEPT])
+
+
+def _make_ring(packets: socket.socket, slots: int) -> None:
     packets.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
     try:
         packets.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -189,7 +254,6 @@ def _make_ring(packets: socket.socket, slots: int) -> mmap.mmap:
         packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, COPIES)
     size = slots * SLOT
     packets.setsockopt(SOL_PACKET, PACKET_RX_RING, pack("=IIII", BLOCK, size // BLOCK, SLOT, slots))
-    return mmap.mmap(packets.fileno(), size)
 
 
 def _join_groups(packets: socket.socket, index: int, addresses: AddressSet, everything: bool) -> None:

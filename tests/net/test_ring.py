@@ -86,6 +86,39 @@ def test_an_old_kernel_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ring._make_ring(packets, 128)
 
 
+def left_behind(*slots: bool) -> Any:
+    """A ring as its last reader left it: which slots hold frames that nobody has read."""
+    link: Any = object.__new__(Ring)
+    link._map = bytearray(len(slots) * ring.SLOT)
+    link._size, link._at, link._dropped_in = len(link._map), 0, 0
+    for number, filled in enumerate(slots):
+        link._map[number * ring.SLOT] = ring.STATUS_USER if filled else 0
+    return link
+
+
+@pytest.mark.parametrize(
+    ("slots", "place"),
+    [((0, 0, 1, 1), 2), ((1, 0, 0, 1), 3), ((1, 1, 0, 0), 0), ((0, 1, 0, 0), 1)],
+    ids=["at the end", "over the end", "at the beginning", "one"],
+)
+def test_a_ring_is_taken_over_where_its_last_reader_stopped(slots: tuple[bool, ...], place: int) -> None:
+    link = left_behind(*slots)
+    assert link._find_place()
+    assert link._at == place * ring.SLOT
+
+
+def test_an_empty_ring_does_not_tell_where_the_kernel_is() -> None:
+    link = left_behind(False, False)
+    assert not link._find_place()
+
+
+def test_a_ring_that_is_full_of_old_frames_is_given_up() -> None:
+    link = left_behind(True, True, True)
+    assert not link._find_place()
+    assert link._dropped_in == 3
+    assert not any(link._map)
+
+
 def test_importing_needs_no_linux() -> None:
     code = (
         "import socket, trio\n"

@@ -1,0 +1,104 @@
+"""Several rings on one interface: each peer's frames in one of them, and a ring whose reader has died goes on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from honeystack.net.address import AddressSet
+from honeystack.net.fanout import Spread, open_taps
+from honeystack.net.ring import Ring, Tap
+from tests.live.arena import inside
+from tests.live.cottage import PEER4, POT4, Cottage, cottage
+
+pytestmark = pytest.mark.live
+
+SOURCES = [f"192.0.2.{number}" for number in range(100, 116)]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Cottage]:
+    with cottage() as place:
+        for source in SOURCES:
+            place.peer.run("ip", "address", "add", f"{source}/24", "dev", "eth0")
+        place.peer.run("ping", "-c", "1", POT4)
+        yield place
+
+
+@contextlib.contextmanager
+def taps(place: Cottage, count: int, spread: Spread) -> Iterator[list[Tap]]:
+    with inside(place.pot):
+        opened = open_taps("eth0", count, addresses=AddressSet(), all_multicast=False, spread=spread, seed=0x5EED)
+    yield opened
+    for tap in opened:
+        tap.close()
+
+
+def ring(place: Cottage, tap: Tap) -> Ring:
+    with inside(place.pot):
+        return Ring("eth0", tap=tap)
+
+
+def sources_in(link: Ring) -> list[str]:
+    """The sources of the pings that have arrived, one for each."""
+    found = []
+    while frames := link.receive():
+        ip = [frame.data[14:] for frame in frames if frame.data[12:14] == b"\x08\x00" and frame.data[23] == 1]
+        found += [".".join(map(str, packet[12:16])) for packet in ip]
+    return found
+
+
+def ping(place: Cottage, *sources: str) -> None:
+    for source in sources:
+        place.peer.run("ping", "-c", "2", "-i", "0.01", "-I", source, POT4)
+
+
+def test_each_peer_has_one_ring_and_no_frame_is_lost_or_doubled(place: Cottage) -> None:
+    with taps(place, 2, "sources") as opened:
+        links = [ring(place, tap) for tap in opened]
+        ping(place, *SOURCES)
+        one, other = (sources_in(link) for link in links)
+        assert sorted(one + other) == sorted(SOURCES * 2)
+        assert not set(one) & set(other)
+        assert one
+        assert other
+
+
+def test_nothing_comes_before_a_ring_has_taken_the_tap_over(place: Cottage) -> None:
+    with taps(place, 2, "sources") as opened:
+        ping(place, *SOURCES)
+        links = [ring(place, tap) for tap in opened]
+        assert not [source for link in links for source in sources_in(link)]
+
+
+def test_a_ring_whose_reader_died_goes_on_where_it_stopped(place: Cottage) -> None:
+    with taps(place, 1, "sources") as opened:
+        first = ring(place, opened[0])
+        ping(place, PEER4)
+        assert sources_in(first) == [PEER4] * 2
+        ping(place, SOURCES[0])
+        second = ring(place, opened[0])  # the first is as good as dead: it reads no more
+        ping(place, SOURCES[1])
+        assert sources_in(second) == [SOURCES[0]] * 2 + [SOURCES[1]] * 2
+
+
+def test_a_ring_taken_over_empty_finds_the_next_frame(place: Cottage) -> None:
+    with taps(place, 1, "sources") as opened:
+        first = ring(place, opened[0])
+        ping(place, PEER4)
+        assert sources_in(first)
+        second = ring(place, opened[0])
+        ping(place, SOURCES[2])
+        assert second.receive() == []  # it looks where the kernel is
+        assert sources_in(second) == [SOURCES[2]] * 2
+
+
+def test_flows_of_one_peer_may_go_to_both(place: Cottage) -> None:
+    with taps(place, 2, "flows") as opened:
+        links = [ring(place, tap) for tap in opened]
+        place.peer.run("nmap", "-sS", "-n", "-Pn", "-p", "1000-1099", "--max-retries", "0", POT4)
+        counts = [sum(frame.data[23] == 6 for frame in link.receive(1000)) for link in links]
+        assert sum(counts) >= 100
+        assert min(counts) > 20
