@@ -9,15 +9,20 @@ PYTEST_FLAGS ?=
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
 TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 thc-ipv6
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
+WHEEL_PACKAGES := gcc libc6-dev python3-dev
+COMPILED := build/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench bench-check docs musts clean demo-packages test-packages bench-packages
+.PHONY: help demo test test-compiled soak lint format wheel bench bench-check docs musts clean
+.PHONY: demo-packages test-packages bench-packages wheel-packages
 
 help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
 	@echo "make test    run every test; those on the wire need root or sudo"
+	@echo "make test-compiled  the same over the compiled stack"
 	@echo "make soak    run the long tests of bounds and bad wires again and alone: some minutes, nothing on the wire"
 	@echo "make lint    formatter, linter, types"
+	@echo "make wheel   build a wheel whose pure floors are compiled, into dist/"
 	@echo "make bench   measure, beside a kernel-socket server in the same run"
 	@echo "make bench-check  the same, compared with the ratios that are stored"
 	@echo "make docs    write the generated pages of docs/ anew"
@@ -28,6 +33,15 @@ demo: $(VENV)/run.stamp demo-packages
 
 test: $(VENV)/dev.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# A copy of the tree with the extension modules in it, which come before the sources that lie beside them.
+test-compiled: wheel test-packages
+	rm -rf $(COMPILED)
+	mkdir -p $(COMPILED)
+	cp -a $(filter-out build dist,$(wildcard * .ci)) $(COMPILED)
+	$(BIN)/python -m zipfile -e dist/honeystack-*.whl $(COMPILED)
+	cd $(COMPILED) && $(SUDO) env HONEYSTACK_EXPECT=compiled PYTHONPATH=$(CURDIR)/$(COMPILED) \
+	  $(CURDIR)/$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --soak -m "(slow or soak) and not live" tests/net tests/testing $(PYTEST_FLAGS)
@@ -40,6 +54,11 @@ lint: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/dev.stamp wheel-packages
+	rm -rf dist
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+	  --no-deps --wheel-dir dist .
 
 bench: $(VENV)/dev.stamp bench-packages
 	$(SUDO) $(BIN)/python -m bench
@@ -54,7 +73,7 @@ musts: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.musts
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
 
 $(VENV)/run.stamp: pyproject.toml | demo-packages
 	$(PYTHON) -m venv $(VENV)
@@ -74,6 +93,9 @@ test-packages:
 
 bench-packages:
 	@$(call install,$(BENCH_PACKAGES))
+
+wheel-packages:
+	@$(call install,$(WHEEL_PACKAGES))
 
 # Installs only what is missing, so that a second run needs neither the network nor root.
 define install

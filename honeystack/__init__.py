@@ -6,6 +6,7 @@ What is public is imported on first use, so that `honeystack --help` costs neith
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from honeystack.netstack import open_netstack as open_netstack
 
 __version__ = "0.1.0"
+
+if os.environ.get("HONEYSTACK_PURE"):
+    from honeystack.compiled import prefer_source
+
+    prefer_source()
 
 _HOME = {
     "ConfigError": "honeystack.errors",

@@ -19,6 +19,7 @@ FLOORS = {
     "registry": GROUND,
     "settings": GROUND,
     "logs": GROUND,
+    "compiled": GROUND,
     "net.wire": BYTES,
     "net.address": BYTES,
     "tls.hello": BYTES,

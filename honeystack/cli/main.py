@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import honeystack
+from honeystack.compiled import is_compiled
 from honeystack.errors import ConfigError, HoneystackError
 
 # Name, where it lives, and its line in `--help`, in the order in which one meets them.
@@ -51,6 +52,10 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(honeystack.__version__, prog_name="honeystack")
+@click.version_option(
+    honeystack.__version__,
+    prog_name="honeystack",
+    message="%(prog)s, version %(version)s" + (" (compiled)" if is_compiled() else ""),
+)
 def main() -> None:
     """A honeypot with a network stack of its own: every port, every protocol, TLS decoded."""

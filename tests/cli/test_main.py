@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import honeystack
 from honeystack.cli import main as door
 from honeystack.cli.main import COMMANDS, main
+from honeystack.compiled import is_compiled
 from honeystack.errors import ConfigError, StateError, Unavailable
 
 Invoke = Callable[..., Result]
@@ -42,7 +43,8 @@ def test_every_command_has_its_own_help(name: str) -> None:
 
 def test_the_module_is_the_command_too() -> None:
     done = subprocess.run([sys.executable, "-m", "honeystack", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"honeystack, version {honeystack.__version__}\n"
+    compiled = " (compiled)" if is_compiled() else ""
+    assert done.stdout == f"honeystack, version {honeystack.__version__}{compiled}\n"
 
 
 def test_an_unknown_command_is_bad_usage(invoke: Invoke) -> None:
