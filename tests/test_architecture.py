@@ -75,6 +75,8 @@ FLOORS = {
     "unwrap": ASSEMBLY,
     "transcript": ASSEMBLY,
     "honeypot": ASSEMBLY,
+    "process": ASSEMBLY,
+    "workers": ASSEMBLY,
     "netstack": ASSEMBLY,
     "cli": DOOR,
     "demo": DOOR,

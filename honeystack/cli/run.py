@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
-import resource
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import attrs
@@ -22,7 +19,7 @@ from honeystack.cli.options import config_option, data_option, set_option
 from honeystack.config import Config, find_config, load_config
 from honeystack.errors import HoneystackError
 from honeystack.honeypot import Honeypot, run
-from honeystack.logs import LogOutput, set_up_logging
+from honeystack.process import log_as, raise_descriptor_limit, rare_collections
 from honeystack.registry import plugin_name
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
@@ -51,10 +48,10 @@ def command(
     """
     load = functools.partial(load_config, find_config(path), overrides=overrides, data=data, machine=True)
     config = load()
-    _log_as(config)
-    _raise_descriptor_limit()
+    log_as(config)
+    raise_descriptor_limit()
     try:
-        with _rare_collections():
+        with rare_collections():
             kept = trio.run(Supervisor(config, load, confirm).run)
     except BaseExceptionGroup as group:
         raise _sentence_of(group) from None
@@ -115,7 +112,7 @@ class Supervisor:
         notify(reloading())
         try:
             config = self.load()
-            _log_as(config)
+            log_as(config)
             self._honeypot.reload(config)
             log.notice("reloaded", config=str(config.path))
         except HoneystackError as error:
@@ -133,38 +130,11 @@ class Supervisor:
         self._stop()
 
 
-@contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
-    """What exists at the start stays: Python need not look at it again, nor so often at very many connections.
-
-    A full collection over 100 000 of them takes a fifth of a second in which nobody is answered.
-    """
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-
-
 async def _forget(signals: AsyncIterator[int]) -> None:
     """Take the signals that came while it stopped: Trio would raise them again, and we would die of one."""
     with trio.move_on_after(0.01):
         async for _ in signals:
             pass
-
-
-def _raise_descriptor_limit() -> None:
-    """Forwarded conversations take a descriptor each; the usual soft limit of 1024 is soon used up."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _log_as(config: Config) -> None:
-    set_up_logging(config.logging or (LogOutput(),))
 
 
 def _sentence_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -65,7 +65,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the service manager is told."""
     lines: list[str] = []
     monkeypatch.setattr(running, "notify", lambda message: lines.append(message.partition("\n")[0]))
-    monkeypatch.setattr(running, "set_up_logging", lambda outputs: None)
+    monkeypatch.setattr(running, "log_as", lambda config: None)
     monkeypatch.setattr(running, "log", Log())
     return lines
 
