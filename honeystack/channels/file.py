@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ import trio
 from honeystack.channels._rotating import RotatingFile, compress, prune
 from honeystack.events.bus import Subscription
 from honeystack.events.encode_ecs import encode_ecs
-from honeystack.events.encode_honeytrap import encode_honeytrap
+from honeystack.events.encode_lines import HoneytrapLines
 from honeystack.events.encode_text import json_line
 from honeystack.events.event import Event
 from honeystack.events.sensor import Sensor
@@ -29,6 +28,9 @@ UNWRITABLE = "unwritable"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MEBIBYTE = 1024 * 1024
 
+BATCH = (
+    1024  # events; a millisecond or two of encoding, which no thread would take off a core that is busy with packets
+)
 GATHER = 0.02  # seconds between small batches: each goes into the thread and back, for 100 µs of a busy core
 
 log = structlog.get_logger()
@@ -97,15 +99,16 @@ class File:
         self._reopen.wanted = True
 
     async def _write(self, events: Subscription, file: RotatingFile, sensor: Sensor, nursery: trio.Nursery) -> None:
-        write = partial(_write_events, file, encode_ecs if self.format == "ecs" else encode_honeytrap, sensor)
+        encode = self._encoder(sensor)
         report = _Report(self.filename)
-        async for batch in events.batches(gather=GATHER):
+        async for batch in events.batches(BATCH, gather=GATHER):
             if self._reopen.wanted:
                 self._reopen.wanted = False
                 file.reopen()
             try:
                 # Left behind when cancelled: a network file system may hang for ever.
-                rotated = await trio.to_thread.run_sync(write, batch, abandon_on_cancel=True)
+                data = b"".join(map(encode, batch))
+                rotated = await trio.to_thread.run_sync(file.write, data, abandon_on_cancel=True)
             except OSError as error:
                 events.drop(DISK_FULL if error.errno in _FULL else UNWRITABLE, len(batch))
                 report.failed(error, len(batch))
@@ -113,6 +116,11 @@ class File:
             report.worked(file.trouble)
             if rotated is not None:
                 nursery.start_soon(self._tidy, rotated)
+
+    def _encoder(self, sensor: Sensor) -> Callable[[Event], bytes]:
+        if self.format == "ecs":
+            return lambda event: json_line(encode_ecs(event, sensor))
+        return HoneytrapLines(sensor)
 
     async def _tidy(self, rotated: Path) -> None:
         """Compress and prune beside the writing; a failure costs disk space only."""
@@ -145,10 +153,3 @@ class _Report:
         if rotation is not None and not self.rotation_told:
             alarm("cannot rotate the events' file; it grows on", file=str(self.path), error=str(rotation))
         self.rotation_told = rotation is not None
-
-
-def _write_events(
-    file: RotatingFile, encode: Callable[[Event, Sensor], dict[str, object]], sensor: Sensor, batch: list[Event]
-) -> Path | None:
-    """In the thread: encoding a batch of large payloads takes milliseconds that the packets' thread has not."""
-    return file.write(b"".join([json_line(encode(event, sensor)) for event in batch]))
