@@ -7,7 +7,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 PYTEST_FLAGS ?=
 
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
-TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 thc-ipv6
+TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 thc-ipv6 \
+  wget nodejs golang-go default-jdk-headless
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev util-linux
 WHEEL_PACKAGES := gcc libc6-dev python3-dev
 COMPILED := build/compiled
@@ -20,6 +21,7 @@ help:
 	@echo "make demo    watch honeystack being attacked, on this machine, in network namespaces of its own"
 	@echo "make test    run every test; those on the wire need root or sudo"
 	@echo "make test-compiled  the same over the compiled stack"
+	@echo "make clients every kind of TLS client and scanner in every way that TLS can look, with a table; part of make test"
 	@echo "make soak    run the long tests of bounds and bad wires again and alone: some minutes, nothing on the wire"
 	@echo "make lint    formatter, linter, types"
 	@echo "make wheel   build a wheel whose pure floors are compiled, into dist/"
@@ -31,17 +33,20 @@ help:
 demo: $(VENV)/run.stamp demo-packages
 	$(BIN)/honeystack demo
 
-test: $(VENV)/dev.stamp test-packages
+test: $(VENV)/dev.stamp $(VENV)/sslyze.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 # A copy of the tree with the extension modules in it, which come before the sources that lie beside them.
-test-compiled: wheel test-packages
+test-compiled: wheel $(VENV)/sslyze.stamp test-packages
 	rm -rf $(COMPILED)
 	mkdir -p $(COMPILED)
 	cp -a $(filter-out build dist,$(wildcard * .ci)) $(COMPILED)
 	$(BIN)/python -m zipfile -e dist/honeystack-*.whl $(COMPILED)
 	cd $(COMPILED) && $(SUDO) env HONEYSTACK_EXPECT=compiled PYTHONPATH=$(CURDIR)/$(COMPILED) \
 	  $(CURDIR)/$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+clients: $(VENV)/dev.stamp $(VENV)/sslyze.stamp test-packages
+	$(SUDO) $(BIN)/python -m pytest -s tests/live/test_tls_matrix.py tests/live/test_tls_jarm.py $(PYTEST_FLAGS)
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --soak -m "(slow or soak) and not live" tests/net tests/testing $(PYTEST_FLAGS)
@@ -84,6 +89,12 @@ $(VENV)/dev.stamp: pyproject.toml | test-packages
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/run.stamp
+
+# A tool that the tests run; it holds cryptography back, so it has a place of its own.
+$(VENV)/sslyze.stamp: | $(VENV)/dev.stamp
+	$(PYTHON) -m venv $(VENV)/sslyze
+	$(VENV)/sslyze/bin/python -m pip install --quiet --disable-pip-version-check 'sslyze>=6.1,<7'
+	touch $@
 
 demo-packages:
 	@$(call install,$(DEMO_PACKAGES))
