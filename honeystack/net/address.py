@@ -46,6 +46,7 @@ class Path(NamedTuple):
     local_mac: bytes  # 6 bytes
     remote_mac: bytes  # 6 bytes: the peer's, or its gateway's
     vlan: int | None = None  # the tag that the frame carried, and that answers carry
+    options: bytes = b""  # IPv4 options that answers carry, a multiple of four bytes
 
 
 def mac_text(mac: bytes) -> str:

@@ -16,6 +16,7 @@ NAMES = {
     "bad-checksum": "a checksum that does not hold",
     "bad-extension-header": "an IPv6 header chain that cannot be followed",
     "bad-fragment": "a fragment that can belong to no datagram",
+    "bad-ip-options": "IPv4 options that do not fit their header or themselves",
     "blind-ack": "an acknowledgement of what was never sent, into a connection that exists",
     "blind-rst": "a reset beside the window of a connection that exists",
     "blind-syn": "a SYN into a connection that exists",

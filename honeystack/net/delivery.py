@@ -50,7 +50,7 @@ class Delivery:
         self._udp = udp
         self._told: dict[str, float] = {}
         self.host_ports = {number: _port_table(settings.exclusions, number) for number in (ipv4.TCP, ipv4.UDP)}
-        self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng)
+        self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng, midnight=settings.midnight)
         self.neighbours = Neighbours(
             output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours, rng=rng
         )
@@ -69,7 +69,7 @@ class Delivery:
             self._tcp.receive_segment(packet.path, packet.payload, packet.facts, now, verify=packet.verify)
             return Fate.DELIVERED
         if protocol == ipv4.UDP:
-            if self._udp.receive(packet, now):
+            if self._udp.receive(_without_options(packet), now):
                 return Fate.DELIVERED
             return answered(self.icmp.port_unreachable(packet, now))
         if protocol == icmp.PROTOCOL and version == 4:
@@ -156,6 +156,11 @@ class Delivery:
     def _see_icmp(self, packet: IpPacket, message: IcmpMessage) -> None:
         if self._sniffer:
             self._notices.append(sniffer.icmp_seen(packet, message))
+
+
+def _without_options(packet: IpPacket) -> IpPacket:
+    """A datagram's answers are a program's, and carry no options of the question's."""
+    return packet._replace(path=packet.path._replace(options=b"")) if packet.path.options else packet
 
 
 def _port_table(exclusions: Exclusions, protocol: int) -> list[bool]:

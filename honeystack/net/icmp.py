@@ -11,6 +11,7 @@ from honeystack.net.output import Output, Rng
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
 from honeystack.net.wire.facts import IcmpErrorKind, IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.ipv4_options import time_of_day
 
 # Linux: an error is at most 576 bytes long over IPv4 (RFC 1812 §4.3.2.3) and 1280 over IPv6 (RFC 4443 §2.4 c).
 QUOTE_LIMITS = {4: 576 - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH, 6: 1280 - ipv6.HEADER_LENGTH - icmp.HEADER_LENGTH}
@@ -18,7 +19,7 @@ ERROR_TOS = 0xC0  # Linux sends IPv4 errors with precedence "internetwork contro
 
 # Linux: icmp_msgs_per_sec, icmp_msgs_burst, icmp_ratelimit and XRLIM_BURST_FACTOR.
 OVERALL_RATE, OVERALL_BURST = 1000.0, 50.0
-PEER_RATE, PEER_BURST = 1.0, 6.0
+PEER_RATES, PEER_BURST = {4: 1.0, 16: 10.0}, 6.0  # by the length of an address
 MAX_PEERS = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
 
 
@@ -35,10 +36,13 @@ class QuotedError(NamedTuple):
 class Icmp:
     """Inputs: `receive` and one per kind of error; each says whether it gave an answer to `output`."""
 
-    def __init__(self, output: Output, *, addresses: AddressSet, mac: bytes, rng: Rng) -> None:
+    def __init__(
+        self, output: Output, *, addresses: AddressSet, mac: bytes, rng: Rng, midnight: float | None = None
+    ) -> None:
         self._output = output
         self._mac = mac
         self._addresses = addresses
+        self._midnight = midnight
         self._own = [n.network_address.packed for n in addresses if n.version == 6 and n.prefixlen == 128]
         self._buckets = ErrorBuckets(rng)
 
@@ -52,8 +56,7 @@ class Icmp:
             self._send(path, message._replace(type=icmpv6.ECHO_REPLY if six else icmp.ECHO_REPLY), packet.facts.tos)
             return True
         if message.type == icmp.TIMESTAMP and not six and len(message.data) >= 4:
-            # Our clock does not know midnight: RFC 792 has the high bit say so.
-            stamp = (int(now * 1000) & 0x7FFFFFFF | 0x80000000).to_bytes(4, "big")
+            stamp = time_of_day(now, self._midnight)
             self._send(path, IcmpMessage(icmp.TIMESTAMP_REPLY, 0, message.rest, message.data[:4] + stamp * 2), 0)
             return True
         return False
@@ -68,8 +71,12 @@ class Icmp:
             return self.problem(packet, ipv6.Problem(ipv6.UNKNOWN_NEXT_HEADER, packet.protocol_pointer), now)
         return self._error(packet, IcmpMessage(icmp.UNREACHABLE, icmp.PROTOCOL_UNREACHABLE, 0, b""), now)
 
+    def parameter_problem(self, packet: IpPacket, pointer: int, now: float) -> bool:
+        """Tell that an IPv4 option is wrong, and where in the header."""
+        return self._error(packet, IcmpMessage(icmp.PARAMETER_PROBLEM, 0, pointer << 24, b""), now)
+
     def problem(self, packet: IpPacket, problem: ipv6.Problem, now: float) -> bool:
-        """Answer with a parameter problem, which only IPv6 asks for."""
+        """Answer with a parameter problem of IPv6."""
         message = IcmpMessage(icmpv6.PARAMETER_PROBLEM, problem.code, problem.pointer, b"")
         if not may_answer(
             packet, even_to_multicast=problem.even_to_multicast, headless=problem.code == ipv6.INCOMPLETE_CHAIN
@@ -155,7 +162,7 @@ class ErrorBuckets:
         self._at = now
         key = remote[:8] if len(remote) == 16 else remote
         level, at = self._peers.pop(key, (PEER_BURST, now))
-        level = min(PEER_BURST, level + (now - at) * PEER_RATE)
+        level = min(PEER_BURST, level + (now - at) * PEER_RATES[len(remote)])
         allowed = self._level >= 1.0 and level >= 1.0
         if allowed:
             level -= 1.0

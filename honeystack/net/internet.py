@@ -18,6 +18,7 @@ from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import checksum
 from honeystack.net.wire.ethernet import IPV6, EthernetHeader
 from honeystack.net.wire.facts import ChecksumState, IpFacts, IpPacket
+from honeystack.net.wire.ipv4_options import Ipv4Options, Writer, read_options, time_of_day
 
 
 class Internet:
@@ -27,6 +28,7 @@ class Internet:
         self.addresses = settings.addresses
         self._mac = settings.mac
         self._excluded = settings.exclusions.addresses
+        self._midnight = settings.midnight
         self._delivery = delivery
         self._fragments = Reassembler(settings.limits)
 
@@ -53,10 +55,9 @@ class Internet:
         if remote in self._excluded:
             return Fate.EXCLUDED
         ours, to_us = local in self.addresses, ethernet.destination == self._mac
-        if header.source_routed or is_martian(remote) or remote in self.addresses:  # MUST-63
+        if is_martian(remote) or remote in self.addresses:  # MUST-63
             if ours and to_us:
-                name = "source-route" if header.source_routed else source_anomaly(local, remote, self.addresses)
-                self._delivery.anomaly(_path(local, remote, ethernet), name)
+                self._delivery.anomaly(_path(local, remote, ethernet), source_anomaly(local, remote, self.addresses))
             return Fate.IGNORED
         if not ours and not _is_group(local, broadcast=not to_us):
             return Fate.IGNORED
@@ -69,6 +70,11 @@ class Internet:
             ours and to_us,
             state is ChecksumState.UNKNOWN,
         )
+        if header.header_length > ipv4.HEADER_LENGTH:
+            found = self._options(packet, now)
+            packet = _with_options(packet, found)
+            if found.problem is not None or found.source_routed:
+                return self._bad_options(packet, found, now, later_fragment=header.fragment_offset > 0)
         if header.more_fragments or header.fragment_offset:
             return self._fragment(
                 Fragment(packet, header.ident, header.fragment_offset, header.more_fragments, header.protocol), now
@@ -120,6 +126,20 @@ class Internet:
             return self._problem(packet, problem, now)
         return self._delivery.packet(packet, now)
 
+    def _options(self, packet: IpPacket, now: float) -> Ipv4Options:
+        writer = Writer(packet.path.local, time_of_day(now, self._midnight), self.addresses.__contains__)
+        return read_options(bytes(packet.octets[ipv4.HEADER_LENGTH : packet.offset]), writer)
+
+    def _bad_options(self, packet: IpPacket, found: Ipv4Options, now: float, *, later_fragment: bool) -> Fate:
+        """IPv4 options that do not fit are told of; source routes are neither followed nor answered."""
+        if not later_fragment and self._delivery.is_hosts(packet):
+            return Fate.EXCLUDED
+        if packet.unicast:
+            self._delivery.anomaly(packet.path, "bad-ip-options" if found.problem is not None else "source-route")
+        if found.problem is None or later_fragment:
+            return Fate.IGNORED
+        return answered(self._delivery.icmp.parameter_problem(packet, found.problem, now))
+
     def _problem(self, packet: IpPacket, problem: ipv6.Problem | None, now: float) -> Fate:
         """A header chain that cannot be followed: tell so, unless it is the host's packet or nobody may be told."""
         name = "routing-header" if packet.protocol == ipv6.ROUTING else "bad-extension-header"
@@ -149,6 +169,13 @@ class Internet:
             cut_at = whole.first.offset - 8
             return self.receive_ipv6(memoryview(octets), ethernet, now, ChecksumState.UNKNOWN, rejoined=cut_at)
         return self._delivery.packet(whole.first._replace(octets=octets, verify=True), now)
+
+
+def _with_options(packet: IpPacket, options: Ipv4Options) -> IpPacket:
+    """The packet as it is once its receiver has written into its options; what it is answered with."""
+    octets = bytearray(packet.octets)
+    octets[ipv4.HEADER_LENGTH : packet.offset] = options.written  # as Linux, the header's checksum stays as it came
+    return packet._replace(path=packet.path._replace(options=options.reply), octets=memoryview(octets))
 
 
 def _path(local: bytes, remote: bytes, ethernet: EthernetHeader) -> Path:

@@ -16,6 +16,7 @@ from honeystack.net.address import Path
 from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
+from honeystack.net.wire.ipv4_options import NOP
 from honeystack.net.wire.runs import Run, make_super_frame
 from honeystack.net.wire.segment import StraySegment
 from honeystack.net.wire.tcp import SYN
@@ -70,6 +71,18 @@ class Output:
             return
         ident = 0 if stray or segment[13] & SYN else self._ident(flow)
         length = ipv4.HEADER_LENGTH + size
+        # TCP leaves no room for them in a full segment, and a run's segments are full.
+        if path.options and length + len(path.options) <= self._mtu and type(segment) is not Run:
+            header = ipv4.encode_ipv4(
+                *(path.local, path.remote, ipv4.TCP, size),
+                ttl=self._ttl,
+                ident=ident,
+                tos=tos,
+                fragment=ipv4.DONT_FRAGMENT,
+                options=path.options,
+            )
+            self._frames.append(b"".join((head, header, segment)))
+            return
         header = pack(
             "!BBHHHBBH",
             *(0x45, tos, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
@@ -102,16 +115,24 @@ class Output:
     def _packet4(self, path: Path, protocol: int, payload: bytes, ttl: int, tos: int, *, dont_fragment: bool) -> None:
         link = encode_ethernet(path.remote_mac, path.local_mac, IPV4, path.vlan)
         ident = self._ident(crc32(path.remote, self._seed ^ protocol))
-        whole = ipv4.HEADER_LENGTH + len(payload) <= self._mtu
-        step = len(payload) if whole else (self._mtu - ipv4.HEADER_LENGTH) & ~7
+        options = path.options
+        room = self._mtu - ipv4.HEADER_LENGTH - len(options)
+        whole = len(payload) <= room
+        step = len(payload) if whole else room & ~7
         for start in range(0, len(payload) or 1, step or 1):
             part = payload[start : start + step]
             field = ipv4.DONT_FRAGMENT if whole and dont_fragment else start >> 3
             field |= ipv4.MORE_FRAGMENTS if start + step < len(payload) else 0
             header = ipv4.encode_ipv4(
-                path.local, path.remote, protocol, len(part), ttl=ttl, ident=ident, tos=tos, fragment=field
+                *(path.local, path.remote, protocol, len(part)),
+                ttl=ttl,
+                ident=ident,
+                tos=tos,
+                fragment=field,
+                options=options,
             )
             self._frames.append(link + header + part)
+            options = bytes([NOP]) * len(options)  # record route and timestamps are in the first one only (RFC 791)
 
     def _packet6(self, path: Path, protocol: int, payload: bytes, ttl: int, tos: int) -> None:
         link = encode_ethernet(path.remote_mac, path.local_mac, IPV6, path.vlan)

@@ -21,4 +21,5 @@ class StackSettings:
     sniffer: bool = False
     persona: Persona = attrs.field(factory=Persona)
     limits: Limits = attrs.field(factory=Limits)
+    midnight: float | None = None  # a midnight UT in the clock of `now`, for the times of ICMP and IPv4 options
     secret: bytes = attrs.field(default=b"", repr=False)  # keys cookies and initial sequence numbers

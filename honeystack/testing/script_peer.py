@@ -19,6 +19,7 @@ from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.checksum import partial_sum, pseudo_header_sum
 from honeystack.net.wire.ethernet import HEADER_LENGTH, IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.ipv4_options import NOP
 from honeystack.net.wire.segment import Segment
 from honeystack.net.wire.tcp import decode_segment, decode_syn_options
 from honeystack.testing.script_notation import WrittenSegment, encode_options, flag_bits, flag_letters, written_options
@@ -208,7 +209,7 @@ def read_frame(frame: bytes, version: int) -> Segment:
 
 def _with_nops(head: bytes) -> bytes:
     """An IPv4 header with four NOP options more; its checksum is made anew."""
-    longer = bytearray(head + bytes([ipv4.OPTION_NOP] * 4))
+    longer = bytearray(head + bytes([NOP] * 4))
     longer[0] += 1
     longer[2:4] = (int.from_bytes(longer[2:4], "big") + 4).to_bytes(2, "big")
     longer[10:12] = bytes(2)

@@ -79,6 +79,15 @@ def test_the_reply_has_the_service_class_of_the_request() -> None:
     assert bench.output.drain()[0][15] == 0x28
 
 
+def test_a_timestamp_reply_tells_the_time_of_day() -> None:
+    output = Output(mtu=1500, ttl=64, rng=random.Random(1))
+    asking = Icmp(output, addresses=ADDRESSES, mac=OUR_MAC, rng=random.Random(1), midnight=-5.0)
+    request = IcmpMessage(13, 0, 7, b"when" + bytes(8))
+    assert asking.receive(packet(PATH4, request), request, 1.5)
+    reply = decode_icmp(output.drain()[0][34:])
+    assert (reply.type, reply.rest, reply.data) == (14, 7, b"when" + (6500).to_bytes(4, "big") * 2)
+
+
 @pytest.mark.parametrize(
     ("path", "message", "unicast"),
     [

@@ -9,7 +9,7 @@ import pytest
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.internet import is_martian
 from honeystack.net.limits import Limits
-from honeystack.net.notices import BoundReached, Datagram, PacketSeen
+from honeystack.net.notices import Anomaly, BoundReached, Datagram, PacketSeen
 from honeystack.net.stack import Stack
 from honeystack.net.wire import ipv4, ipv6
 from honeystack.net.wire.ethernet import multicast_mac
@@ -27,6 +27,7 @@ from tests.net.frames import (
     US6,
     answers,
     cut,
+    every_notice,
     fate,
     frame,
     icmp_payload,
@@ -111,19 +112,82 @@ def test_a_directed_broadcast_needs_a_broadcast_frame() -> None:
     assert fate(stack, ping_frame(PATH4._replace(local=packed("10.0.0.255"), local_mac=BROADCAST))) == "ignored"
 
 
-def test_a_source_route_is_not_followed_and_other_options_do_no_harm() -> None:
-    def with_options(options: bytes) -> bytes:
-        packet = bytearray(ip_packet(PATH4, 1, icmp_payload(PATH4, IcmpMessage(8, 0, 1, b"x"))))
-        header = packet[:20] + options
-        header[0] = 0x40 | len(header) // 4
-        header[2:4] = (len(header) + len(packet) - 20).to_bytes(2, "big")
-        header[10:12] = bytes(2)
-        header[10:12] = ipv4.checksum(header).to_bytes(2, "big")
-        return frame(PATH4, bytes(header + packet[20:]))
+def with_options(options: bytes, protocol: int, payload: bytes, *, path: Path = PATH4, fragment: int = 0) -> bytes:
+    header = ipv4.encode_ipv4(
+        *(path.remote, path.local, protocol, len(payload)), ttl=64, fragment=fragment, options=options
+    )
+    return frame(path, header + payload)
 
-    assert fate(make_stack(), with_options(b"\x83\x07\x04\x0a\0\0\x01\0")) == "ignored"
-    assert fate(make_stack(), with_options(b"\x94\x04\0\0")) == "answered"
-    assert fate(make_stack(), with_options(b"\x83\x07")) == "malformed"
+
+PING = icmp_payload(PATH4, IcmpMessage(8, 0, 1, b"x"))
+DATAGRAM = encode_udp(UdpDatagram(40000, 123, b"x"), PEER4, PATH4.local)
+ROUTE = b"\7\x0b\4" + bytes(9)
+BROKEN = b"\xde\x20\0\0"
+
+
+def test_a_source_route_is_not_followed_and_told() -> None:
+    stack = make_stack()
+    assert fate(stack, with_options(b"\x83\x07\x04\x0a\0\0\x01\0", 1, PING)) == "ignored"
+    assert [notice.name for notice in every_notice(stack) if isinstance(notice, Anomaly)] == ["source-route"]
+
+
+def test_options_that_ask_nothing_do_no_harm() -> None:
+    stack = make_stack()
+    assert fate(stack, with_options(b"\x94\x04\0\0", 1, PING)) == "answered"
+    assert stack.poll_transmit(1.0)[0][14] == 0x45
+
+
+def test_an_answer_carries_the_record_of_its_route() -> None:
+    stack = make_stack(midnight=-10.0)
+    assert fate(stack, with_options(ROUTE, 1, PING)) == "answered"
+    assert stack.poll_transmit(1.0)[0][34:46] == b"\7\x0b\x0c" + PATH4.local * 2 + b"\0"
+    assert fate(stack, with_options(b"\x44\x0c\5\0" + bytes(8), 1, PING)) == "answered"
+    assert stack.poll_transmit(1.0)[0][34:46] == b"\x44\x0c\x0d\0" + (11_000).to_bytes(4, "big") * 2
+    assert fate(stack, with_options(ROUTE, 6, syn_segment(PATH4))) == "delivered"
+    assert stack.poll_transmit(1.0)[0][34:46] == b"\7\x0b\x0c" + PATH4.local * 2 + b"\0"
+
+
+def test_an_error_quotes_options_as_we_have_written_them() -> None:
+    stack = make_stack()
+    stack.udp.unlisten(None)
+    assert fate(stack, with_options(ROUTE, 17, DATAGRAM)) == "answered"
+    (sent,) = stack.poll_transmit(1.0)
+    assert sent[34:46] == b"\7\x0b\x0c" + PATH4.local * 2 + b"\0"  # the error's own header
+    assert sent[74:86] == b"\7\x0b\x08" + PATH4.local + bytes(5)
+
+
+def test_a_program_answers_without_the_options_of_the_question() -> None:
+    stack = make_stack()
+    assert fate(stack, with_options(ROUTE, 17, DATAGRAM)) == "delivered"
+    assert datagrams(stack)[0].path == PATH4
+
+
+def test_a_broken_option_is_told_to_its_sender_with_its_place() -> None:
+    stack = make_stack()
+    assert fate(stack, with_options(b"\1\1\1\1" + BROKEN, 1, PING)) == "answered"
+    (error,) = answers(stack)
+    assert (error.type, error.code, error.rest) == (12, 0, 24 << 24)
+    assert [notice.name for notice in every_notice(stack) if isinstance(notice, Anomaly)] == ["bad-ip-options"]
+
+
+@pytest.mark.parametrize(
+    ("options", "protocol", "payload", "path", "fragment"),
+    [
+        (BROKEN, 1, b"\3\3" + PING[2:], PATH4, 0),  # an error
+        (BROKEN, 17, DATAGRAM, PATH4, 1),  # a later fragment
+        (BROKEN, 17, DATAGRAM, PATH4._replace(local=b"\xe0\0\0\1", local_mac=b"\1\0\x5e\0\0\1"), 0),
+        (BROKEN, 17, DATAGRAM, PATH4._replace(local_mac=BROADCAST), 0),
+        (BROKEN, 17, DATAGRAM, PATH4._replace(remote=b"\xff" * 4), 0),
+    ],
+)
+def test_a_broken_option_is_not_told(options: bytes, protocol: int, payload: bytes, path: Path, fragment: int) -> None:
+    stack = make_stack()
+    assert fate(stack, with_options(options, protocol, payload, path=path, fragment=fragment)) == "ignored"
+    assert stack.poll_transmit(1.0) == []
+
+
+def test_a_broken_option_on_the_way_to_an_excluded_port_is_the_hosts() -> None:
+    assert fate(make_stack(exclusions=EXCLUSIONS), with_options(BROKEN, 17, DATAGRAM)) == "excluded"
 
 
 # What is left to the host.

@@ -114,6 +114,27 @@ def test_icmp_may_be_fragmented_on_the_way_and_udp_may_not() -> None:
     assert (udp.dont_fragment, udp.tos, udp.ttl) == (True, 0, 64)
 
 
+ROUTE = b"\7\7\x08\x0a\0\0\1\0"
+
+
+def test_a_segment_carries_options_where_it_has_room() -> None:
+    out, path = output(), PATH4._replace(options=ROUTE)
+    out.segment(path, segment(SYN, 1))
+    out.segment(path, segment(ACK, 1) + bytes(1460))
+    small, full = out.drain()
+    assert (decode_ipv4(small[14:]).header_length, small[34:42]) == (28, ROUTE)
+    assert decode_ipv4(full[14:]).header_length == 20
+
+
+def test_only_the_first_fragment_carries_options() -> None:
+    out = output()
+    out.packet(PATH4._replace(options=ROUTE), 1, bytes(3000))
+    frames = out.drain()
+    assert [frame[34:42] for frame in frames] == [ROUTE, b"\1" * 8, b"\1" * 8]
+    assert sum(len(frame) - 42 for frame in frames) == 3000
+    assert all(decode_ipv4(frame[14:]).total_length <= 1500 for frame in frames)
+
+
 @given(st.integers(0, 9000), st.sampled_from([576, 1500, 1499]))
 def test_ipv4_fragments_make_the_whole(length: int, mtu: int) -> None:
     data = random.Random(length).randbytes(length)

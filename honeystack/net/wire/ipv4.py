@@ -16,9 +16,6 @@ DONT_FRAGMENT = 0x4000
 MORE_FRAGMENTS = 0x2000
 OFFSET_MASK = 0x1FFF
 
-OPTION_END, OPTION_NOP = 0, 1
-SOURCE_ROUTES = (131, 137)  # loose and strict
-
 
 class Ipv4Header(NamedTuple):
     """One header; `total_length` is the packet's, header and payload, within the frame."""
@@ -34,7 +31,6 @@ class Ipv4Header(NamedTuple):
     fragment_offset: int  # in bytes
     header_length: int
     total_length: int
-    source_routed: bool
 
 
 def decode_ipv4(packet: Octets, *, partial: bool = False) -> Ipv4Header:
@@ -66,7 +62,6 @@ def decode_ipv4(packet: Octets, *, partial: bool = False) -> Ipv4Header:
         (fragment & OFFSET_MASK) * 8,
         length,
         total,
-        length > HEADER_LENGTH and _is_source_routed(bytes(packet[HEADER_LENGTH:length])),
     )
 
 
@@ -80,25 +75,10 @@ def encode_ipv4(
     ident: int = 0,
     tos: int = 0,
     fragment: int = 0,
+    options: bytes = b"",
 ) -> bytes:
-    """A header without options; `fragment` is the 16-bit field of flags and offset."""
-    total = HEADER_LENGTH + payload_length
-    addresses = source + destination
-    head = pack("!BBHHHBB", 0x45, tos, total, ident, fragment, ttl, protocol)
-    return head + pack("!H", checksum(head, partial_sum(addresses))) + addresses
-
-
-def _is_source_routed(options: bytes) -> bool:
-    """Walk the options, which raises Malformed where one does not fit."""
-    position, found = 0, False
-    while position < len(options) and options[position] != OPTION_END:
-        kind = options[position]
-        if kind == OPTION_NOP:
-            position += 1
-            continue
-        length = options[position + 1] if position + 1 < len(options) else 0
-        if length < 2 or position + length > len(options):
-            raise Malformed("an IPv4 option runs over its header")
-        found = found or kind in SOURCE_ROUTES
-        position += length
-    return found
+    """A header; `fragment` is the 16-bit field of flags and offset, `options` a multiple of four bytes."""
+    length = HEADER_LENGTH + len(options)
+    behind = source + destination + options
+    head = pack("!BBHHHBB", 0x40 | length // 4, tos, length + payload_length, ident, fragment, ttl, protocol)
+    return head + pack("!H", checksum(head, partial_sum(behind))) + behind
