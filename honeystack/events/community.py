@@ -6,12 +6,13 @@ protocol has them, the two ports. ICMP's type and code stand where the ports sta
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import ipaddress
 import struct
+from binascii import b2a_base64
 from functools import lru_cache
+from hashlib import sha1
 
+_PORTS = struct.Struct("!BBHH").pack
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 
 PROTOCOL_NUMBERS = {
@@ -67,7 +68,7 @@ def community_id(
     first, second, one_way = _ports(protocol, source_port, destination_port)
     if not one_way and (lower, first) > (higher, second):
         lower, higher, first, second = higher, lower, second, first
-    return _digest(struct.pack("!H", seed) + lower + higher + struct.pack("!BBHH", protocol, 0, first, second))
+    return _digest(struct.pack("!H", seed) + lower + higher + _PORTS(protocol, 0, first, second))
 
 
 def _ports(protocol: int, source_port: int, destination_port: int) -> tuple[int, int, bool]:
@@ -87,4 +88,4 @@ def _packed(address: str) -> bytes:
 
 
 def _digest(data: bytes) -> str:
-    return "1:" + base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+    return "1:" + b2a_base64(sha1(data, usedforsecurity=False).digest(), newline=False).decode()

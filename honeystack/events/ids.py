@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-_VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
+_VARIANT = 2 << 62
 _FRACTION = 4096  # RFC 9562 §6.2, method 3: the 12 bits of rand_a are a fraction of a millisecond
 
 
@@ -21,17 +21,21 @@ class IdFactory:
     `clock` gives seconds since the epoch; two factories differ by the 62 random bits of each id.
     """
 
-    __slots__ = ("_clock", "_last", "_rng")
+    __slots__ = ("_clock", "_front", "_last", "_millisecond", "_rng")
 
     def __init__(self, *, clock: Callable[[], float], rng: RandomBits) -> None:
         self._clock = clock
         self._rng = rng
-        self._last = -1
+        self._last = self._millisecond = -1
+        self._front = ""  # the part that all ids of one millisecond share: its time, and the version
 
     def __call__(self) -> str:
         """A fresh id, 36 characters long."""
         ticks = int(self._clock() * 1000 * _FRACTION)
         self._last = ticks = ticks if ticks > self._last else self._last + 1
-        number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | _VERSION_AND_VARIANT | self._rng.getrandbits(62)
-        text = f"{number:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        millisecond = ticks >> 12
+        if millisecond != self._millisecond:
+            self._millisecond, text = millisecond, f"{millisecond:012x}"
+            self._front = f"{text[:8]}-{text[8:]}-7"
+        chance = f"{_VARIANT | self._rng.getrandbits(62):016x}"
+        return f"{self._front}{ticks & 0xFFF:03x}-{chance[:4]}-{chance[4:]}"
