@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from struct import pack, unpack_from
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
@@ -170,7 +171,7 @@ def describe(frame: bytes, *, isn: int, iss: int | None) -> Fields:
             "fragment": ("DF " if field & 0x4000 else "")
             + ("MF " if field & 0x2000 else "")
             + str((field & 0x1FFF) * 8),
-            "ip options": packet[20:start].hex(),
+            "ip options": _without_times(packet[20:start]).hex(),
         }
     else:
         protocol, start, addresses = packet[6], 40, packet[8:40]
@@ -202,9 +203,37 @@ def describe(frame: bytes, *, isn: int, iss: int | None) -> Fields:
             "type": f"{payload[0]}/{payload[1]}",
             "rest": rest,
             "length": len(body),
-            "body": ("as ours " if payload[0] == 14 else "") + (body[:4] if payload[0] == 14 else body).hex(),
+            "body": (_time_reply(body) if payload[0] == 14 and protocol == ICMP else _quote(body)).hex(),
         }
     return seen | {"kind": protocol, "payload": payload.hex()}
+
+
+def _without_times(options: bytes) -> bytes:
+    """IP options whose timestamps are all the same where they tell the time."""
+    at = options.find(b"\x44")
+    if at < 0 or options[at + 1] < 4 or at + options[at + 1] > len(options):
+        return options
+    end = at + options[at + 1]
+    words = [options[i : i + 4] for i in range(at + 4, end, 4)]
+    return options[: at + 4] + b"".join(b"now!" if _is_now(word) else word for word in words) + options[end:]
+
+
+def _quote(body: bytes) -> bytes:
+    """What an error quotes, or any other body."""
+    if len(body) < 20 or body[0] >> 4 != 4:
+        return body
+    start = (body[0] & 15) * 4
+    return body[:20] + _without_times(body[20:start]) + body[start:]
+
+
+def _time_reply(body: bytes) -> bytes:
+    return body[:4] + b"".join(b"now!" if _is_now(body[i : i + 4]) else body[i : i + 4] for i in (4, 8))
+
+
+def _is_now(word: bytes) -> bool:
+    """Whether these are the milliseconds since midnight UT, a minute more or less."""
+    midnight = time.time() // 86400 * 86400
+    return abs(int.from_bytes(word, "big") / 1000 - (time.time() - midnight)) < 60
 
 
 def _tcp_fields(segment: bytes, isn: int, iss: int | None) -> Fields:

@@ -63,6 +63,8 @@ def read_options(options: bytes, writer: Writer) -> Ipv4Options:
         option = written[at : at + length]
         name = SOURCE_ROUTES[0] if kind in SOURCE_ROUTES else kind
         wrong = 0 if name in found and kind in _ONCE else _wrong(option, writer)
+        if kind == CIPSO:
+            found[name] = option  # the error about it carries it
         if wrong is not None:
             problem = HEADER_LENGTH + at + wrong
             break
@@ -81,7 +83,7 @@ def _wrong(option: bytearray, writer: Writer) -> int | None:
     """Where in an option something is wrong; what is right is written into."""
     kind, length = option[0], len(option)
     if kind == CIPSO:
-        return 1 if length < 6 else 2
+        return 1 if length < 8 else 2
     if kind == ROUTER_ALERT:
         return 1 if length < 4 else None
     if kind == TIMESTAMPS:
@@ -137,9 +139,9 @@ def _write(option: bytearray, octets: bytes) -> int | None:
 def _reply(found: dict[int, bytearray], writer: Writer) -> bytes:
     """Record route and timestamps, where there is room written into again, now by who answers."""
     reply = bytearray()
-    for kind in (RECORD_ROUTE, TIMESTAMPS):
+    for kind in (RECORD_ROUTE, TIMESTAMPS, CIPSO):
         option = bytearray(found.get(kind, b""))
-        if option and option[2] <= len(option):
+        if option and kind != CIPSO and option[2] <= len(option):
             if kind == TIMESTAMPS and option[3] & 0x0F not in MODES:
                 continue
             if _wrong(option, writer) is not None:

@@ -96,8 +96,8 @@ def test_source_routes_are_told(kind: int) -> None:
         (b"\x44\x0a\5\3" + bytes(8), 22),
         (b"\x44\x04\x05\xf0", 23),
         (b"\x94\2\0\0", 21),
-        (b"\x86\6\0\0\0\1\0\0", 22),
-        (b"\x86\5\0\0\0\1\0\0", 21),
+        (b"\x86\x08\0\0\0\1\0\0", 22),
+        (b"\x86\6\0\0\0\1\0\0", 21),
     ],
 )
 def test_a_problem_points_at_what_is_wrong(options: bytes, problem: int) -> None:
@@ -107,6 +107,10 @@ def test_a_problem_points_at_what_is_wrong(options: bytes, problem: int) -> None
 def test_an_error_about_a_later_option_carries_the_earlier_ones() -> None:
     found = read(b"\7\7\4" + bytes(4) + b"\xde\0\0\0\0")
     assert (found.problem, found.reply) == (27, b"\7\7\x08" + US + b"\0")
+
+
+def test_an_error_about_a_label_carries_the_label() -> None:
+    assert read(b"\1\1\x86\6\0\0\0\1").reply == b"\x86\6\0\0\0\1\0\0"
 
 
 @pytest.mark.parametrize(
