@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
-
 import pytest
 
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
@@ -12,7 +9,6 @@ from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached, Damaged, Datagram, PacketSeen, Scanned
 from honeystack.net.wire import icmpv6, ipv4, ipv6
 from honeystack.net.wire.ethernet import multicast_mac
-from honeystack.net.wire.facts import IcmpErrorKind
 from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import ALL_NODES, Neighbour, encode_neighbour, solicited_node
 from tests.net.frames import (
@@ -23,6 +19,7 @@ from tests.net.frames import (
     PEER_MAC,
     US6,
     answers,
+    established,
     fate,
     icmp_frame,
     ip_frame,
@@ -127,25 +124,19 @@ def test_errors_about_the_hosts_traffic_are_the_hosts(path: Path) -> None:
 # ICMP and neighbours.
 
 
-class FakeTcp:
-    """Keeps the ICMP errors it is told."""
-
-    def __init__(self) -> None:
-        self.errors: deque[tuple[Any, ...]] = deque()
-
-    def icmp_error(self, *error: Any) -> None:
-        self.errors.append(error)
-
-
 @both
 def test_errors_about_our_segments_reach_tcp(path: Path) -> None:
     stack = make_stack()
-    fake = stack._delivery._tcp = FakeTcp()  # type: ignore[assignment]
+    _, ours = established(stack, path)
+    (conn,) = stack.tcp.flows.values()
+    conn.send(bytes(500), 1.0)
+    stack.poll_transmit(1.0)
     back = path._replace(local=path.remote, remote=path.local)
-    quote = ip_packet(back, 6, b"\0\x50\x9c\x40\0\0\x03\xe8")
-    message = IcmpMessage(3, 4, 1400, quote) if path.version == 4 else IcmpMessage(2, 0, 1400, quote)
+    quote = ip_packet(back, 6, b"\0\x50\x9c\x40" + ours.to_bytes(4, "big"))
+    message = IcmpMessage(3, 4, 552, quote) if path.version == 4 else IcmpMessage(2, 0, 1280, quote)
     assert fate(stack, icmp_frame(path, message)) == "delivered"
-    assert list(fake.errors) == [(path, b"\0\x50\x9c\x40\0\0\x03\xe8", IcmpErrorKind.PACKET_TOO_BIG, 1400, 1.0)]
+    assert stack.statistics()["tcp_path_errors"] == 1
+    assert conn.mss == (512 if path.version == 4 else 1220)
 
 
 @both

@@ -10,11 +10,12 @@ from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.notices import Accepted, Damaged, Fault, PacketSeen, Readable
 from honeystack.net.settings import StackSettings
-from honeystack.net.stack import Stack
+from honeystack.net.tcp.endpoint import flow_key
 from honeystack.net.wire.arp import REPLY, Arp, decode_arp
 from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
-from honeystack.net.wire.facts import ChecksumState, IpFacts
+from honeystack.net.wire.facts import ChecksumState
 from honeystack.net.wire.tcp import ACK, PSH, RST
+from tests.net.faults import BrokenKey, BrokenTable
 from tests.net.frames import (
     ASK,
     BROADCAST,
@@ -145,38 +146,25 @@ def test_frames_that_are_not_quite_plain_take_the_long_way(path: Path) -> None:
         assert fate(stack, bytes(bent)) == "malformed"
 
 
-class Recorder:
-    """Stands for Tcp.receive_segment and keeps what it was handed."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.seen: list[tuple[Path, bytes, IpFacts, bool]] = []
-        stack.tcp.receive_segment = self  # type: ignore[method-assign,assignment]
-
-    def __call__(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
-        self.seen.append((path, bytes(segment), header, verify))
-
-
 @both
 def test_tcp_is_handed_the_same_facts_either_way(path: Path) -> None:
-    stack = make_stack()
-    recorder = Recorder(stack)
-    fate(stack, ip_frame(path, 6, syn_segment(path), ttl=57), vlan=5)
-    fate(stack, ip_frame(path._replace(vlan=5), 6, syn_segment(path), ttl=57))
-    first, second = recorder.seen
-    assert first == second
-    assert first[0] == path._replace(vlan=5)
-    assert (first[1], first[2].ttl, first[3]) == (syn_segment(path), 57, True)
-    assert first[2].dont_fragment is (path.version == 6)
+    short, long = make_stack(), make_stack()
+    fate(short, ip_frame(path, 6, syn_segment(path), ttl=57), vlan=5)
+    fate(long, ip_frame(path._replace(vlan=5), 6, syn_segment(path), ttl=57))
+    assert short.poll_transmit(1.0) == long.poll_transmit(1.0)
+    (embryo,), (other,) = short.tcp.handshakes.entries.values(), long.tcp.handshakes.entries.values()
+    assert (embryo.path, embryo.syn) == (other.path, other.syn) == (path._replace(vlan=5), embryo.syn)
+    assert (embryo.syn.ttl, embryo.syn.sequence, embryo.syn.dont_fragment) == (57, 1000, path.version == 6)
 
 
 def test_paths_are_bounded_and_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PATHS", 3)
     stack = make_stack()
-    recorder = Recorder(stack)
-    for host in (1, 1, 2, 3, 4, 5):
-        fate(stack, syn_frame(PATH4._replace(remote=packed(f"10.0.1.{host}"))))
+    for port, host in enumerate((1, 1, 2, 3, 4, 5)):
+        fate(stack, syn_frame(PATH4._replace(remote=packed(f"10.0.1.{host}")), remote_port=40000 + port))
         assert len(stack._paths) <= 3
-    assert recorder.seen[0][0] is recorder.seen[1][0]
+    first, second, *_ = stack.tcp.handshakes.entries.values()
+    assert first.path is second.path
 
 
 def test_excluded_ports_and_peers_take_the_short_way_out() -> None:
@@ -256,30 +244,24 @@ def test_answers_to_datagrams_keep_to_the_budget() -> None:
 
 
 @pytest.mark.parametrize("octets", [syn_frame(PATH4), syn_frame(PATH4._replace(vlan=5)), syn_frame(PATH6)])
-def test_a_fault_costs_its_frame_and_is_told(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_costs_its_frame_and_is_told(octets: bytes) -> None:
     stack = make_stack()
-
-    def fail(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stack.tcp, "receive_segment", fail)
-        assert fate(stack, octets) == "faults"
+    path = PATH6 if octets[12] == 0x86 else PATH4
+    stack.tcp.flows[BrokenKey(flow_key(path, 80, 40000))] = None  # type: ignore[index,assignment]
+    assert fate(stack, octets) == "faults"
+    stack.tcp.flows = {}
     (notice,) = notices(stack)
     assert isinstance(notice, Fault)
     assert (notice.frame, type(notice.error)) == (octets, ZeroDivisionError)
     assert fate(stack, octets) == "delivered"
 
 
-def test_a_fault_in_a_timer_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_timer_is_told_too() -> None:
     stack = make_stack()
-
-    def fail(_: float) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(stack.tcp, "handle_timeout", fail)
-    stack.handle_timeout(1.0)
-    (notice,) = notices(stack)
+    fate(stack, syn_frame(PATH4))
+    stack.tcp.timers._slot_of = BrokenTable()
+    stack.handle_timeout(10.0)
+    notice = notices(stack)[0]
     assert isinstance(notice, Fault)
     assert notice.frame == b""
 

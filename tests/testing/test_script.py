@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from honeystack.net.tcp.connection import Connection
+from honeystack.net.notices import Fault
 from honeystack.testing import ScriptError, ScriptFailure, run_script, run_script_file, script
 
 HANDSHAKE = """\
@@ -75,10 +76,9 @@ def test_times_are_held_to_one_slot_of_the_timers() -> None:
 
 
 def test_an_error_of_ours_fails_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(conn: Connection, *_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("honeystack.net.tcp.endpoint.arrives", broken)
+    fault = Fault(b"", ZeroDivisionError())
+    broken = Mock(poll_notice=lambda: fault, poll_timeout=lambda: None, poll_transmit=lambda now: [])
+    monkeypatch.setattr(script, "Stack", lambda *_, **__: broken)
     assert "an error of ours: ZeroDivisionError" in failure(HANDSHAKE)
 
 

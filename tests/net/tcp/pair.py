@@ -102,6 +102,7 @@ class Pair:
         self.keep_log = False
         self.edges = Edges()
         self.on_notice: Callable[[Tcp, Notice], None] = lambda tcp, notice: None
+        self.on_arrival: Callable[[Tcp, bytes], None] = lambda to, segment: None
         self._wire: list[tuple[float, int, Tcp, Path, bytes]] = []
         self._count = 0
 
@@ -161,6 +162,7 @@ class Pair:
     def _step(self) -> None:
         while self._wire and self._wire[0][0] <= self.now:
             _, _, to, path, segment = heapq.heappop(self._wire)
+            self.on_arrival(to, segment)
             to.receive_segment(path, memoryview(segment), FACTS, self.now, verify=True)
         for tcp in (self.client, self.server):
             tcp.handle_timeout(self.now)

@@ -30,6 +30,7 @@ from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, decode_segment
+from tests.net.faults import BrokenBuffer, BrokenTable
 from tests.net.tcp.pair import FACTS, Pair, hostile, make_tcp, path_of, peer_segment
 from tests.net.tcp.peer import Peer
 
@@ -212,13 +213,7 @@ def legal_exchange() -> list[bytes]:
     """Every segment that a client sends during a short conversation."""
     pair = Pair()
     heard: list[bytes] = []
-    receive = pair.server.receive_segment
-
-    def record(path: object, segment: memoryview, *rest: object, **more: object) -> None:
-        heard.append(bytes(segment))
-        receive(path, segment, *rest, **more)  # type: ignore[arg-type]
-
-    pair.server.receive_segment = record  # type: ignore[assignment, method-assign]
+    pair.on_arrival = lambda to, segment: heard.append(segment) if to is pair.server else None
     one, two = pair.connect()
     one.send(b"question", pair.now)
     pair.run(1)
@@ -293,7 +288,8 @@ def test_a_fault_in_a_timer_costs_one_connection() -> None:
         peer.answers()
     assert bad.conn is not None
     assert bad.conn.sending is not None
-    bad.conn.sending.estimator = None  # type: ignore[assignment]
+    bad.conn.sending.estimator.backoff = -1
+    bad.conn.send(b"more", bad.now)
     tcp.handle_timeout(1005.0)
     notices = [tcp.poll_notice() for _ in range(2)]
     assert isinstance(notices[0], Fault)
@@ -310,7 +306,8 @@ def test_a_fault_in_sending_costs_one_connection() -> None:
         assert peer.conn is not None
         peer.conn.send(b"hello", peer.now)
     assert bad.conn is not None
-    bad.conn.pseudo_sum = None  # type: ignore[assignment]
+    assert bad.conn.sending is not None
+    bad.conn.sending.data = BrokenBuffer(b"hello")
     assert len(tcp.poll_transmit(1000.0)) == 1
     assert isinstance(tcp.poll_notice(), Fault)
 
@@ -475,10 +472,10 @@ def test_a_newer_syn_ends_time_wait() -> None:
     assert peer.tcp.statistics()["time_wait"] == 0
 
 
-def test_a_fault_in_a_handshake_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_handshake_costs_nothing_else() -> None:
     peer = Peer()
     peer.syn()
-    monkeypatch.setattr(type(peer.tcp.handshakes), "expire", lambda *_: 1 / 0)
+    peer.tcp.handshakes.entries = BrokenTable(peer.tcp.handshakes.entries)
     peer.tcp.handle_timeout(peer.now + 5)
     notices = [peer.tcp.poll_notice() for _ in range(5)]
     assert any(isinstance(notice, Fault) for notice in notices)

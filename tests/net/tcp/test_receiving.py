@@ -12,7 +12,7 @@ from honeystack.net.tcp.assembler import RUN_COST
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, RST
-from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.pair import FACTS, make_tcp, peer_segment
 from tests.net.tcp.peer import Peer
 
 
@@ -32,12 +32,11 @@ def test_text_in_order_is_told_once_until_it_is_asked_for() -> None:
 def test_the_acknowledgement_rides_on_the_answer() -> None:
     peer = Peer()
     conn = peer.open()
-    peer.tcp.poll_transmit = lambda now: []  # type: ignore[method-assign]
-    peer.say(b"question")
-    del peer.tcp.poll_transmit
+    question = peer_segment(peer.path, peer.ports, peer.seq, peer.ack, ACK, data=b"question")
+    peer.tcp.receive_segment(peer.path, question, FACTS, peer.now, verify=True)
     conn.send(b"answer", peer.now)
     (answer,) = peer.answers()
-    assert (answer.ack, bytes(answer.data)) == (peer.seq, b"answer")
+    assert (answer.ack, bytes(answer.data)) == (add(peer.seq, 8), b"answer")
 
 
 def test_a_segment_of_64_kilobytes_is_taken_whole() -> None:
