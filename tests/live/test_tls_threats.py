@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +16,12 @@ from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena
 
 pytestmark = pytest.mark.live
 
+SSLYZE = Path(sys.prefix) / "sslyze" / "bin"
 BODY = """
 [service.http01]
 type = "http"
 [[port]]
-port = "tcp/443"
+ports = ["tcp/443", "tcp/444", "tcp/10030"]
 services = ["http01"]
 [[port]]
 port = "tcp/0"
@@ -92,17 +96,47 @@ def test_sslscan(place: Arena) -> None:
     place.wait(lambda: {"fallback-scsv", "heartbleed"} <= threats(place, 10020), f"{threats(place, 10020)}: {said}")
 
 
+def test_nmap_with_all_its_scripts_of_tls(place: Arena) -> None:
+    said = attack(place, "nmap", "-Pn", "-n", "-p10021", "--script", "ssl-*,sslv2*,tls-*", V4)
+    assert "Nmap done: 1 IP address (1 host up)" in said
+    assert "least strength" in said
+    place.wait(
+        lambda: {"heartbleed", "ccs-injection", "poodle", "sslv2"} <= threats(place, 10021), f"{threats(place, 10021)}"
+    )
+
+
+def test_sslyze(place: Arena) -> None:
+    made = place.folder / "sslyze.json"
+    attack(place, str(SSLYZE / "sslyze"), "--quiet", f"--json_out={made}", f"{V4}:443")
+    (result,) = json.loads(made.read_text())["server_scan_results"]
+    assert result["scan_status"] == "COMPLETED"
+    failed = [
+        name for name, one in result["scan_result"].items() if one["status"] not in ("COMPLETED", "NOT_SCHEDULED")
+    ]
+    assert failed == []
+    place.wait(lambda: {"robot", "renegotiation", "poodle", "sslv2"} <= threats(place, 443), f"{threats(place, 443)}")
+
+
+def test_sslyzes_probes_for_what_it_thinks_new_servers_free_of(place: Arena) -> None:
+    program = Path(__file__).with_name("programs") / "sslyze_probes.py"
+    said = attack(place, str(SSLYZE / "python"), str(program), V4, "10022")
+    assert [line.split()[-1] for line in said.splitlines()] == ["False", "False"], said  # we are not vulnerable
+    place.wait(lambda: {"heartbleed", "ccs-injection"} <= threats(place, 10022), f"{threats(place, 10022)}")
+
+
 @pytest.mark.slow
-def test_testssl(place: Arena) -> None:
-    options = ["--heartbleed", "--ccs-injection", "--robot", "--renegotiation", "--crime", "--poodle", "--tls-fallback"]
-    options += ["--drown", "--freak", "--logjam"]
-    said = attack(place, "testssl", "--color", "0", "-n", "none", "--warnings", "batch", *options, f"{V4}:10030")
-    expected = {"heartbleed", "ccs-injection", "robot", "crime", "poodle", "drown", "freak", "logjam"}
+def test_testssl_to_its_end(place: Arena) -> None:
+    said = attack(place, "testssl", "--color", "0", "-n", "none", "--warnings", "batch", f"{V4}:10030", timeout=500)
+    assert re.search(rf"^ Done .* -->> {re.escape(V4)}:10030", said, re.MULTILINE), said[-2000:]
+    for part in ("Testing protocols", "Testing vulnerabilities", "Running client simulations"):
+        assert part in said
+    expected = {"heartbleed", "ccs-injection", "robot", "renegotiation", "poodle"}
+    expected |= {"crime", "sslv2", "drown", "freak", "logjam", "fallback-scsv"}
     assert expected <= threats(place, 10030), f"{threats(place, 10030)}: {said}"
 
 
 def test_a_browser_like_client_is_no_threat(place: Arena) -> None:
-    attack(place, "curl", "--silent", "--insecure", f"https://{V4}/")
-    attack(place, "openssl", "s_client", "-connect", f"{V4}:443", "-tls1_2", "-cipher", "AES128-SHA", text=b"GET /\r\n")
-    place.wait_events("tcp", "tls", 2, tls_stage="established", destination_port=443)
-    assert threats(place, 443) == set()
+    attack(place, "curl", "--silent", "--insecure", f"https://{V4}:444/")
+    attack(place, "openssl", "s_client", "-connect", f"{V4}:444", "-tls1_2", "-cipher", "AES128-SHA", text=b"GET /\r\n")
+    place.wait_events("tcp", "tls", 2, tls_stage="established", destination_port=444)
+    assert threats(place, 444) == set()
