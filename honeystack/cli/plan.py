@@ -17,6 +17,11 @@ from honeystack.net.attachment import AttachmentSettings, fence_rules, packet_fi
 from honeystack.net.interface import interface_facts
 from honeystack.registry import plugin_name
 
+TAGS = {
+    "answer": "answered with the same tag",
+    "ignore": "ignored, and left to the host",
+}
+
 
 @click.command("plan")
 @config_option
@@ -38,6 +43,7 @@ def plan_lines(config: Config) -> Iterator[str]:
     yield f"listener:      {plugin_name(type(listener))}{where}"
     if attachment is not None:
         yield from _section("addresses", _addresses(attachment))
+        yield from _section("frames with a VLAN tag", [TAGS[attachment.vlan]])
         yield from _section("left to the host", _exclusions(attachment))
     yield from _section("ports", _ports(config, every_port=attachment is not None))
     yield from _section("channels", _channels(config))

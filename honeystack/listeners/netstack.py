@@ -17,6 +17,7 @@ from honeystack.net.attachment import Attachment, AttachmentSettings, attach
 from honeystack.net.driver import Driver
 from honeystack.net.limits import Limits
 from honeystack.net.persona import Persona
+from honeystack.net.settings import VlanPolicy
 from honeystack.reception import Reception
 from honeystack.registry import listener
 from honeystack.settings import setting
@@ -71,6 +72,10 @@ class Netstack:
     fence: Literal["auto", "nft", "iptables", "none"] = setting(
         "how the host's kernel is kept silent; auto takes what the machine has", default="auto"
     )
+    vlan: VlanPolicy = setting(
+        "what becomes of frames with a VLAN tag: answered with the same tag, or ignored and left to the host",
+        default="answer",
+    )
     tls_fingerprint: str = setting(
         'how TLS looks: "random" (every connection differs), "rotate" (another real server for each client network, '
         'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
@@ -94,6 +99,7 @@ class Netstack:
             persona=self.persona,
             limits=self.limits,
             fence=self.fence,
+            vlan=self.vlan,
         )
 
     async def run(self, reception: Reception, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -45,7 +45,7 @@ class Path(NamedTuple):
     remote: bytes  # the peer's IP address
     local_mac: bytes  # 6 bytes
     remote_mac: bytes  # 6 bytes: the peer's, or its gateway's
-    vlan: int | None = None  # the tag that the frame carried, and that answers carry
+    vlan: int | None = None  # the tag that the frame carried, and that answers carry (net.wire.ethernet)
     options: bytes = b""  # IPv4 options that answers carry, a multiple of four bytes
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
 import attrs
+import trio
 
 from honeystack.errors import ConfigError
 from honeystack.net import fence as fences
@@ -19,8 +21,10 @@ from honeystack.net.output import Rng
 from honeystack.net.packet_filter import assemble
 from honeystack.net.persona import Persona
 from honeystack.net.ring import Ring
-from honeystack.net.settings import StackSettings
+from honeystack.net.settings import StackSettings, VlanPolicy
 from honeystack.net.stack import Stack
+
+DAY = 86_400  # seconds
 
 
 @attrs.frozen
@@ -35,6 +39,7 @@ class AttachmentSettings:
     persona: Persona = attrs.field(factory=Persona)
     limits: Limits = attrs.field(factory=Limits)
     fence: fences.FenceKind = "auto"
+    vlan: VlanPolicy = "answer"
 
 
 @attrs.frozen
@@ -63,7 +68,7 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
         all_multicast=settings.sniffer,
     )
     try:
-        async with fences.fence(settings.fence, settings.interface, addresses, settings.exclusions) as kind:
+        async with _fence(settings, addresses) as kind:
             stack = Stack(
                 StackSettings(
                     mac=facts.mac,
@@ -73,6 +78,8 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
                     sniffer=settings.sniffer,
                     persona=settings.persona,
                     limits=settings.limits,
+                    vlan=settings.vlan,
+                    midnight=trio.current_time() - time.time() % DAY,
                     secret=secret,
                     cuts_runs=True,
                 ),
@@ -81,6 +88,12 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
             yield Attachment(stack, ring, kind)
     finally:
         ring.close()
+
+
+def _fence(
+    settings: AttachmentSettings, addresses: AddressSet
+) -> AbstractAsyncContextManager[Literal["nft", "iptables", "none"]]:
+    return fences.fence(settings.fence, settings.interface, addresses, settings.exclusions, vlan=settings.vlan)
 
 
 def check_exclusions(settings: AttachmentSettings) -> None:
@@ -104,7 +117,7 @@ def owned_addresses(settings: AttachmentSettings, facts: InterfaceFacts) -> Addr
 def fence_rules(settings: AttachmentSettings) -> list[str]:
     """The rules of the fence, as nft has them, for people to read."""
     addresses = owned_addresses(settings, interface_facts(settings.interface))
-    return fences.fence_rules(addresses, settings.exclusions)
+    return fences.fence_rules(addresses, settings.exclusions, vlan=settings.vlan)
 
 
 def packet_filter_text(exclusions: Exclusions) -> str:

@@ -26,6 +26,7 @@ import trio
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet, Exclusions, IPNetwork, PortRange
 from honeystack.net.interface import PRIVILEGES
+from honeystack.net.settings import VlanPolicy
 
 FenceKind = Literal["auto", "nft", "iptables", "none"]
 
@@ -47,7 +48,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def fence(
-    kind: FenceKind, interface: str, addresses: AddressSet, exclusions: Exclusions
+    kind: FenceKind, interface: str, addresses: AddressSet, exclusions: Exclusions, *, vlan: VlanPolicy = "answer"
 ) -> AsyncIterator[Literal["nft", "iptables", "none"]]:
     """Keep the kernel silent while the block runs; gives what does it.
 
@@ -65,7 +66,7 @@ async def fence(
     table = f"honeystack_{os.getpid()}_{interface_number(interface)}"
     held = None
     try:
-        held = await _hold(table, table_commands(table, interface, addresses, exclusions))
+        held = await _hold(table, table_commands(table, interface, addresses, exclusions, vlan=vlan))
     except Unavailable as refused:
         if kind == "nft" or isinstance(refused.__cause__, PermissionError):  # iptables would be refused likewise
             raise
@@ -84,23 +85,26 @@ def interface_number(interface: str) -> str:
     return interface.encode().hex()
 
 
-def table_commands(table: str, interface: str, addresses: AddressSet, exclusions: Exclusions) -> list[str]:
+def table_commands(
+    table: str, interface: str, addresses: AddressSet, exclusions: Exclusions, *, vlan: VlanPolicy = "answer"
+) -> list[str]:
     """What nft is told, one command each. Pure."""
     head = f"netdev {table} ingress"
     # nft 1.0.6 wants a line's end before each closing brace, and the backslash joins the lines.
     return [
         f"add table netdev {table} {{ flags owner; \\\n}}",
         f'add chain {head} {{ type filter hook ingress device "{interface}" priority 0; policy accept; \\\n}}',
-        *(f"add rule {head} {rule}" for rule in fence_rules(addresses, exclusions)),
+        *(f"add rule {head} {rule}" for rule in fence_rules(addresses, exclusions, vlan=vlan)),
         f'add rule {head} accept comment "{COMPLETE}"',
     ]
 
 
-def fence_rules(addresses: AddressSet, exclusions: Exclusions) -> list[str]:
+def fence_rules(addresses: AddressSet, exclusions: Exclusions, *, vlan: VlanPolicy = "answer") -> list[str]:
     """The chain's rules in their order: what is the host's is accepted, then what is ours is dropped. Pure."""
     host_v4, host_v6 = _split(exclusions.addresses)
     ours_v4, ours_v6 = _split(addresses)
     accepted = [
+        *(["vlan id 1-4095 accept"] if vlan == "ignore" else []),  # the host may have the interfaces of the tags
         *_matching("ip saddr", "meta protocol ip", host_v4, "accept"),
         *_matching("arp saddr ip", "meta protocol arp", host_v4, "accept"),
         *_matching("ip6 saddr", "meta protocol ip6", host_v6, "accept"),

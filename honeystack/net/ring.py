@@ -25,6 +25,7 @@ from honeystack.net.interface import PRIVILEGES, InterfaceFacts, interface_facts
 from honeystack.net.link import ChecksumState, LinkStatistics, ReceivedFrame
 from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import ACCEPT, Program, encode
+from honeystack.net.wire.ethernet import VLAN_TAG, vlan_of
 
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h
 SOL_PACKET = 263
@@ -127,7 +128,7 @@ class Ring:
         frames: list[ReceivedFrame] = []
         ring, at, read_header = self._map, self._at, HEADER.unpack_from
         for _ in range(limit):
-            status, length, kept, start, _, _, _, tag, _ = read_header(ring, at)
+            status, length, kept, start, _, _, _, tag, tag_type = read_header(ring, at)
             if not status & STATUS_USER:
                 break
             data: bytes | None = ring[at + start : at + start + kept]
@@ -140,7 +141,7 @@ class Ring:
             if data is None:
                 self._dropped_in += 1
                 continue
-            vlan = tag if status & STATUS_VLAN_VALID else None
+            vlan = vlan_of(tag, tag_type or VLAN_TAG) if status & STATUS_VLAN_VALID else None
             frames.append(ReceivedFrame(data, _checksum_state(status), vlan))
         self._at = at
         self._frames_in += len(frames)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 from honeystack.net.address import AddressSet, Exclusions
 from honeystack.net.limits import Limits
 from honeystack.net.persona import Persona
+
+VlanPolicy = Literal["answer", "ignore"]  # what becomes of frames with a VLAN tag; answers carry the same one
 
 
 @attrs.frozen
@@ -19,6 +23,7 @@ class StackSettings:
     cuts_runs: bool = False  # the link takes runs (net.wire.runs)
     exclusions: Exclusions = attrs.field(factory=Exclusions)
     sniffer: bool = False
+    vlan: VlanPolicy = "answer"
     persona: Persona = attrs.field(factory=Persona)
     limits: Limits = attrs.field(factory=Limits)
     midnight: float | None = None  # a midnight UT in the clock of `now`, for the times of ICMP and IPv4 options

@@ -172,7 +172,7 @@ class Stack:
         """The path back to a good sender of a frame that is for us, from memory or judged now."""
         key = frame[:12] + frame[source:end]
         if vlan is not None:
-            key += vlan.to_bytes(2, "big")
+            key += vlan.to_bytes(4, "big")
         path = self._paths.get(key)
         if path is not None:
             return path
@@ -181,6 +181,8 @@ class Stack:
         if local_mac != self._mac or remote_mac == self._mac or remote_mac[0] & 1 or local not in self.addresses:
             return None
         if remote in self.settings.exclusions.addresses or remote in self.addresses or is_martian(remote):
+            return None
+        if vlan is not None and self.settings.vlan == "ignore":
             return None
         if len(self._paths) >= MAX_PATHS:
             self._paths.clear()
@@ -202,6 +204,7 @@ class Stack:
             ethernet.source[0] & 1
             or ethernet.source == self._mac
             or not (to_group or ethernet.destination == self._mac)
+            or (ethernet.vlan is not None and self.settings.vlan == "ignore")
         ):
             return Fate.IGNORED
         octets = memoryview(frame)[ethernet.offset :]

@@ -96,6 +96,12 @@ def test_listener_addresses_and_what_is_left_to_the_host() -> None:
     ]
 
 
+def test_what_becomes_of_vlan_tags() -> None:
+    assert sections(NETSTACK)["frames with a VLAN tag"] == ["answered with the same tag"]
+    text = NETSTACK.replace('interface = "eth0"', 'interface = "eth0"\nvlan = "ignore"')
+    assert sections(text)["frames with a VLAN tag"] == ["ignored, and left to the host"]
+
+
 def test_configured_addresses_stand_as_they_are() -> None:
     text = NETSTACK.replace('interface = "eth0"', 'interface = "eth0"\naddresses = ["203.0.113.0/28"]')
     assert sections(text)["addresses"] == ["203.0.113.0/28"]

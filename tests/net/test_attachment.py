@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 
 from honeystack.errors import ConfigError, Unavailable
 from honeystack.net import attachment
@@ -37,7 +38,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     rings.clear()
 
     @asynccontextmanager
-    async def fence(kind: str, interface: str, addresses: AddressSet, exclusions: Exclusions) -> AsyncIterator[str]:
+    async def fence(
+        kind: str, interface: str, addresses: AddressSet, exclusions: Exclusions, *, vlan: str
+    ) -> AsyncIterator[str]:
         if kind == "iptables":
             raise Unavailable("no fence")
         yield "nft"
@@ -53,6 +56,9 @@ async def test_a_stack_is_made_for_its_interface() -> None:
         assert found.stack.settings.mac == ETH0.mac
         assert found.stack.settings.mtu == 1400
         assert [str(network) for network in found.stack.addresses] == ["192.0.2.1/32", "2001:db8::1/128"]
+        assert found.stack.settings.vlan == "answer"
+        assert found.stack.settings.midnight is not None
+        assert 0 <= trio.current_time() - found.stack.settings.midnight < 86_401
         assert found.fence == "nft"
         assert rings[0].options["all_multicast"] is True
         assert not rings[0].closed
@@ -88,6 +94,7 @@ def test_an_interface_without_addresses_is_told() -> None:
 
 def test_plan_shows_the_fence_and_the_filter() -> None:
     assert "tcp dport 22 accept" in fence_rules(AttachmentSettings("eth0", exclusions=SSH))
+    assert "vlan id 1-4095 accept" in fence_rules(AttachmentSettings("eth0", exclusions=SSH, vlan="ignore"))
     lines = packet_filter_text(SSH).splitlines()
     assert lines[0].split() == ["0", "0x28", "0", "0", "0xc"]
     assert lines[-1].endswith("0x40000")

@@ -45,6 +45,11 @@ def test_a_port_without_protocol_is_accepted_for_both() -> None:
     assert rules[:3] == ["tcp dport 456 accept", "udp dport 1-9 accept", "udp dport 456 accept"]
 
 
+def test_where_tags_are_ignored_tagged_frames_are_the_hosts() -> None:
+    assert fence_rules(OURS, Exclusions(), vlan="ignore")[0] == "vlan id 1-4095 accept"
+    assert not any("vlan" in rule for rule in fence_rules(OURS, Exclusions()))
+
+
 def test_the_rules_of_prefixes_and_of_everything() -> None:
     rules = fence_rules(AddressSet(["10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32"]), excluding(addresses=("::/0",)))
     assert "ip daddr { 10.0.0.0/8 } drop" in rules

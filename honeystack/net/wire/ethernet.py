@@ -1,4 +1,8 @@
-"""Ethernet II frames, with at most one 802.1Q tag in front of the EtherType (IEEE 802.3, 802.1Q)."""
+"""Ethernet II frames, with at most one VLAN tag in front of the EtherType (IEEE 802.3, 802.1Q).
+
+A tag is one number: its 16 bits of priority and VLAN, and above them its own EtherType where that is not 802.1Q's. One
+of VLAN 0 tells a priority and no VLAN: such a frame is as one without a tag.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ BROADCAST = b"\xff" * 6
 IPV4 = 0x0800
 ARP = 0x0806
 VLAN_TAG = 0x8100
+VLAN_ID = 0x0FFF  # the part of a tag that names the VLAN
 IPV6 = 0x86DD
 FIRST_ETHERTYPE = 0x0600  # what is lower is a length: an 802.3 frame with an LLC header
 
@@ -35,7 +40,7 @@ def decode_ethernet(frame: bytes, vlan: int | None = None) -> EthernetHeader:
     if ethertype == VLAN_TAG and vlan is None:
         if len(frame) < HEADER_LENGTH + 4:
             raise Malformed("a VLAN tag is cut off")
-        vlan = int.from_bytes(frame[14:16], "big")
+        vlan = vlan_of(int.from_bytes(frame[14:16], "big"), VLAN_TAG)
         ethertype, offset = int.from_bytes(frame[16:18], "big"), HEADER_LENGTH + 4
     return EthernetHeader(frame[:6], frame[6:12], ethertype, vlan, offset)
 
@@ -44,7 +49,14 @@ def encode_ethernet(destination: bytes, source: bytes, ethertype: int, vlan: int
     """The header to put before a payload."""
     if vlan is None:
         return destination + source + pack("!H", ethertype)
-    return destination + source + pack("!HHH", VLAN_TAG, vlan, ethertype)
+    return destination + source + pack("!HHH", vlan >> 16 or VLAN_TAG, vlan & 0xFFFF, ethertype)
+
+
+def vlan_of(control: int, ethertype: int) -> int | None:
+    """A tag's number from its two halves; None where it names no VLAN."""
+    if not control & VLAN_ID:
+        return None
+    return control if ethertype == VLAN_TAG else ethertype << 16 | control
 
 
 def multicast_mac(group: bytes) -> bytes:

@@ -15,6 +15,7 @@ from honeystack.net.wire.ethernet import (
     decode_ethernet,
     encode_ethernet,
     multicast_mac,
+    vlan_of,
 )
 
 US, THEM = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
@@ -28,6 +29,20 @@ def test_a_plain_header() -> None:
 def test_a_tag_in_the_frame_is_read() -> None:
     frame = encode_ethernet(US, THEM, ARP, 0x2005) + b"payload"
     assert decode_ethernet(frame) == EthernetHeader(US, THEM, ARP, 0x2005, 18)
+
+
+@pytest.mark.parametrize(
+    ("control", "ethertype", "tag"), [(5, 0x8100, 5), (0xE005, 0x8100, 0xE005), (5, 0x88A8, 0x88A80005)]
+)
+def test_a_tag_says_its_ethertype_where_it_is_another(control: int, ethertype: int, tag: int) -> None:
+    assert vlan_of(control, ethertype) == tag
+    written = encode_ethernet(US, THEM, ARP, tag)[12:]
+    assert written == b"".join(number.to_bytes(2, "big") for number in (ethertype, control, ARP))
+
+
+def test_a_tag_of_vlan_0_is_none() -> None:
+    assert vlan_of(0xE000, 0x8100) is None
+    assert decode_ethernet(US + THEM + b"\x81\0\xe0\0\x08\x06") == EthernetHeader(US, THEM, ARP, None, 18)
 
 
 def test_where_the_kernel_stripped_a_tag_a_second_one_is_another_protocol() -> None:
