@@ -18,7 +18,7 @@ from honeystack.net.output import Output, Rng
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.udp import Udp
-from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
+from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6, udp_lite
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 
@@ -78,6 +78,9 @@ class Delivery:
             self._see(sniffer.igmp_seen, packet)
             return Fate.IGNORED
         self._see(sniffer.ip_seen, packet)
+        if protocol == udp_lite.PROTOCOL:  # no program has it, but as Linux we know it
+            udp_lite.check_udp_lite(packet.payload, packet.path.remote, packet.path.local, verify=packet.verify)
+            return answered(self.icmp.port_unreachable(packet, now))
         if protocol == ipv6.NO_NEXT_HEADER and version == 6:
             return Fate.IGNORED
         return answered(self.icmp.protocol_unreachable(packet, now))

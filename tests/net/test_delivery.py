@@ -8,6 +8,7 @@ from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_rang
 from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached, Damaged, Datagram, PacketSeen, Scanned
 from honeystack.net.wire import icmpv6, ipv4, ipv6
+from honeystack.net.wire.checksum import checksum, pseudo_header_sum
 from honeystack.net.wire.ethernet import multicast_mac
 from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import ALL_NODES, Neighbour, encode_neighbour, solicited_node
@@ -73,6 +74,16 @@ def test_other_protocols_are_told_so(path: Path) -> None:
     assert fate(stack, ip_frame(path, 132, b"sctp")) == "answered"
     (error,) = answers(stack)
     assert (error.type, error.code, error.rest) == ((3, 2, 0) if path.version == 4 else (4, 1, 6))
+
+
+@both
+def test_a_sound_datagram_of_udp_lite_finds_no_port(path: Path) -> None:
+    stack = make_stack()
+    sound = b"\x9c\x40\0\x07\0\x08\0\0"
+    total = checksum(sound, pseudo_header_sum(path.remote, path.local, 136, 8))
+    assert fate(stack, ip_frame(path, 136, sound[:6] + total.to_bytes(2, "big"))) == "answered"
+    assert [(error.type, error.code) for error in answers(stack)] == [(3, 3) if path.version == 4 else (1, 4)]
+    assert fate(stack, ip_frame(path, 136, bytes(8))) == "malformed"
 
 
 def test_no_next_header_and_igmp_have_no_answer() -> None:
