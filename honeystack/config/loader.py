@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from honeystack.config import checks
 from honeystack.config.errors import ConfigErrors, Problem, Source, Span, nearest, problem_at
-from honeystack.config.model import Config, FilterEntry
+from honeystack.config.model import Config, ConfigText, FilterEntry
 from honeystack.config.overrides import apply_overrides
 from honeystack.config.plugins import read_plugin
 from honeystack.config.port_sections import read_ports, strings_in
@@ -71,11 +73,12 @@ def parse_config(
     # TOML's line ends are \n and \r\n; positions count characters of the text as it stands.
     root, problems = parse_toml(Source("config.toml" if path is None else str(path), text))
     reading = Reading(Path.cwd() if path is None else path.absolute().parent, problems)
+    overrides = tuple(overrides)
     apply_overrides(root, overrides, reading)
     config = _read(root, reading, path=path, data=data_directory(data), machine=machine)
     if config is None:
         raise ConfigErrors(_in_order(reading.problems), _in_order(reading.notes))
-    return config
+    return attrs.evolve(config, source=ConfigText(text, path and path.absolute(), overrides))
 
 
 def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machine: bool) -> Config | None:

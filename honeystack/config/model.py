@@ -42,6 +42,15 @@ class FilterEntry:
 
 
 @attrs.frozen
+class ConfigText:
+    """What a configuration was read from, so that another process can read the same."""
+
+    text: str
+    path: Path | None  # where it stood; relative paths are relative to its folder
+    overrides: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class Config:
     """All settings of one honeypot. Plugins are instances by their name in the config; none of them runs yet."""
 
@@ -60,6 +69,7 @@ class Config:
     sensor: str = "honeystack"  # the name in each event
     data: Path = Path("~/.honeystack")
     notes: tuple[Problem, ...] = ()  # what `check` says although it is no error
+    source: ConfigText | None = attrs.field(default=None, repr=False, eq=False)  # None: it was not read from a text
 
     @property
     def appearance(self) -> Appearance:

@@ -140,9 +140,9 @@ def place(tmp_path: Path) -> Path:
 
 
 def settings(config: Config) -> dict[str, object]:
-    """All but the notes and the certificates, which are never equal."""
+    """All but the notes, the text and the certificates, which are never equal."""
     ports = [(entry.specs, entry.services, entry.certificate is not None) for entry in config.ports]
-    return {**attrs.asdict(config, recurse=False), "notes": (), "ports": ports}
+    return {**attrs.asdict(config, recurse=False), "notes": (), "source": None, "ports": ports}
 
 
 def test_the_documented_example_loads_as_it_stands(place: Path) -> None:

@@ -272,3 +272,14 @@ def test_any_overrides_are_taken_or_refused(options: list[tuple[str, str]]) -> N
     else:
         return
     assert problems
+
+
+def test_a_configuration_knows_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[listener]\ntype = "socket"\n')
+    config = load_config(path, overrides=["sensor.name=pot"])
+    source = config.source
+    assert source is not None
+    again = parse_config(source.text, path=source.path, overrides=source.overrides, data=config.data)
+    assert again == config
+    assert again.sensor == "pot"
