@@ -7,16 +7,22 @@ filled in on arrival, and once more in the answer; no label of CIPSO is known; a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-END, NOP = 0, 1
-RECORD_ROUTE, TIMESTAMPS, CIPSO, ROUTER_ALERT = 7, 68, 134, 148
-SOURCE_ROUTES = (131, 137)  # loose and strict
-STAMPS, STAMPS_AND_ADDRESSES, STAMPS_OF_THESE = 0, 1, 3  # the flags of the timestamp option
-MODES = (STAMPS, STAMPS_AND_ADDRESSES, STAMPS_OF_THESE)
-OVERFLOW = 15  # how many could not write a timestamp; more are a problem
-DAY = 86_400_000  # milliseconds
-HEADER_LENGTH = 20  # before the options: pointers count from the header's beginning
+END: Final = 0
+NOP: Final = 1
+RECORD_ROUTE: Final = 7
+TIMESTAMPS: Final = 68
+CIPSO: Final = 134
+ROUTER_ALERT: Final = 148
+SOURCE_ROUTES: Final = (131, 137)  # loose and strict
+STAMPS: Final = 0
+STAMPS_AND_ADDRESSES: Final = 1
+STAMPS_OF_THESE: Final = 3
+MODES: Final = (STAMPS, STAMPS_AND_ADDRESSES, STAMPS_OF_THESE)
+OVERFLOW: Final = 15  # how many could not write a timestamp; more are a problem
+DAY: Final = 86_400_000  # milliseconds
+HEADER_LENGTH: Final = 20  # before the options: pointers count from the header's beginning
 
 
 class Ipv4Options(NamedTuple):
@@ -76,7 +82,7 @@ def read_options(options: bytes, writer: Writer) -> Ipv4Options:
     return Ipv4Options(bytes(written), reply, SOURCE_ROUTES[0] in found, problem)
 
 
-_ONCE = frozenset({RECORD_ROUTE, TIMESTAMPS, CIPSO, *SOURCE_ROUTES})
+_ONCE: Final = frozenset({RECORD_ROUTE, TIMESTAMPS, CIPSO, *SOURCE_ROUTES})
 
 
 def _wrong(option: bytearray, writer: Writer) -> int | None:
@@ -141,10 +147,7 @@ def _reply(found: dict[int, bytearray], writer: Writer) -> bytes:
     reply = bytearray()
     for kind in (RECORD_ROUTE, TIMESTAMPS, CIPSO):
         option = bytearray(found.get(kind, b""))
-        if option and kind != CIPSO and option[2] <= len(option):
-            if kind == TIMESTAMPS and option[3] & 0x0F not in MODES:
-                continue
-            if _wrong(option, writer) is not None:
-                return b""  # a rest in which nothing fits
+        if option and kind != CIPSO and option[2] <= len(option) and _wrong(option, writer) is not None:
+            return b""  # a rest in which nothing fits
         reply += option
     return bytes(reply) + bytes(-len(reply) % 4)

@@ -55,7 +55,7 @@ def test_options_that_nothing_is_written_into(options: bytes) -> None:
         ),
         # full: how many could not write
         (b"\x44\x08\x09\0" + TIME, b"\x44\x08\x09\x10" + TIME, b"\x44\x08\x09\x10" + TIME),
-        (b"\x44\x08\5\2" + bytes(4), b"\x44\x08\5\2" + bytes(4), b""),  # no such mode
+        (b"\x44\x08\5\2" + bytes(4), b"\x44\x08\5\2" + bytes(4), b"\x44\x08\5\2" + bytes(4)),  # no such mode
         # both, and what an answer leaves out
         (
             b"\1\7\7\4" + bytes(4) + b"\x44\x08\5\0" + bytes(4) + b"\x94\4\0\0",
