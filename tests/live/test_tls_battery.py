@@ -6,6 +6,7 @@ by kind: records, handshake messages, and alerts with their level and number.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -159,9 +160,16 @@ def certificate(pair: tuple[Path, Path]) -> Certificate:
 
 @pytest.fixture(scope="module")
 def port(pair: tuple[Path, Path]) -> Iterator[int]:
+    with s_server(pair, "-www") as number:
+        yield number
+
+
+@contextlib.contextmanager
+def s_server(pair: tuple[Path, Path], service: str) -> Iterator[int]:
+    """An openssl s_server, and its port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = int(taken.getsockname()[1])
-    command = ["openssl", "s_server", "-4", "-accept", f"127.0.0.1:{number}", "-www"]
+    command = ["openssl", "s_server", "-4", "-accept", f"127.0.0.1:{number}", service]
     command += ["-cert", str(pair[0]), "-key", str(pair[1])]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **quiet) as server:
