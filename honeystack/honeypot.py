@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from honeystack.router import Router
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate
 from honeystack.transcript import Transcripts
+from honeystack.workers.crew import Crew
 
 DRAIN_SECONDS = 3.0  # for channels to write what is queued at the end; the whole stop has to be over in 5
 FINISH_SECONDS = 1.0  # for channels to close what they write to
@@ -50,6 +51,8 @@ _ABOUT = {
 START = EventKind("sensor", "start", "The honeypot answers from now on.", _ABOUT, "notice")
 RELOAD = EventKind("sensor", "reload", "A new configuration is in force.", _ABOUT, "notice")
 STOP = EventKind("sensor", "stop", "The honeypot has ended all conversations and stops.", _ABOUT, "notice")
+
+Listen = Callable[..., Awaitable[None]]  # the `run` of a listener
 
 log = structlog.get_logger()
 
@@ -72,7 +75,8 @@ async def run(
 class Honeypot:
     """One running configuration. Inputs: `run`, `reload`. Outputs: events, through the channels."""
 
-    def __init__(self, config: Config, *, rng: random.Random | None = None) -> None:
+    def __init__(self, config: Config, *, rng: random.Random | None = None, listen: Listen | None = None) -> None:
+        """`listen` stands in for the `run` of the configuration's listener."""
         self.config = config
         self.bus = Bus()
         clock = time.time
@@ -93,6 +97,8 @@ class Honeypot:
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))
+        self._crew = Crew(config, self.bus) if listen is None and _is_shared(config) else None
+        self._listen = listen or (config.listener.run if self._crew is None else self._crew.run)
         self._channels: dict[str, _Running] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -116,6 +122,8 @@ class Honeypot:
         if config.listener != self.config.listener:
             log.warning("the listener's settings have changed: they need a restart")
             config = attrs.evolve(config, listener=self.config.listener)
+        if self._crew is not None:
+            self._crew.reload(config)
         self._prepare(config)
         if config.transcripts != self.config.transcripts:
             self.router.transcripts = _transcripts(config)
@@ -146,7 +154,7 @@ class Honeypot:
         started = False
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self.config.listener.run, self.router)
+                await nursery.start(self._listen, self.router)
                 started = True
                 self.recorder.record(START, self._about())
                 nursery.start_soon(tell_drops, self.bus, self.recorder)
@@ -195,6 +203,11 @@ class Honeypot:
             log.warning("channels did not write all events in time", seconds=DRAIN_SECONDS, **bus_counters(self.bus))
         for running in self._channels.values():
             running.scope.deadline = trio.current_time() + FINISH_SECONDS
+
+
+def _is_shared(config: Config) -> bool:
+    """Whether the listener is to run in several processes."""
+    return len(getattr(config.listener, "cores", ())) > 1
 
 
 def _transcripts(config: Config) -> Transcripts | None:

@@ -15,6 +15,8 @@ import trio
 import trio.testing
 
 import honeystack
+from honeystack import honeypot as honeypots
+from honeystack.config import parse_config
 from honeystack.config.model import Config, FilterEntry, PortEntry
 from honeystack.config.ports import parse_port
 from honeystack.errors import ConfigError, Unavailable
@@ -196,3 +198,59 @@ async def test_a_file_can_be_named_instead(tmp_path: Path, monkeypatch: pytest.M
         pot: Honeypot = await nursery.start(partial(run, str(path)))
         assert pot.config.path == path
         nursery.cancel_scope.cancel()
+
+
+SHARED = '[listener]\ntype = "netstack"\ninterface = "eth0"\nexclude_ports = ["tcp/22"]\nworkers = 2\n'
+
+
+class FakeCrew:
+    """A crew that is there."""
+
+    def __init__(self, config: Config, bus: Any) -> None:
+        self.config, self.reloaded = config, []  # type: tuple[Config, list[Config]]
+
+    async def run(self, reception: Any, *, task_status: trio.TaskStatus[None]) -> None:
+        reception.watch(lambda: {"workers.answering": 2})
+        task_status.started()
+        await trio.sleep_forever()
+
+    def reload(self, config: Config) -> None:
+        if config.source is None:
+            raise ConfigError("no text")
+        self.reloaded.append(config)
+
+
+async def test_several_workers_are_a_crew_that_is_told_of_reloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(honeypots, "Crew", FakeCrew)
+    shared = parse_config(SHARED, data=tmp_path)
+    pot = Honeypot(shared)
+    crew: Any = pot._crew
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pot.run)
+        assert pot.counters()["workers.answering"] == 2
+        changed = parse_config(SHARED + '[service.e]\ntype = "echo"\n', data=tmp_path)
+        pot.reload(changed)
+        assert crew.reloaded == [changed]
+        with pytest.raises(ConfigError):
+            pot.reload(attrs.evolve(shared, source=None))
+        assert pot.config == changed  # nothing has changed
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("text", [SHARED.replace("2\n", "1\n"), '[listener]\ntype = "socket"\n'])
+def test_one_worker_is_this_process(tmp_path: Path, text: str) -> None:
+    config = parse_config(text, data=tmp_path)
+    pot = Honeypot(config)
+    assert pot._crew is None
+    assert pot._listen == config.listener.run
+
+
+def test_a_worker_of_a_crew_has_none_itself(tmp_path: Path) -> None:
+    async def listen(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    pot = Honeypot(parse_config(SHARED, data=tmp_path), listen=listen)
+    assert pot._crew is None
+    assert pot._listen is listen

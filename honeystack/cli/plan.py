@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ def plan_lines(config: Config) -> Iterator[str]:
     yield f"configuration: {config.path}"
     yield f"data:          {config.data}"
     yield f"listener:      {plugin_name(type(listener))}{where}"
+    if len(cores := getattr(listener, "cores", ())) > 1:
+        yield f"workers:       {_workers(cores, listener.spread)}"
     if attachment is not None:
         yield from _section("addresses", _addresses(attachment))
         yield from _section("frames with a VLAN tag", [TAGS[attachment.vlan]])
@@ -51,6 +53,12 @@ def plan_lines(config: Config) -> Iterator[str]:
         yield from _section("kernel rules while it runs", _fence(attachment))
         yield from _section("packet filter on the raw socket", packet_filter_text(attachment.exclusions).splitlines())
     yield from _section("bounds", _bounds(getattr(listener, "limits", None)))
+
+
+def _workers(cores: Sequence[int | None], spread: str) -> str:
+    places = "" if None in cores else f" on the cores {', '.join(map(str, cores))}"
+    whose = "all packets of one peer" if spread == "sources" else "each flow of TCP or UDP"
+    return f"{len(cores)} processes{places}; {whose} to one of them"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -23,6 +23,8 @@ HEARTBEAT = EventKind(
         "frames.*": "int: frames seen, and what became of them",
         "tcp.*": "int: connections and segments",
         "connections": "int: TCP connections open now",
+        "workers.*": "int: with several: how many answer, and of each: restarts, connections, and what became of its "
+        "events on their way here, which add up too; a second old",
         "events.made": "int: events made",
         "channels.*": "int: per channel: made, written, queued, filtered, and dropped by reason; they add up",
     },

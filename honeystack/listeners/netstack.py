@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from functools import partial
@@ -13,15 +14,18 @@ import trio
 from honeystack.listeners._attendant import Attendant
 from honeystack.listeners._datagrams import Datagrams
 from honeystack.net.address import AddressSet, Exclusions, parse_port_range
-from honeystack.net.attachment import Attachment, AttachmentSettings, attach
+from honeystack.net.attachment import Attachment, AttachmentSettings, attach, attach_tap
 from honeystack.net.driver import Driver
 from honeystack.net.limits import Limits
 from honeystack.net.persona import Persona
+from honeystack.net.ring import Tap
 from honeystack.net.settings import VlanPolicy
 from honeystack.reception import Reception
 from honeystack.registry import listener
 from honeystack.settings import setting
 from honeystack.witness import Witness
+
+MOST_WORKERS = 256  # what a group of the kernel's fan-out holds
 
 
 def _port_ranges(_: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
@@ -35,6 +39,11 @@ def _networks(_: object, attribute: attrs.Attribute[tuple[str, ...]], value: tup
             AddressSet([text])
         except ValueError as error:
             raise ValueError(f'{text!r} is no address or prefix: write "203.0.113.4/32" or "2001:db8::/64"') from error
+
+
+def _workers(_: object, attribute: attrs.Attribute[int | str], value: int | str) -> None:
+    if isinstance(value, int) and not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f'there can be 1 to {MOST_WORKERS} workers, or "auto", which is one for each core')
 
 
 @listener("netstack")
@@ -82,7 +91,15 @@ class Netstack:
         default="random",
         example="rotate",
     )
-    limits: Limits = setting("bounds on all that peers can make grow", factory=Limits)
+    workers: int | Literal["auto"] = setting(
+        "processes that share the packets; auto: one for each core, which it keeps to", default=1, validator=_workers
+    )
+    spread: Literal["sources", "flows"] = setting(
+        "among several workers: all of one peer to one of them, or, where few peers make the load, each of its TCP and "
+        "UDP flows to any",
+        default="sources",
+    )
+    limits: Limits = setting("bounds on all that peers can make grow; each worker has its own", factory=Limits)
     persona: Persona = setting("how the stack looks on the wire", factory=Persona)
 
     @property
@@ -102,10 +119,31 @@ class Netstack:
             vlan=self.vlan,
         )
 
+    @property
+    def cores(self) -> tuple[int | None, ...]:
+        """One for each worker: the core that it keeps to, or None."""
+        if self.workers == "auto":
+            cores = getattr(os, "sched_getaffinity", lambda _: (None,))(0)  # only Linux runs them; all can plan
+            return tuple(sorted(cores))[:MOST_WORKERS]
+        return (None,) * self.workers
+
     async def run(self, reception: Reception, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer until cancelled; then every connection ends and is told."""
         rng = random.Random(secrets.randbits(128))
         async with attach(self.attachment, rng=rng, secret=secrets.token_bytes(32)) as attachment:
+            await serve(attachment, reception, limits=self.limits, rng=rng, task_status=task_status)
+
+    async def run_worker(
+        self,
+        reception: Reception,
+        *,
+        tap: Tap,
+        secret: bytes,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """As `run`, as one of several workers: on a tap that another process has opened, behind that one's fence."""
+        rng = random.Random(secrets.randbits(128))
+        with attach_tap(self.attachment, tap, rng=rng, secret=secret) as attachment:
             await serve(attachment, reception, limits=self.limits, rng=rng, task_status=task_status)
 
 

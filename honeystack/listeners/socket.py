@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 import attrs
 import trio
@@ -30,6 +31,11 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+def _one(_: object, attribute: attrs.Attribute[int | str], value: int | str) -> None:
+    if value != 1:
+        raise ValueError('the socket listener is one process: write workers = 1, or type = "netstack"')
+
+
 @listener("socket")
 @attrs.frozen
 class Socket:
@@ -48,6 +54,9 @@ class Socket:
         'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
         default="random",
         example="rotate",
+    )
+    workers: int | Literal["auto"] = setting(
+        "only 1: several processes share packets, which is for `netstack`", default=1, validator=_one
     )
     limits: Limits = setting("bounds on tables and on UDP conversations", factory=Limits)
 

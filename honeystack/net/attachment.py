@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Literal
 
 import attrs
@@ -14,13 +14,14 @@ import trio
 from honeystack.errors import ConfigError
 from honeystack.net import fence as fences
 from honeystack.net.address import AddressSet, Exclusions
+from honeystack.net.fanout import Spread, open_taps
 from honeystack.net.interface import InterfaceFacts, interface_facts
 from honeystack.net.limits import Limits
 from honeystack.net.link import Link
 from honeystack.net.output import Rng
 from honeystack.net.packet_filter import assemble
 from honeystack.net.persona import Persona
-from honeystack.net.ring import Ring
+from honeystack.net.ring import Ring, Tap
 from honeystack.net.settings import StackSettings, VlanPolicy
 from honeystack.net.stack import Stack
 
@@ -69,25 +70,63 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
     )
     try:
         async with _fence(settings, addresses) as kind:
-            stack = Stack(
-                StackSettings(
-                    mac=facts.mac,
-                    addresses=addresses,
-                    mtu=facts.mtu,
-                    exclusions=settings.exclusions,
-                    sniffer=settings.sniffer,
-                    persona=settings.persona,
-                    limits=settings.limits,
-                    vlan=settings.vlan,
-                    midnight=trio.current_time() - time.time() % DAY,
-                    secret=secret,
-                    cuts_runs=True,
-                ),
-                rng=rng,
-            )
-            yield Attachment(stack, ring, kind)
+            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, kind)
     finally:
         ring.close()
+
+
+@asynccontextmanager
+async def attach_many(
+    settings: AttachmentSettings, count: int, *, spread: Spread, seed: int
+) -> AsyncIterator[list[Tap]]:
+    """The taps of so many processes, behind one fence, while the block runs. Raises as `attach`.
+
+    Each process makes a stack of its own of its tap by `attach_tap`. `seed` has 32 bits, and is secret.
+    """
+    check_exclusions(settings)
+    addresses = owned_addresses(settings, interface_facts(settings.interface))
+    taps = open_taps(
+        settings.interface, count, addresses=addresses, all_multicast=settings.sniffer, spread=spread, seed=seed
+    )
+    try:
+        async with _fence(settings, addresses):
+            yield taps
+    finally:
+        for tap in taps:
+            tap.close()
+
+
+@contextmanager
+def attach_tap(settings: AttachmentSettings, tap: Tap, *, rng: Rng, secret: bytes) -> Iterator[Attachment]:
+    """A stack on a tap of `attach_many`, while the block runs. `secret` is the same for all of them."""
+    facts = interface_facts(settings.interface)
+    addresses = owned_addresses(settings, facts)
+    ring = Ring(settings.interface, program=assemble(settings.exclusions), tap=tap)
+    try:
+        yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, "none")
+    finally:
+        ring.close()
+
+
+def _stack(
+    settings: AttachmentSettings, facts: InterfaceFacts, addresses: AddressSet, rng: Rng, secret: bytes
+) -> Stack:
+    return Stack(
+        StackSettings(
+            mac=facts.mac,
+            addresses=addresses,
+            mtu=facts.mtu,
+            exclusions=settings.exclusions,
+            sniffer=settings.sniffer,
+            persona=settings.persona,
+            limits=settings.limits,
+            vlan=settings.vlan,
+            midnight=trio.current_time() - time.time() % DAY,
+            secret=secret,
+            cuts_runs=True,
+        ),
+        rng=rng,
+    )
 
 
 def _fence(

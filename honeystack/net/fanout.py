@@ -1,10 +1,10 @@
 """Several processes share the packets of one interface: PACKET_FANOUT of packet(7), by a program of ours.
 
-By default a peer belongs to one process, whatever it sends: its ARP, its fragments, its probes of all ports, and also
-what a router says of our packets to it. So everything that is kept about a peer (neighbours, scans, budgets, bounds)
-is kept in one place, as in a single process. PACKET_FANOUT_HASH looks at ports where it finds some, and would scatter
-all of these. "flows" does likewise for TCP and UDP, for those whose load comes from few addresses; errors then follow
-the flow that they quote, and fragments the address.
+By default a peer (an IPv4 address, or a /64 of IPv6) belongs to one process, whatever it sends: its ARP, its fragments,
+its probes of all ports, and also what a router says of our packets to it. So everything that is kept about a peer
+(neighbours, scans, budgets, bounds) is kept in one place, as in a single process. PACKET_FANOUT_HASH looks at ports
+where it finds some, and would scatter all of these. "flows" does likewise for TCP and UDP, for those whose load comes
+from few addresses; errors then follow the flow that they quote, and fragments the address.
 
 The kernel computes `index % members`, so the members must not change: whoever opens the taps keeps them open while a
 process is started anew, or every flow would go to another process and be reset there.
@@ -195,6 +195,7 @@ def _quoted_ports4() -> list[_Line]:
 def _ipv6(*, flows: bool) -> list[_Line]:
     """By the source; errors (RFC 4443 §2.1: types below 128) by where the packet went that they quote."""
     quoted = IP + 40 + 8
+    words = 4 if flows else 2  # a peer is a /64, as it is to all bounds
     return [
         "ipv6",
         Instruction(LOAD_BYTE, 0, 0, IP + 6),
@@ -206,11 +207,11 @@ def _ipv6(*, flows: bool) -> list[_Line]:
         *([Instruction(LOAD_BYTE, 0, 0, quoted + 6), *_ports_of("first6", "destination6")] if flows else []),
         *(["first6", *_mixed_ports(LOAD_HALF, quoted + 40)] if flows else []),
         "destination6",
-        *_folded(quoted + 24),
+        *_folded(quoted + 24, words),
         _Branch(JUMP, 0, "number"),
         *(["ports6", *_mixed_ports(LOAD_HALF, IP + 40)] if flows else []),
         "source6",
-        *_folded(IP + 8),
+        *_folded(IP + 8, words),
     ]
 
 
@@ -231,10 +232,10 @@ def _mixed_ports(load: int, at: int) -> list[_Line]:
     ]
 
 
-def _folded(at: int) -> list[_Line]:
-    """The four words of an address as one."""
+def _folded(at: int, words: int) -> list[_Line]:
+    """The first words of an address as one."""
     lines: list[_Line] = [Instruction(LOAD_WORD, 0, 0, at)]
-    for offset in (4, 8, 12):
+    for offset in range(4, 4 * words, 4):
         lines += [
             Instruction(TO_X, 0, 0, 0),
             Instruction(LOAD_WORD, 0, 0, at + offset),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_what_this_machine_cannot_tell_is_said(monkeypatch: pytest.MonkeyPatch) 
     said = sections(NETSTACK)
     assert said["addresses"] == ["all of eth0 (no netlink here)"]
     assert said["kernel rules while it runs"] == ["unknown here: no netlink here"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("workers = 3", "3 processes; all packets of one peer to one of them"),
+        ('workers = 2\nspread = "flows"', "2 processes; each flow of TCP or UDP to one of them"),
+        ('workers = "auto"', "2 processes on the cores 4, 7; all packets of one peer to one of them"),
+        ("workers = 1", None),
+        ("", None),
+    ],
+)
+def test_workers_are_told(settings: str, said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 4})
+    text = NETSTACK.replace('interface = "eth0"', f'interface = "eth0"\n{settings}')
+    lines = [line for line in plan_lines(parse_config(text)) if line.startswith("workers:")]
+    assert lines == ([] if said is None else [f"workers:       {said}"])
 
 
 def test_kernel_sockets_need_none_of_that(invoke: Invoke, config: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -12,7 +13,15 @@ import trio
 from honeystack.errors import ConfigError, Unavailable
 from honeystack.net import attachment
 from honeystack.net.address import AddressSet, Exclusions, parse_port_range
-from honeystack.net.attachment import AttachmentSettings, attach, fence_rules, owned_addresses, packet_filter_text
+from honeystack.net.attachment import (
+    AttachmentSettings,
+    attach,
+    attach_many,
+    attach_tap,
+    fence_rules,
+    owned_addresses,
+    packet_filter_text,
+)
 from honeystack.net.interface import InterfaceFacts
 
 ETH0 = InterfaceFacts("eth0", 2, bytes.fromhex("020000000001"), 1400, ("192.0.2.1/24", "2001:db8::1/64"))
@@ -79,6 +88,68 @@ async def test_the_ring_is_given_back_when_the_fence_cannot_be_put_up() -> None:
     with pytest.raises(Unavailable):
         async with attach(settings, rng=random.Random(1), secret=bytes(32)):
             raise AssertionError
+    assert rings[0].closed
+
+
+class FakeTap:
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def taps(monkeypatch: pytest.MonkeyPatch) -> list[FakeTap]:
+    opened: list[FakeTap] = []
+
+    def open_taps(interface: str, count: int, **options: object) -> list[FakeTap]:
+        asked.append((interface, options))
+        opened.extend(FakeTap() for _ in range(count))
+        return opened
+
+    asked.clear()
+    monkeypatch.setattr(attachment, "open_taps", open_taps)
+    return opened
+
+
+asked: list[tuple[str, dict[str, object]]] = []
+
+
+async def test_many_share_one_fence_and_all_is_given_back(taps: list[FakeTap]) -> None:
+    settings = AttachmentSettings("eth0", exclusions=SSH, sniffer=True)
+    async with attach_many(settings, 3, spread="flows", seed=7) as found:
+        assert found == taps
+        assert len(taps) == 3
+        assert not any(tap.closed for tap in taps)
+    assert all(tap.closed for tap in taps)
+    [(interface, options)] = asked
+    assert (interface, options["all_multicast"], options["spread"], options["seed"]) == ("eth0", True, "flows", 7)
+    assert [str(network) for network in options["addresses"]] == ["192.0.2.1/32", "2001:db8::1/128"]  # type: ignore[attr-defined]
+    assert rings == []
+
+
+async def test_many_are_refused_as_one_is(taps: list[FakeTap]) -> None:
+    with pytest.raises(ConfigError, match="allow_no_exclude"):
+        async with attach_many(AttachmentSettings("eth0"), 2, spread="sources", seed=1):
+            raise AssertionError
+    assert taps == []
+    with pytest.raises(Unavailable, match="no fence"):
+        async with attach_many(
+            AttachmentSettings("eth0", exclusions=SSH, fence="iptables"), 2, spread="sources", seed=1
+        ):
+            raise AssertionError
+    assert all(tap.closed for tap in taps)
+
+
+async def test_each_has_a_stack_on_its_tap_and_no_fence_of_its_own() -> None:
+    tap: Any = FakeTap()
+    settings = AttachmentSettings("eth0", exclusions=SSH, fence="iptables")
+    with attach_tap(settings, tap, rng=random.Random(1), secret=b"all") as found:
+        assert found.stack.settings.secret == b"all"
+        assert found.stack.settings.exclusions == SSH
+        assert found.fence == "none"
+        assert rings[0].options["tap"] is tap
+        assert rings[0].options["program"]
     assert rings[0].closed
 
 

@@ -73,10 +73,11 @@ def test_a_peer_has_one_member_whatever_it_sends(peer: bytes, one: int, two: int
     assert len({member("sources", frame) for frame in frames}) == 1
 
 
-@given(st.binary(min_size=16, max_size=16), ports, ports)
-def test_a_peer_has_one_member_over_ipv6_too(peer: bytes, one: int, two: int) -> None:
+@given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8), ports, ports)
+def test_a_peer_is_a_network_of_ipv6_and_has_one_member_too(peer: bytes, other: bytes, one: int, two: int) -> None:
     frames = [
         framed(ipv6(peer, OURS6, 6, said(one, two))),
+        framed(ipv6(peer[:8] + other, OURS6, 6, said(two, one))),
         framed(ipv6(peer, OURS6, 44, b"\x06\0\0\1" + bytes(4))),
         framed(ipv6(peer, OURS6, 58, b"\x80" + bytes(7))),
         framed(ipv6(peer, OURS6, 58, b"\x87" + bytes(23))),
@@ -144,6 +145,17 @@ def test_flows_of_one_address_are_spread_evenly() -> None:
 def test_fragments_of_one_address_stay_together_among_flows(one: int, two: int) -> None:
     frame = framed(ipv4(ROUTER4, OURS4, 17, said(one, two), fragment=0x2000))
     assert member("flows", frame) == member("flows", framed(ipv4(ROUTER4, OURS4, 17, b"", fragment=3)))
+
+
+def test_networks_and_flows_of_ipv6_are_spread_evenly() -> None:
+    for spread, sources in (
+        ("sources", [ROUTER6[:7] + bytes([n]) + ROUTER6[8:] for n in range(256)]),
+        ("flows", [ROUTER6[:15] + bytes([n]) for n in range(256)]),
+    ):
+        taken = [0, 0]
+        for source in sources:
+            taken[member(spread, framed(ipv6(source, OURS6, 6, said(40000, 80))), members=2)] += 1  # type: ignore[arg-type]
+        assert min(taken) > 90
 
 
 def test_nobody_can_tell_his_neighbours_without_the_seed() -> None:
