@@ -5,12 +5,14 @@ Nothing here is asked about a packet that is in order, except for a SYN's option
 
 from __future__ import annotations
 
+from typing import Final
+
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly
 from honeystack.net.wire.segment import Segment
 from honeystack.net.wire.tcp import ACK, END, FIN, MSS, NOP, PSH, RST, SYN, URG, WINDOW_SCALE, walk_options
 
-NAMES = {
+NAMES: Final = {
     "ack-probe": "a bare ACK to no connection, as a scanner that maps firewalls sends it",
     "answer-loop": "a peer keeps sending back what we sent it; it is not answered any more",
     "bad-checksum": "a checksum that does not hold",
@@ -43,17 +45,17 @@ NAMES = {
     "xmas-probe": "FIN, PSH and URG to no connection",
 }
 
-_PROBES = {
+_PROBES: Final = {
     0: "null-probe",
     FIN: "fin-probe",
     FIN | PSH | URG: "xmas-probe",
     SYN | ACK: "syn-ack-probe",
     SYN | FIN: "syn-fin-probe",
 }
-_BARE_PROBES = {ACK: "ack-probe", FIN | ACK: "maimon-probe"}
-_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
-MAX_SCALE = 14
-MIN_MSS = 48  # below it nothing but an attack on the sender's rate remains
+_BARE_PROBES: Final = {ACK: "ack-probe", FIN | ACK: "maimon-probe"}
+_PROTOCOLS: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
+MAX_SCALE: Final = 14
+MIN_MSS: Final = 48  # below it nothing but an attack on the sender's rate remains
 
 
 def probe_of(seg: Segment) -> str | None:

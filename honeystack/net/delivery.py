@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from honeystack.net import sniffer
 from honeystack.net.address import Exclusions, Path
@@ -22,7 +23,7 @@ from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6, udp_lite
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 
-BOUND_SECONDS = 60.0  # between two notices about the same bound
+BOUND_SECONDS: Final = 60.0  # between two notices about the same bound
 
 
 class Fate(enum.IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.address import AddressSet, Path
@@ -14,13 +14,18 @@ from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.ipv4_options import time_of_day
 
 # Linux: an error is at most 576 bytes long over IPv4 (RFC 1812 §4.3.2.3) and 1280 over IPv6 (RFC 4443 §2.4 c).
-QUOTE_LIMITS = {4: 576 - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH, 6: 1280 - ipv6.HEADER_LENGTH - icmp.HEADER_LENGTH}
-ERROR_TOS = 0xC0  # Linux sends IPv4 errors with precedence "internetwork control"
+QUOTE_LIMITS: Final = {
+    4: 576 - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH,
+    6: 1280 - ipv6.HEADER_LENGTH - icmp.HEADER_LENGTH,
+}
+ERROR_TOS: Final = 0xC0  # Linux sends IPv4 errors with precedence "internetwork control"
 
 # Linux: icmp_msgs_per_sec, icmp_msgs_burst, icmp_ratelimit and XRLIM_BURST_FACTOR.
-OVERALL_RATE, OVERALL_BURST = 1000.0, 50.0
-PEER_RATES, PEER_BURST = {4: 1.0, 16: 10.0}, 6.0  # by the length of an address
-MAX_PEERS = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
+OVERALL_RATE: Final = 1000.0
+OVERALL_BURST: Final = 50.0
+PEER_RATES: Final = {4: 1.0, 16: 10.0}  # by the length of an address
+PEER_BURST: Final = 6.0
+MAX_PEERS: Final = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
 
 
 class QuotedError(NamedTuple):

@@ -9,6 +9,7 @@ remembered for whoever opens a connection of his own.
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.output import Output, Rng
@@ -19,10 +20,10 @@ from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import Neighbour
 
-UNSPECIFIED = bytes(16)
-MAX_REPORTED = 64  # groups in one report, so that it fits a packet; prefixes are not counted out into groups
-MAX_REPORT_DELAY = 10.0  # seconds; what queriers ask for (RFC 3810 §9.3), and no more whatever they ask
-ROUTER_ALERT = bytes([icmpv6.PROTOCOL, 0, 5, 2, 0, 0, 1, 0])  # hop-by-hop header: router alert 0, PadN
+UNSPECIFIED: Final = bytes(16)
+MAX_REPORTED: Final = 64  # groups in one report, so that it fits a packet; prefixes are not counted out into groups
+MAX_REPORT_DELAY: Final = 10.0  # seconds; what queriers ask for (RFC 3810 §9.3), and no more whatever they ask
+ROUTER_ALERT: Final = bytes([icmpv6.PROTOCOL, 0, 5, 2, 0, 0, 1, 0])  # hop-by-hop header: router alert 0, PadN
 
 
 class Neighbours:

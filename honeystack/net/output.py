@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from struct import pack
-from typing import Protocol
+from typing import Final, Protocol
 from zlib import crc32
 
 from honeystack.net.address import Path
@@ -21,10 +21,10 @@ from honeystack.net.wire.runs import Run, make_super_frame
 from honeystack.net.wire.segment import StraySegment
 from honeystack.net.wire.tcp import SYN
 
-COUNTERS = 1024  # identification counters; Linux has 2048 and more
-MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
-MAX_PACKET = 0xFFFF
-NEIGHBOURLY = 255  # the hop limit of neighbour discovery, which Linux gives no flow label
+COUNTERS: Final = 1024  # identification counters; Linux has 2048 and more
+MAX_TEMPLATES: Final = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
+MAX_PACKET: Final = 0xFFFF
+NEIGHBOURLY: Final = 255  # the hop limit of neighbour discovery, which Linux gives no flow label
 
 
 class Rng(Protocol):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-RESOLUTION = 1 / 128  # seconds; fine enough for a 200 ms retransmission timer, coarse enough to share slots
+RESOLUTION: Final = 1 / 128  # seconds; fine enough for a 200 ms retransmission timer, coarse enough to share slots
 
 
 class TimerWheel(Generic[T]):

@@ -5,7 +5,7 @@ CLOSED and LISTEN have no connection yet and are in `handshake`; TIME-WAIT has n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, Writable
@@ -22,7 +22,7 @@ from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_syn_options
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
 
-PAWS_LIFETIME = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
+PAWS_LIFETIME: Final = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
 
 
 def arrives(conn: Connection, seg: Segment, now: float, path: Path) -> None:

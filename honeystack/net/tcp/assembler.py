@@ -6,13 +6,13 @@ Invariant: the blocks are sorted, do not overlap, do not touch, and lie after th
 from __future__ import annotations
 
 import heapq
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.wire.segment import Block
 
-RUN_COST = 200  # bytes that a run takes beside its data
-MAX_BLOCKS = 256  # one-byte segments with gaps cost far more than they carry; a bound keeps them from adding up
+RUN_COST: Final = 200  # bytes that a run takes beside its data
+MAX_BLOCKS: Final = 256  # one-byte segments with gaps cost far more than they carry; a bound keeps them from adding up
 Octets: TypeAlias = "bytes | bytearray | memoryview"
 
 

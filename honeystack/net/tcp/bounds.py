@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.endpoint import Tcp
 
-BATCH = 64  # candidates found by one look at all connections, so that shedding stays cheap on average
+BATCH: Final = 64  # candidates found by one look at all connections, so that shedding stays cheap on average
 
 
 class Shedder:

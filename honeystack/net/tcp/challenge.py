@@ -6,14 +6,14 @@ right (CVE-2016-5696); a connection's own limit tells nothing about any other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.tcp.transmit import send_ack
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
 
-INTERVAL = 0.5  # seconds; Linux's tcp_invalid_ratelimit, which also ends acknowledgement storms of two confused ends
+INTERVAL: Final = 0.5  # seconds; Linux's tcp_invalid_ratelimit, which also ends storms of two confused ends
 
 
 def challenge(conn: Connection, now: float) -> None:

@@ -5,8 +5,10 @@ Counts are bytes. What is in flight is counted by `flight`; here is only how muc
 
 from __future__ import annotations
 
-INITIAL_SEGMENTS = 10  # RFC 6928
-UNLIMITED = 1 << 30
+from typing import Final
+
+INITIAL_SEGMENTS: Final = 10  # RFC 6928
+UNLIMITED: Final = 1 << 30
 
 
 class Congestion:

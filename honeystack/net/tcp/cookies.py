@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from hashlib import blake2s
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.net.tcp.seq import MASK
 
-PERIOD = 64.0  # seconds that one count lasts; a cookie lives for one to two of them
-MSS_TABLE = (48, 216, 536, 1024, 1220, 1400, 1440, 1460)  # three bits; both defaults and the common tunnels are in it
-OPTION_BITS = 6  # low bits of the timestamp: 4 window scale (15 = none), 1 SACK, 1 unused
-NO_SCALE = 15
+PERIOD: Final = 64.0  # seconds that one count lasts; a cookie lives for one to two of them
+MSS_TABLE: Final = (48, 216, 536, 1024, 1220, 1400, 1440, 1460)  # three bits: both defaults, the common tunnels
+OPTION_BITS: Final = 6  # low bits of the timestamp: 4 window scale (15 = none), 1 SACK, 1 unused
+NO_SCALE: Final = 15
 
 
 class Restored(NamedTuple):

@@ -6,10 +6,11 @@ Who agrees to it need not use it for what he sends (§6.1.1), and a honeypot sen
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from honeystack.net.wire.tcp import CWR, ECE, SYN
 
-CONGESTION_EXPERIENCED = 0b11  # in the type of service
+CONGESTION_EXPERIENCED: Final = 0b11  # in the type of service
 
 
 class Ecn(enum.Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import Final
 
 from honeystack.errors import Malformed, StateError
 from honeystack.net.address import Path
@@ -31,9 +32,9 @@ from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
 from honeystack.net.wire.segment import Segment, StraySegment
 from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_segment, encode_segment, syn_options, walk_options
 
-PROTOCOL = 6
-MD5 = 19  # the option of RFC 2385
-SIGNATURE = bytes([MD5, 18])
+PROTOCOL: Final = 6
+MD5: Final = 19  # the option of RFC 2385
+SIGNATURE: Final = bytes([MD5, 18])
 
 
 class Tcp:

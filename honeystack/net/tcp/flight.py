@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 from honeystack.net.tcp.seq import add, after, before, diff, latest
 from honeystack.net.wire.segment import Block
 
-DUPLICATE_THRESHOLD = 3  # RFC 5681 §3.2
-MAX_REORDERING = 8  # times a quarter of the round trip: RFC 8985 §6.2 lets D-SACK widen the window step by step
+DUPLICATE_THRESHOLD: Final = 3  # RFC 5681 §3.2
+MAX_REORDERING: Final = 8  # times a quarter of the round trip: RFC 8985 §6.2 lets D-SACK widen the window step by step
 
-FLYING, SACKED, LOST = 0, 1, 2
+FLYING: Final = 0
+SACKED: Final = 1
+LOST: Final = 2
 
 
 class Sent:

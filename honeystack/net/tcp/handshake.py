@@ -5,7 +5,7 @@ A handshake under way is one small tuple, not a connection. When the table is fu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from honeystack.net.address import Path
 from honeystack.net.notices import HalfOpen, SynFacts
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.endpoint import Tcp
 
 # MUST-22
-RETRANSMISSIONS = (1.0, 3.0, 7.0, 15.0, 31.0)  # seconds after the SYN: Linux's tcp_synack_retries = 5, doubling
-COOKIE_SECONDS = 2 * cookies.PERIOD  # how long after the last cookie an acknowledgement may carry one
+RETRANSMISSIONS: Final = (1.0, 3.0, 7.0, 15.0, 31.0)  # seconds after the SYN: Linux's tcp_synack_retries = 5, doubling
+COOKIE_SECONDS: Final = 2 * cookies.PERIOD  # how long after the last cookie an acknowledgement may carry one
 
 
 class Embryo(NamedTuple):

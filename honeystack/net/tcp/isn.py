@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hashlib import blake2s
+from typing import Final
 
 from honeystack.net.tcp.seq import MASK
 
-TICKS_PER_SECOND = 250_000  # RFC 6528 §3: M is a timer of 4 microseconds
+TICKS_PER_SECOND: Final = 250_000  # RFC 6528 §3: M is a timer of 4 microseconds
 
 
 def flow_secrets(secret: bytes, key: bytes, now: float) -> tuple[int, int]:

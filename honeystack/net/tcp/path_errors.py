@@ -5,7 +5,7 @@ Soft errors end nothing, and hard ones end only a connection that is being opene
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import Anomaly, CloseReason
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.endpoint import Tcp
 
-QUOTED = 8  # ports and sequence number, which is all that ICMP promises
-MIN_MTU = {4: 552, 6: 1280}  # Linux's ip_rt_min_pmtu; RFC 8201 §4
+QUOTED: Final = 8  # ports and sequence number, which is all that ICMP promises
+MIN_MTU: Final = {4: 552, 6: 1280}  # Linux's ip_rt_min_pmtu; RFC 8201 §4
 
 
 def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: int | None, now: float) -> None:

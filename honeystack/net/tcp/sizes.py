@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from honeystack.net.limits import Limits
 from honeystack.net.tcp.window import initial_window
 
-MIN_SEND_MSS = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
-IP_AND_TCP_HEADERS = {4: 40, 6: 60}
-DEFAULT_MSS = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said; MUST-15
-TIMESTAMP_BYTES = 12
+MIN_SEND_MSS: Final = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a packet per byte
+IP_AND_TCP_HEADERS: Final = {4: 40, 6: 60}
+DEFAULT_MSS: Final = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said; MUST-15
+TIMESTAMP_BYTES: Final = 12
 
 
 class Sizes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.acknowledge import find_losses
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.sending import Sending
 
-FIN_WAIT_2_SECONDS = 60.0  # Linux's tcp_fin_timeout, which is for released connections
-HALF_CLOSED_SECONDS = 300.0  # while somebody reads, a peer on a lossy path may be silent for two of its longest RTOs
-KEEP_ALIVE_INTERVAL = 75.0  # Linux's tcp_keepalive_intvl and _probes
-KEEP_ALIVE_PROBES = 9  # MUST-29
-DELAYED_ACK = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
+FIN_WAIT_2_SECONDS: Final = 60.0  # Linux's tcp_fin_timeout, which is for released connections
+HALF_CLOSED_SECONDS: Final = 300.0  # while somebody reads: two of the longest RTOs of a peer on a lossy path
+KEEP_ALIVE_INTERVAL: Final = 75.0  # Linux's tcp_keepalive_intvl and _probes
+KEEP_ALIVE_PROBES: Final = 9  # MUST-29
+DELAYED_ACK: Final = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
 
 
 def rearm(conn: Connection) -> None:
@@ -151,7 +151,7 @@ def _retransmit_syn(conn: Connection, now: float) -> None:
     conn.tcp.send_syn(conn, now)
 
 
-_ON_EXPIRY = {
+_ON_EXPIRY: Final = {
     Timer.RETRANSMIT: _retransmit,
     Timer.REORDER: _look_for_losses,
     Timer.LOSS_PROBE: _probe_for_loss,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from honeystack.net.address import Path
 from honeystack.net.tcp import challenge
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.endpoint import Tcp
 
-SECONDS = 60.0  # Linux's TCP_TIMEWAIT_LEN; MUST-13, with an MSL of 30 s
-REUSE_DISTANCE = 65535 + 2  # beyond anything of the old connection that the peer may still have (Linux)
+SECONDS: Final = 60.0  # Linux's TCP_TIMEWAIT_LEN; MUST-13, with an MSL of 30 s
+REUSE_DISTANCE: Final = 65535 + 2  # beyond anything of the old connection that the peer may still have (Linux)
 
 
 class Remembered(NamedTuple):

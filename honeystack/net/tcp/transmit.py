@@ -5,7 +5,7 @@ Called once per touched connection when the driver asks for output, so that a re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.flight import Sent
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
     from honeystack.net.tcp.sending import Sending
 
-TICKS_PER_SECOND = 1000  # of the timestamp clock, as Linux has it
+TICKS_PER_SECOND: Final = 1000  # of the timestamp clock, as Linux has it
 
 # Segments in flight: 1.4 MB of the usual size. Each SACK looks at all of them, and a peer may ask for 36-byte ones.
-MAX_RECORDS = 1024
+MAX_RECORDS: Final = 1024
 
 
 def transmit(conn: Connection, now: float) -> None:

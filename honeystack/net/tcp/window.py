@@ -5,14 +5,14 @@ As Linux does, a connection begins with at most 64 kB; whoever sends more than h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.net.tcp.seq import add, diff
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
 
-MAX_FIELD = 0xFFFF
+MAX_FIELD: Final = 0xFFFF
 
 
 def initial_window(advertised_mss: int, *, timestamps: bool) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets
 
-LENGTH = 28
-REQUEST = 1
-REPLY = 2
-ETHERNET_IPV4 = b"\x00\x01\x08\x00\x06\x04"  # hardware Ethernet, protocol IPv4, and their address lengths
-IEEE802_IPV4 = b"\x00\x06" + ETHERNET_IPV4[2:]  # the same by another name (RFC 1122 §2.3.3 has both)
+LENGTH: Final = 28
+REQUEST: Final = 1
+REPLY: Final = 2
+ETHERNET_IPV4: Final = b"\x00\x01\x08\x00\x06\x04"  # hardware Ethernet, protocol IPv4, and their address lengths
+IEEE802_IPV4: Final = b"\x00\x06" + ETHERNET_IPV4[2:]  # the same by another name (RFC 1122 §2.3.3 has both)
 
 
 class Arp(NamedTuple):

@@ -7,19 +7,19 @@ of VLAN 0 tells a priority and no VLAN: such a frame is as one without a tag.
 from __future__ import annotations
 
 from struct import pack
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 
-HEADER_LENGTH = 14
-BROADCAST = b"\xff" * 6
+HEADER_LENGTH: Final = 14
+BROADCAST: Final = b"\xff" * 6
 
-IPV4 = 0x0800
-ARP = 0x0806
-VLAN_TAG = 0x8100
-VLAN_ID = 0x0FFF  # the part of a tag that names the VLAN
-IPV6 = 0x86DD
-FIRST_ETHERTYPE = 0x0600  # what is lower is a length: an 802.3 frame with an LLC header
+IPV4: Final = 0x0800
+ARP: Final = 0x0806
+VLAN_TAG: Final = 0x8100
+VLAN_ID: Final = 0x0FFF  # the part of a tag that names the VLAN
+IPV6: Final = 0x86DD
+FIRST_ETHERTYPE: Final = 0x0600  # what is lower is a length: an 802.3 frame with an LLC header
 
 
 class EthernetHeader(NamedTuple):

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets, checksum, partial_sum
 
-HEADER_LENGTH = 8
-PROTOCOL = 1
+HEADER_LENGTH: Final = 8
+PROTOCOL: Final = 1
 
-ECHO_REPLY, UNREACHABLE, SOURCE_QUENCH, REDIRECT, ECHO_REQUEST, TIME_EXCEEDED, PARAMETER_PROBLEM = 0, 3, 4, 5, 8, 11, 12
-TIMESTAMP, TIMESTAMP_REPLY = 13, 14
-ERRORS = frozenset({UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM})
+ECHO_REPLY: Final = 0
+UNREACHABLE: Final = 3
+SOURCE_QUENCH: Final = 4
+REDIRECT: Final = 5
+ECHO_REQUEST: Final = 8
+TIME_EXCEEDED: Final = 11
+PARAMETER_PROBLEM: Final = 12
+TIMESTAMP: Final = 13
+TIMESTAMP_REPLY: Final = 14
+ERRORS: Final = frozenset({UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM})
 
-HOST_UNREACHABLE, PROTOCOL_UNREACHABLE, PORT_UNREACHABLE, FRAGMENTATION_NEEDED = 1, 2, 3, 4
-REASSEMBLY_TIME_EXCEEDED = 1
+HOST_UNREACHABLE: Final = 1
+PROTOCOL_UNREACHABLE: Final = 2
+PORT_UNREACHABLE: Final = 3
+FRAGMENTATION_NEEDED: Final = 4
+REASSEMBLY_TIME_EXCEEDED: Final = 1
 
 
 class IcmpMessage(NamedTuple):

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets, checksum, partial_sum, pseudo_header_sum
 from honeystack.net.wire.icmp import HEADER_LENGTH, IcmpMessage
 
-PROTOCOL = 58
+PROTOCOL: Final = 58
 
-UNREACHABLE, PACKET_TOO_BIG, TIME_EXCEEDED, PARAMETER_PROBLEM = 1, 2, 3, 4
-ECHO_REQUEST, ECHO_REPLY = 128, 129
-MLD_QUERY, MLD_REPORT, MLD_DONE, MLD_REPORT_V2 = 130, 131, 132, 143
+UNREACHABLE: Final = 1
+PACKET_TOO_BIG: Final = 2
+TIME_EXCEEDED: Final = 3
+PARAMETER_PROBLEM: Final = 4
+ECHO_REQUEST: Final = 128
+ECHO_REPLY: Final = 129
+MLD_QUERY: Final = 130
+MLD_REPORT: Final = 131
+MLD_DONE: Final = 132
+MLD_REPORT_V2: Final = 143
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT, REDIRECT = range(133, 138)
-FIRST_INFORMATION = 128  # what is lower is an error
+FIRST_INFORMATION: Final = 128  # what is lower is an error
 
-PORT_UNREACHABLE = 4
-REASSEMBLY_TIME_EXCEEDED = 1
+PORT_UNREACHABLE: Final = 4
+REASSEMBLY_TIME_EXCEEDED: Final = 1
 
-SOURCE_LINK_ADDRESS, TARGET_LINK_ADDRESS = 1, 2
-SOLICITED, OVERRIDE = 0x40000000, 0x20000000
-NDP_HOP_LIMIT = 255  # a router would have lowered it: so the sender is on this link
+SOURCE_LINK_ADDRESS: Final = 1
+TARGET_LINK_ADDRESS: Final = 2
+SOLICITED: Final = 0x40000000
+OVERRIDE: Final = 0x20000000
+NDP_HOP_LIMIT: Final = 255  # a router would have lowered it: so the sender is on this link
 
-ALL_NODES = bytes.fromhex("ff020000000000000000000000000001")
-ALL_MLDV2_ROUTERS = bytes.fromhex("ff020000000000000000000000000016")
-SOLICITED_NODE_PREFIX = bytes.fromhex("ff0200000000000000000001ff")
-MODE_IS_EXCLUDE = 2  # the kind of a group record (RFC 3810 §5.2.12)
+ALL_NODES: Final = bytes.fromhex("ff020000000000000000000000000001")
+ALL_MLDV2_ROUTERS: Final = bytes.fromhex("ff020000000000000000000000000016")
+SOLICITED_NODE_PREFIX: Final = bytes.fromhex("ff0200000000000000000001ff")
+MODE_IS_EXCLUDE: Final = 2  # the kind of a group record (RFC 3810 §5.2.12)
 
 
 class Neighbour(NamedTuple):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets, checksum, partial_sum
 
-HEADER_LENGTH = 20
-LIMITED_BROADCAST = b"\xff" * 4
-ICMP, IGMP, TCP, UDP = 1, 2, 6, 17
+HEADER_LENGTH: Final = 20
+LIMITED_BROADCAST: Final = b"\xff" * 4
+ICMP: Final = 1
+IGMP: Final = 2
+TCP: Final = 6
+UDP: Final = 17
 
-DONT_FRAGMENT = 0x4000
-MORE_FRAGMENTS = 0x2000
-OFFSET_MASK = 0x1FFF
+DONT_FRAGMENT: Final = 0x4000
+MORE_FRAGMENTS: Final = 0x2000
+OFFSET_MASK: Final = 0x1FFF
 
 
 class Ipv4Header(NamedTuple):

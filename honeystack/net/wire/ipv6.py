@@ -8,28 +8,43 @@ options are kept (net.ipv6.max_dst_opts_number, at most seven bytes of padding):
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets
 
-HEADER_LENGTH = 40
-HOP_BY_HOP, TCP, UDP, ROUTING, FRAGMENT, ICMPV6, NO_NEXT_HEADER, DESTINATION = 0, 6, 17, 43, 44, 58, 59, 60
+HEADER_LENGTH: Final = 40
+HOP_BY_HOP: Final = 0
+TCP: Final = 6
+UDP: Final = 17
+ROUTING: Final = 43
+FRAGMENT: Final = 44
+ICMPV6: Final = 58
+NO_NEXT_HEADER: Final = 59
+DESTINATION: Final = 60
 
 # Parameter problem codes (RFC 4443 §3.4, RFC 7112 §5).
-ERRONEOUS_FIELD, UNKNOWN_NEXT_HEADER, UNKNOWN_OPTION, INCOMPLETE_CHAIN = 0, 1, 2, 3
+ERRONEOUS_FIELD: Final = 0
+UNKNOWN_NEXT_HEADER: Final = 1
+UNKNOWN_OPTION: Final = 2
+INCOMPLETE_CHAIN: Final = 3
 
-SWITCHED_OFF_ROUTING = (3, 4)  # RPL source routes and segment routing
+SWITCHED_OFF_ROUTING: Final = (3, 4)  # RPL source routes and segment routing
 
-EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION})
+EXTENSIONS: Final = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION})
 
-PAD1, PADN, ROUTER_ALERT, CALIPSO, IOAM, JUMBO = 0x00, 0x01, 0x05, 0x07, 0x31, 0xC2
-COMMON_PADDING = b"\1\4\0\0\0\0"  # a header of it alone says nothing: looked for so that long chains cost little
-MAX_OPTIONS = 8  # per header, as Linux
-MAX_PADDING = 7  # bytes in a row, as Linux: more aligns nothing
+PAD1: Final = 0x00
+PADN: Final = 0x01
+ROUTER_ALERT: Final = 0x05
+CALIPSO: Final = 0x07
+IOAM: Final = 0x31
+JUMBO: Final = 0xC2
+COMMON_PADDING: Final = b"\1\4\0\0\0\0"  # a header of it alone says nothing: looked for so that long chains cost little
+MAX_OPTIONS: Final = 8  # per header, as Linux
+MAX_PADDING: Final = 7  # bytes in a row, as Linux: more aligns nothing
 
 # How much of the upper-layer header a first fragment must hold (RFC 7112), as Linux asks for it.
-UPPER_HEADER_LENGTHS = {TCP: 20, UDP: 8, ICMPV6: 8}
+UPPER_HEADER_LENGTHS: Final = {TCP: 20, UDP: 8, ICMPV6: 8}
 
 
 class Problem(NamedTuple):
@@ -40,7 +55,7 @@ class Problem(NamedTuple):
     even_to_multicast: bool = False  # option action 10: told also when the destination is a group
 
 
-DISCARD = Problem(-1, 0)  # an option's verdict: drop the packet, and tell nobody
+DISCARD: Final = Problem(-1, 0)  # an option's verdict: drop the packet, and tell nobody
 
 
 class FragmentFacts(NamedTuple):
@@ -283,7 +298,7 @@ def _calipso_problem(packet: Octets, position: int, end: int) -> Problem | None:
     return DISCARD
 
 
-_HOP_BY_HOP_OPTIONS = {
+_HOP_BY_HOP_OPTIONS: Final = {
     ROUTER_ALERT: _router_alert_problem,
     CALIPSO: _calipso_problem,
     IOAM: _ioam_problem,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from struct import pack
+from typing import Final
 
-LINKTYPE_RAW = 101  # packets begin with their IP header
-_SECTION, _INTERFACE, _SECRETS, _PACKET = 0x0A0D0D0A, 1, 0x0000000A, 6
-_BYTE_ORDER = 0x1A2B3C4D
-_UNKNOWN_LENGTH = 0xFFFFFFFFFFFFFFFF
-_TLS_KEY_LOG = 0x544C534B
-_APPLICATION = 4  # shb_userappl
-_MICROSECONDS = 1_000_000  # the resolution where an interface names none
+LINKTYPE_RAW: Final = 101  # packets begin with their IP header
+_SECTION: Final = 0x0A0D0D0A
+_INTERFACE: Final = 1
+_SECRETS: Final = 0x0000000A
+_PACKET: Final = 6
+_BYTE_ORDER: Final = 0x1A2B3C4D
+_UNKNOWN_LENGTH: Final = 0xFFFFFFFFFFFFFFFF
+_TLS_KEY_LOG: Final = 0x544C534B
+_APPLICATION: Final = 4  # shb_userappl
+_MICROSECONDS: Final = 1_000_000  # the resolution where an interface names none
 
 
 def section_header(application: str) -> bytes:

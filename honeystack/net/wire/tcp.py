@@ -6,22 +6,35 @@ Options are read as Linux reads them: the first option that does not fit ends th
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.segment import Block, Segment
 
-FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
-HEADER_LENGTH = 20
-MAX_WINDOW_SCALE = 14  # RFC 7323 §2.3
+FIN: Final = 0x01
+SYN: Final = 0x02
+RST: Final = 0x04
+PSH: Final = 0x08
+ACK: Final = 0x10
+URG: Final = 0x20
+ECE: Final = 0x40
+CWR: Final = 0x80
+HEADER_LENGTH: Final = 20
+MAX_WINDOW_SCALE: Final = 14  # RFC 7323 §2.3
 
-END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 5, 8  # MUST-4
+END: Final = 0  # MUST-4
+NOP: Final = 1
+MSS: Final = 2
+WINDOW_SCALE: Final = 3
+SACK_PERMITTED: Final = 4
+SACK: Final = 5
+TIMESTAMPS: Final = 8
 
-_HEADER = Struct("!HHIIBBHHH")
-_TIMESTAMPS = Struct("!II")
-_ALIGNED_TIMESTAMPS = b"\x01\x01\x08\x0a"  # NOP, NOP, kind 8, length 10: what all current senders write
-_BLOCK = Struct("!II")
+_HEADER: Final = Struct("!HHIIBBHHH")
+_TIMESTAMPS: Final = Struct("!II")
+_ALIGNED_TIMESTAMPS: Final = b"\x01\x01\x08\x0a"  # NOP, NOP, kind 8, length 10: what all current senders write
+_BLOCK: Final = Struct("!II")
 
 
 class SynOptions(NamedTuple):

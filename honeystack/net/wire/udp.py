@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets, checksum, partial_sum, pseudo_header_sum
 
-HEADER_LENGTH = 8
-PROTOCOL = 17
+HEADER_LENGTH: Final = 8
+PROTOCOL: Final = 17
 
 
 class UdpDatagram(NamedTuple):

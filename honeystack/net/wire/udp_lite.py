@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from struct import unpack_from
+from typing import Final
 
 from honeystack.errors import Malformed
 from honeystack.net.wire.checksum import Octets, partial_sum, pseudo_header_sum
 
-HEADER_LENGTH = 8
-PROTOCOL = 136
+HEADER_LENGTH: Final = 8
+PROTOCOL: Final = 136
 
 
 def check_udp_lite(segment: Octets, source: bytes, destination: bytes, *, verify: bool = True) -> None:
