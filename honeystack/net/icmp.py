@@ -25,7 +25,7 @@ OVERALL_RATE: Final = 1000.0
 OVERALL_BURST: Final = 50.0
 PEER_RATES: Final = {4: 1.0, 16: 10.0}  # by the length of an address
 PEER_BURST: Final = 6.0
-MAX_PEERS: Final = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
+MAX_PEERS = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
 
 
 class QuotedError(NamedTuple):

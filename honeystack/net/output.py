@@ -22,7 +22,7 @@ from honeystack.net.wire.segment import StraySegment
 from honeystack.net.wire.tcp import SYN
 
 COUNTERS: Final = 1024  # identification counters; Linux has 2048 and more
-MAX_TEMPLATES: Final = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
+MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
 MAX_PACKET: Final = 0xFFFF
 NEIGHBOURLY: Final = 255  # the hop limit of neighbour discovery, which Linux gives no flow label
 

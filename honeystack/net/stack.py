@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from struct import unpack_from
-from typing import Final
 
 from honeystack.errors import Malformed
 from honeystack.net import sniffer
@@ -28,7 +27,7 @@ from honeystack.net.wire.facts import ChecksumState, IpFacts
 
 __all__ = ["Fate", "Stack"]
 
-MAX_PATHS: Final = 16_384  # paths of TCP traffic kept ready; all forgotten, and judged again, when full
+MAX_PATHS = 16_384  # paths of TCP traffic kept ready; all forgotten, and judged again, when full
 
 
 class Stack:
