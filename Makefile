@@ -43,7 +43,7 @@ test-compiled: wheel $(VENV)/sslyze.stamp test-packages
 	cp -a $(filter-out build dist,$(wildcard * .ci)) $(COMPILED)
 	$(BIN)/python -m zipfile -e dist/honeystack-*.whl $(COMPILED)
 	cd $(COMPILED) && $(SUDO) env HONEYSTACK_EXPECT=compiled PYTHONPATH=$(CURDIR)/$(COMPILED) \
-	  $(CURDIR)/$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	  $(abspath $(BIN))/python -m pytest $(PYTEST_FLAGS)
 
 clients: $(VENV)/dev.stamp $(VENV)/sslyze.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest -s tests/live/test_tls_matrix.py tests/live/test_tls_jarm.py $(PYTEST_FLAGS)
