@@ -6,6 +6,7 @@ bound: bytes of a conversation, conversations at a time, and all files together,
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from honeystack.tls.keylog import KeyLog
 
 AT_A_TIME = 256  # conversations
 WRITE_SECONDS = 2.0  # for one file; a disk that hangs must not hold up the honeypot's end
+STALE_SECONDS = 60.0  # a draft that is older will never be a file
 SEGMENT = 1400  # bytes of data in one packet
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
 _TCP = 6
@@ -124,14 +126,24 @@ class Transcripts:
         draft.replace(self._folder / name)
 
     def _make_room(self, wanted: int) -> None:
-        """Connection ids sort by time, so the names do."""
-        sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.pcapng"))}
+        """Connection ids sort by time, so the names do. Several processes may share the folder."""
+        sizes = dict(self._sizes())
         total = sum(sizes.values()) + wanted
         for path, size in sizes.items():
             if total <= self._limits.total:
                 return
             path.unlink(missing_ok=True)
             total -= size
+
+    def _sizes(self) -> Iterator[tuple[Path, int]]:
+        """Of all files in order; drafts of a process that died on them are taken away."""
+        for path in sorted(self._folder.glob("*.pcapng")):
+            with contextlib.suppress(FileNotFoundError):  # another has just made room
+                facts = path.stat()
+                if not path.name.startswith("."):
+                    yield path, facts.st_size
+                elif facts.st_mtime + STALE_SECONDS < self._clock():
+                    path.unlink()
 
 
 class _Noted(trio.abc.HalfCloseableStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,30 @@ async def test_the_oldest_files_give_way(tmp_path: Path) -> None:
     assert 1 <= len(left) < 4
     assert left[-1] == paths[-1]
     assert sum(path.stat().st_size for path in left) <= 2000
+
+
+async def test_drafts_of_another_process_are_let_alone_until_they_are_stale(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path, total=1)
+    await talk(transcripts)
+    fresh, stale = (tmp_path / "captures" / name for name in (".fresh.pcapng", ".stale.pcapng"))
+    for path in (fresh, stale):
+        path.write_bytes(bytes(100))
+    os.utime(stale, (1e9 - 61, 1e9 - 61))
+    await talk(transcripts)
+    assert fresh.exists()
+    assert not stale.exists()
+
+
+async def test_a_file_that_another_process_has_taken_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "captures" / "gone.pcapng"
+    transcripts = scene(tmp_path)
+    await talk(transcripts)
+    monkeypatch.setattr(Path, "glob", lambda *_: [gone])
+    path = await talk(transcripts)
+    assert path is not None
+    assert path.exists()
 
 
 async def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
