@@ -27,7 +27,7 @@ public class Client {
             plain.setSoTimeout(10000);
             try (SSLSocket tls = (SSLSocket) context.getSocketFactory().createSocket(plain, "a.example", port, true)) {
                 if (!version.equals("default")) {
-                    tls.setEnabledProtocols(new String[] {version});
+                    tls.setEnabledProtocols(version.split("[+]"));
                 }
                 tls.getOutputStream().write("GET / HTTP/1.0\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
                 String said = new String(tls.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
@@ -41,7 +41,7 @@ public class Client {
     public static void main(String[] arguments) {
         Security.setProperty("jdk.tls.disabledAlgorithms", ""); // else it has no TLS 1.0 and 1.1
         for (int place = 1; place < arguments.length; place++) {
-            for (String version : new String[] {"default", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}) {
+            for (String version : new String[] {"default", "SSLv2Hello+TLSv1", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}) {
                 int port = Integer.parseInt(arguments[place]);
                 System.out.println(port + " " + version + " " + ask(arguments[0], port, version));
             }
