@@ -32,12 +32,27 @@ BODY = f"""
 [service.http01]
 type = "http"
 [[port]]
-ports = ["tcp/{RANDOM[0]}-{RANDOM[-1]}"]
+ports = ["tcp/{RANDOM[0]}-{RANDOM[3]}"]
 services = ["http01"]
 [[port]]
-ports = ["tcp/{ROTATED[0]}-{ROTATED[-1]}"]
+ports = ["tcp/{RANDOM[4]}-{RANDOM[5]}"]
+services = ["http01"]
+tls_certificate = ["p256.crt", "rsa.crt"]
+tls_key = ["p256.key", "rsa.key"]
+[[port]]
+ports = ["tcp/{RANDOM[6]}-{RANDOM[7]}"]
+services = ["http01"]
+tls_certificate = "auto"
+[[port]]
+ports = ["tcp/{ROTATED[0]}-{ROTATED[3]}"]
 services = ["http01"]
 tls_fingerprint = "rotate"
+[[port]]
+ports = ["tcp/{ROTATED[4]}-{ROTATED[7]}"]
+services = ["http01"]
+tls_fingerprint = "rotate"
+tls_certificate = ["p256.crt", "rsa.crt"]
+tls_key = ["p256.key", "rsa.key"]
 [[port]]
 port = "tcp/0"
 tls_certificate = "rsa.crt"
@@ -63,9 +78,10 @@ tls_fingerprint = "mimic:{}"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder: Path = tmp_path_factory.mktemp("matrix")
-    issued = trustme.CA().issue_cert("a.example", V4, key_type=trustme.KeyType.RSA)
-    issued.cert_chain_pems[0].write_to_path(str(folder / "rsa.crt"))
-    issued.private_key_pem.write_to_path(str(folder / "rsa.key"))
+    for name, kind in (("rsa", trustme.KeyType.RSA), ("p256", trustme.KeyType.ECDSA)):
+        issued = trustme.CA().issue_cert("a.example", V4, key_type=kind)
+        issued.cert_chain_pems[0].write_to_path(str(folder / f"{name}.crt"))
+        issued.private_key_pem.write_to_path(str(folder / f"{name}.key"))
     with arena(folder) as place:
         place.start(LISTENER + BODY + "".join(itertools.starmap(MIMIC.format, MIMICS.items())) + OUTPUTS)
         yield place
