@@ -198,16 +198,21 @@ def street() -> Iterator[Street]:
                 sockets[side] = room.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
                 sockets[side].setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
                 sockets[side].bind((side, 0))
-            room.enter_context(_server(house, side))
+            room.enter_context(server(house, side))
         yield Street(houses, prober, sockets)
 
 
+def plug(host: Host, interface: str, mac: bytes) -> None:
+    """An end of a cable with this MAC address, no address that the kernel makes, and whole checksums on the wire."""
+    host.run("ip", "link", "set", interface, "down")
+    host.run("ip", "link", "set", interface, "address", mac.hex(":"), "addrgenmode", "none")
+    host.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off")
+    host.run("ip", "link", "set", interface, "up")
+
+
 def _furnish(house: Host, prober: Host, side: str) -> None:
-    for host, name, mac in ((house, "eth0", TARGET_MAC), (prober, side, PROBER_MAC)):
-        host.run("ip", "link", "set", name, "down")
-        host.run("ip", "link", "set", name, "address", mac.hex(":"), "addrgenmode", "none")
-        host.run("ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off")
-        host.run("ip", "link", "set", name, "up")
+    plug(house, "eth0", TARGET_MAC)
+    plug(prober, side, PROBER_MAC)
     assign(house, "eth0", [f"{TARGET[4]}/24", f"{TARGET[6]}/64", f"{TARGET_LOCAL}/64"])
     house.run("sh", "-c", f"echo {RECEIVE_MEMORY} > /proc/sys/net/ipv4/tcp_rmem")
     for version in (4, 6):
@@ -228,7 +233,8 @@ def _furnish(house: Host, prober: Host, side: str) -> None:
 
 
 @contextlib.contextmanager
-def _server(house: Host, side: str) -> Iterator[None]:
+def server(house: Host, side: str) -> Iterator[None]:
+    """The server program in a house: on the kernel's stack or on ours."""
     process = subprocess.Popen(
         house.command(*("setpriv", "--pdeathsig", "KILL"), sys.executable, "-m", "tests.live.twin", side),
         stdout=subprocess.PIPE,
