@@ -51,6 +51,10 @@ class Talker:
             else:
                 self._take(kind, content, "")
 
+    def keyed(self) -> bytes:
+        """What it takes to come to the keys: nothing more."""
+        return b""
+
     def finished(self) -> bytes:
         """The message that ends the handshake."""
         return message(self.keys.verify_data(self._transcript), FINISHED)
