@@ -38,6 +38,7 @@ FLOORS = {
     "net.internet": PROTOCOL,
     "net.output": PROTOCOL,
     "net.neighbours": PROTOCOL,
+    "net.groups": PROTOCOL,
     "net.fragments": PROTOCOL,
     "net.icmp": PROTOCOL,
     "net.udp": PROTOCOL,

@@ -12,6 +12,7 @@ from typing import Final
 
 from honeystack.net import sniffer
 from honeystack.net.address import Exclusions, Path
+from honeystack.net.groups import Groups
 from honeystack.net.icmp import Icmp, read_error
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
 from honeystack.net.notices import Anomaly, BoundReached, Notice, PacketSeen
@@ -53,8 +54,9 @@ class Delivery:
         self.host_ports = {number: _port_table(settings.exclusions, number) for number in (ipv4.TCP, ipv4.UDP)}
         self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng, midnight=settings.midnight)
         self.neighbours = Neighbours(
-            output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours, rng=rng
+            output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours
         )
+        self.groups = Groups(output, addresses=settings.addresses, mac=settings.mac, rng=rng)
 
     def packet(self, packet: IpPacket, now: float) -> Fate:
         if self.is_hosts(packet):
@@ -125,9 +127,12 @@ class Delivery:
             self._learn(packet, message, now)
             return answered(self.neighbours.receive_neighbour(packet, message))
         if message.type == icmpv6.MLD_QUERY:
-            return Fate.DELIVERED if self.neighbours.receive_query(packet, message, now) else Fate.IGNORED
+            return Fate.DELIVERED if self.groups.receive_query(packet, message, now) else Fate.IGNORED
+        if message.type == icmpv6.MLD_REPORT:
+            self.groups.receive_report(message, now)
+            return Fate.IGNORED
         group = path.local[0] == 0xFF
-        if path.remote == UNSPECIFIED or (group and not self.neighbours.listens_to(path.local)):
+        if path.remote == UNSPECIFIED or (group and not self.groups.listens_to(path.local)):
             return Fate.IGNORED
         return answered(self.icmp.receive(packet, message, now))
 

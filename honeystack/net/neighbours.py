@@ -1,9 +1,8 @@
-"""What hosts of one link owe each other: ARP, neighbour discovery, multicast listener reports.
+"""What hosts of one link owe each other: ARP and neighbour discovery.
 
-RFC 826 and 5227, RFC 4861 and 4862 as far as a host answers, RFC 3810 and 2710. Of IPv4 groups only all-hosts is
-listened to, which IGMP never reports (RFC 3376 §5), so queries of IGMP have no answer. As Linux, an address that
-another claims is neither given up nor defended. No answer needs a neighbour to be looked up; those that have spoken are
-remembered for whoever opens a connection of his own.
+RFC 826 and 5227, RFC 4861 and 4862 as far as a host answers. No answer needs a neighbour to be looked up, since it goes
+back the way the question came; so there is nothing to probe or to delay, and no entry grows stale. Those that have
+spoken are remembered for whoever opens a connection of his own, with what they said last.
 """
 
 from __future__ import annotations
@@ -12,35 +11,26 @@ from collections import OrderedDict
 from typing import Final
 
 from honeystack.net.address import AddressSet, Path
-from honeystack.net.output import Output, Rng
-from honeystack.net.wire import arp, icmpv6, ipv6
+from honeystack.net.output import Output
+from honeystack.net.wire import arp, icmpv6
 from honeystack.net.wire.arp import Arp
-from honeystack.net.wire.ethernet import ARP, IPV6, EthernetHeader, encode_ethernet, multicast_mac
+from honeystack.net.wire.ethernet import ARP, EthernetHeader, encode_ethernet, multicast_mac
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import Neighbour
 
 UNSPECIFIED: Final = bytes(16)
-MAX_REPORTED: Final = 64  # groups in one report, so that it fits a packet; prefixes are not counted out into groups
-MAX_REPORT_DELAY: Final = 10.0  # seconds; what queriers ask for (RFC 3810 §9.3), and no more whatever they ask
-ROUTER_ALERT: Final = bytes([icmpv6.PROTOCOL, 0, 5, 2, 0, 0, 1, 0])  # hop-by-hop header: router alert 0, PadN
 
 
 class Neighbours:
-    """Inputs: `receive_arp`, `receive_neighbour`, `receive_query`, `handle_timeout`. Frames go to `output`."""
+    """Inputs: `receive_arp`, `receive_neighbour`, `remember`. Frames go to `output`."""
 
-    def __init__(self, output: Output, *, addresses: AddressSet, mac: bytes, limit: int, rng: Rng) -> None:
+    def __init__(self, output: Output, *, addresses: AddressSet, mac: bytes, limit: int) -> None:
         self._output = output
         self._addresses = addresses
         self._mac = mac
         self._limit = limit
-        self._rng = rng
         self._known: OrderedDict[bytes, tuple[bytes, int | None]] = OrderedDict()
-        self._report_at: float | None = None
-        self._report_vlan: int | None = None
-        hosts = [n.network_address.packed for n in addresses if n.version == 6 and n.prefixlen == 128]
-        self._groups = sorted({icmpv6.solicited_node(address) for address in hosts})
-        self._link_local = next((a for a in hosts if a[0] == 0xFE and a[1] & 0xC0 == 0x80), UNSPECIFIED)
         self.forgotten = 0  # neighbours that gave way to others
 
     def receive_arp(self, packet: Arp, ethernet: EthernetHeader) -> bool:
@@ -79,35 +69,6 @@ class Neighbours:
         data = icmpv6.encode_icmpv6(answer, home.local, home.remote)
         self._output.packet(home, icmpv6.PROTOCOL, data, ttl=icmpv6.NDP_HOP_LIMIT)
         return True
-
-    def listens_to(self, group: bytes) -> bool:
-        """Whether a group is one that the owner of our IPv6 addresses is in."""
-        return group == icmpv6.ALL_NODES or group in self._groups
-
-    def receive_query(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
-        """Take a multicast listener query; its report goes out after a random part of the delay it allows."""
-        query = icmpv6.decode_mld_query(message)
-        from_link = packet.path.remote[0] == 0xFE and packet.facts.ttl == 1  # RFC 3810 §5.1.14
-        if not from_link or (any(query.group) and query.group not in self._groups) or not self._groups:
-            return False
-        due = now + min(query.maximum_delay, MAX_REPORT_DELAY) * self._rng.random()
-        if self._report_at is None or due < self._report_at:
-            self._report_at, self._report_vlan = due, packet.path.vlan
-        return True
-
-    def handle_timeout(self, now: float) -> None:
-        if self._report_at is None or self._report_at > now:
-            return
-        self._report_at = None
-        group = icmpv6.ALL_MLDV2_ROUTERS
-        message = icmpv6.encode_mld_report(self._groups[:MAX_REPORTED])
-        body = ROUTER_ALERT + icmpv6.encode_icmpv6(message, self._link_local, group)
-        head = encode_ethernet(multicast_mac(group), self._mac, IPV6, self._report_vlan)
-        header = ipv6.encode_ipv6(self._link_local, group, ipv6.HOP_BY_HOP, len(body), hop_limit=1)
-        self._output.frame(head + header + body)
-
-    def next_deadline(self) -> float | None:
-        return self._report_at
 
     def remember(self, address: bytes, mac: bytes, vlan: int | None) -> None:
         """A neighbour has said which MAC address is its; the one unheard for longest gives way."""

@@ -80,7 +80,7 @@ class Stack:
         """Do what is due."""
         try:
             self.tcp.handle_timeout(now)
-            self._delivery.neighbours.handle_timeout(now)
+            self._delivery.groups.handle_timeout(now)
             self._internet.handle_timeout(now)
         except Exception as error:
             self._notices.append(Fault(b"", error))
@@ -113,8 +113,8 @@ class Stack:
 
     def poll_timeout(self) -> float | None:
         """The next deadline in the clock of `now`; None while nothing is waited for."""
-        neighbours = self._delivery.neighbours
-        deadlines = (self.tcp.poll_timeout(), neighbours.next_deadline(), self._internet.next_deadline())
+        groups = self._delivery.groups
+        deadlines = (self.tcp.poll_timeout(), groups.next_deadline(), self._internet.next_deadline())
         return min((at for at in deadlines if at is not None), default=None)
 
     # getters

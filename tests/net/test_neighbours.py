@@ -1,4 +1,4 @@
-"""ARP, neighbour discovery and listener reports: who gets which answer, and who gets none."""
+"""ARP and neighbour discovery: who gets which answer, and who gets none."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from honeystack.net.wire.ethernet import ARP, EthernetHeader, decode_ethernet
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import (
-    ALL_MLDV2_ROUTERS,
     ALL_NODES,
-    MLD_QUERY,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
     OVERRIDE,
@@ -33,7 +31,6 @@ from honeystack.net.wire.icmpv6 import (
 from tests.net.frames import (
     ADDRESSES,
     BROADCAST,
-    LINK_LOCAL,
     OUR_MAC,
     PATH6,
     PEER4,
@@ -53,7 +50,7 @@ GROUP_MAC = b"\x33\x33\xff\0\0\x01"
 class Bench:
     def __init__(self, addresses: AddressSet = ADDRESSES, limit: int = 10) -> None:
         self.output = Output(mtu=1500, ttl=64, rng=random.Random(1))
-        self.neighbours = Neighbours(self.output, addresses=addresses, mac=OUR_MAC, limit=limit, rng=random.Random(1))
+        self.neighbours = Neighbours(self.output, addresses=addresses, mac=OUR_MAC, limit=limit)
 
     def solicit(
         self, target: bytes, *, local: bytes = US6, remote: bytes = PEER6, mac: bytes | None = PEER_MAC, ttl: int = 255
@@ -61,11 +58,6 @@ class Bench:
         message = encode_neighbour(NEIGHBOUR_SOLICITATION, Neighbour(target, 0, mac))
         path = PATH6._replace(local=local, remote=remote, local_mac=OUR_MAC if local == US6 else GROUP_MAC)
         return self.neighbours.receive_neighbour(packet(path, message, ttl=ttl), message)
-
-    def query(self, *, group: bytes = UNSPECIFIED, delay: int = 1000, ttl: int = 1, remote: bytes = ROUTER) -> bool:
-        message = IcmpMessage(MLD_QUERY, 0, delay << 16, group + bytes(4))
-        path = PATH6._replace(local=ALL_NODES, remote=remote, vlan=5)
-        return self.neighbours.receive_query(packet(path, message, ttl=ttl), message, 100.0)
 
 
 def packet(path: Path, message: IcmpMessage, ttl: int = 255) -> IpPacket:
@@ -157,53 +149,6 @@ def test_an_advertisement_has_no_answer() -> None:
     assert not Bench().neighbours.receive_neighbour(packet(PATH6, message), message)
 
 
-def test_a_query_is_reported_to_within_its_delay() -> None:
-    bench = Bench()
-    assert bench.neighbours.next_deadline() is None
-    assert bench.query()
-    due = bench.neighbours.next_deadline()
-    assert due is not None
-    assert 100.0 <= due <= 101.0
-    bench.neighbours.handle_timeout(due - 0.001)
-    assert len(bench.output) == 0
-    bench.neighbours.handle_timeout(due)
-    (frame,) = bench.output.drain()
-    header = decode_ethernet(frame)
-    assert (header.destination, header.vlan) == (b"\x33\x33\0\0\0\x16", 5)
-    ip = frame[header.offset :]
-    assert (ip[7], ip[8:24], ip[24:40]) == (1, LINK_LOCAL, ALL_MLDV2_ROUTERS)
-    report = decode_icmpv6(ip[48:], LINK_LOCAL, ALL_MLDV2_ROUTERS)
-    assert solicited_node(US6) in report.data
-    assert bench.neighbours.next_deadline() is None
-    bench.neighbours.handle_timeout(due + 100)
-    assert len(bench.output) == 0
-
-
-def test_a_second_query_may_hasten_the_report_and_never_delays_it() -> None:
-    bench = Bench()
-    bench.query(delay=10000)
-    first = bench.neighbours.next_deadline()
-    bench.query(delay=0)
-    assert bench.neighbours.next_deadline() == 100.0 < (first or 0)
-    bench.query(delay=0x7FFF)
-    assert bench.neighbours.next_deadline() == 100.0
-
-
-def test_a_query_for_our_group_is_taken_and_others_are_not() -> None:
-    assert Bench().query(group=solicited_node(US6))
-    assert not Bench().query(group=solicited_node(packed("2001:db8::77")))
-    assert not Bench().query(ttl=2)
-    assert not Bench().query(remote=PEER6)
-    assert not Bench(AddressSet(["10.0.0.1"])).query()
-
-
-def test_without_a_link_local_address_the_report_comes_from_none() -> None:
-    bench = Bench(AddressSet(["2001:db8::1"]))
-    assert bench.query(delay=0)
-    bench.neighbours.handle_timeout(101.0)
-    assert bench.output.drain()[0][18 + 8 : 18 + 24] == UNSPECIFIED
-
-
 def test_who_has_spoken_can_be_reached() -> None:
     bench = Bench()
     assert bench.neighbours.path_to(US4, PEER4) is None
@@ -247,12 +192,3 @@ def test_who_asks_the_group_and_does_not_say_where_he_is_must_be_known() -> None
     assert not bench.solicit(US6, local=solicited_node(US6), mac=None)
     bench.neighbours.remember(PEER6, PEER_MAC, None)
     assert bench.solicit(US6, local=solicited_node(US6), mac=None)
-
-
-def test_the_owner_of_an_address_listens_to_its_group_and_to_all_nodes() -> None:
-    neighbours = Bench().neighbours
-    assert [neighbours.listens_to(group) for group in (ALL_NODES, solicited_node(US6), ALL_MLDV2_ROUTERS)] == [
-        True,
-        True,
-        False,
-    ]
