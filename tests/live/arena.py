@@ -25,6 +25,7 @@ import attrs
 import trustme
 
 from honeystack.net.namespaces import Host, Lab, assign
+from tests.live.relay import ENDS, Cable, relay
 
 V4, V6 = "192.0.2.1", "2001:db8::1"  # the honeypot
 CLIENT4, CLIENT6 = "192.0.2.2", "2001:db8::2"  # the attacker
@@ -82,6 +83,7 @@ class Arena:
     attacker: Host
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    cable: Cable | None = None  # where a relay is between the two
 
     @property
     def log(self) -> str:
@@ -171,14 +173,23 @@ class Arena:
 
 
 @contextlib.contextmanager
-def arena(folder: Path) -> Iterator[Arena]:
-    """Two machines on one cable, addresses of both families on each; no honeypot yet."""
-    with Lab(f"hs-test{next(_numbers)}") as lab:
+def arena(folder: Path, *, relayed: bool = False) -> Iterator[Arena]:
+    """Two machines on one cable, or `relayed`, addresses of both families on each; no honeypot yet."""
+    with Lab(f"hs-test{next(_numbers)}") as lab, contextlib.ExitStack() as room:
         pot, attacker = lab.add("pot"), lab.add("attacker")
-        lab.join(pot, attacker, INTERFACE, INTERFACE)
+        cable = None
+        if relayed:
+            middle = lab.add("middle")
+            for machine, end in zip((pot, attacker), ENDS, strict=True):
+                lab.join(machine, middle, INTERFACE, end)
+                whole_segments(machine, INTERFACE)
+                whole_segments(middle, end)
+            cable = room.enter_context(relay(middle))
+        else:
+            lab.join(pot, attacker, INTERFACE, INTERFACE)
         assign(pot, INTERFACE, [f"{V4}/24", f"{V6}/64"])
         assign(attacker, INTERFACE, [f"{CLIENT4}/24", f"{FRIEND4}/24", f"{CLIENT6}/64"])
-        place = Arena(pot, attacker, folder)
+        place = Arena(pot, attacker, folder, cable=cable)
         try:
             yield place
         finally:
@@ -188,18 +199,26 @@ def arena(folder: Path) -> Iterator[Arena]:
 
 
 @contextlib.contextmanager
-def honeypot(folder: Path, body: str = "", *, listener: str = LISTENER, outputs: str = OUTPUTS) -> Iterator[Arena]:
+def honeypot(
+    folder: Path, body: str = "", *, listener: str = LISTENER, outputs: str = OUTPUTS, relayed: bool = False
+) -> Iterator[Arena]:
     """An arena with a honeypot that answers; `body` goes between its listener and its channels.
 
     Whatever was done to it, its kernel has kept silent.
     """
-    with arena(folder) as place:
+    with arena(folder, relayed=relayed) as place:
         write_certificate(folder)
         place.start(listener + body + outputs)
         place.watch_kernel()
         yield place
         if place.alive:
             assert place.kernel_said() == {}
+
+
+def whole_segments(host: Host, interface: str) -> None:
+    """Frames of one wire size with whole checksums, so that what is lost or late is one packet, not a run of them."""
+    host.run("ethtool", "-K", interface, "gso", "off", "tso", "off", "gro", "off", "tx", "off")
+    host.run("ip", "link", "set", interface, "gso_max_segs", "1")  # or TCP makes runs that are cut behind all hooks
 
 
 def write_certificate(folder: Path) -> None:

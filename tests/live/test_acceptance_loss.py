@@ -1,76 +1,90 @@
-"""A megabyte each way through a cable that loses packets in both directions."""
+"""A kernel's client through a cable that loses packets in both directions: what arrives is what was sent."""
 
 from __future__ import annotations
 
-import hashlib
-import random
 import re
-import socket
 import subprocess
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.live.arena import INTERFACE, V4, V6, Arena, honeypot, inside
+from tests.live.arena import INTERFACE, V4, V6, Arena, honeypot, whole_segments
+from tests.live.transfers import PATIENCE, both_at_once, download, services, upload
 
 pytestmark = pytest.mark.live
 
-ECHO = """
-[service.echo]
-type = "echo"
-[[port]]
-port = "tcp/7"
-services = ["echo"]
-"""
+Transfer = Callable[[Arena, str, int], tuple[str, str]]
+TRANSFERS = [upload, download, both_at_once]
 # On the attacker's machine both ways pass: what it receives at ingress, what it sends in its output chain. A packet tap
 # on the honeypot's machine would see frames before any rule there drops them.
 LOSS = f"""
+table netdev loss {{ }}
+delete table netdev loss
+table inet loss {{ }}
+delete table inet loss
 table netdev loss {{ chain in {{ type filter hook ingress device "{INTERFACE}" priority 0
-numgen random mod 100 < 5 counter drop
+numgen random mod 100 < PERCENT counter drop
 }}
 }}
 table inet loss {{ chain out {{ type filter hook postrouting priority 0
-meta l4proto tcp numgen random mod 100 < 5 counter drop
+meta l4proto tcp numgen random mod 100 < PERCENT counter drop
 }}
 }}
 """
-MEGABYTE = 1 << 20
+MEGABYTE, QUARTER = 1 << 20, 1 << 18
 
 
-@pytest.fixture(scope="module")
-def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    with honeypot(tmp_path_factory.mktemp("loss"), ECHO) as place:
-        # Whole segments of one wire size, so that a loss is the loss of one packet.
+def lossy(folder_of: pytest.TempPathFactory, size: int) -> Iterator[Arena]:
+    with honeypot(folder_of.mktemp("loss"), services(size)) as place:
         for machine in (place.attacker, place.pot):
-            machine.run("ethtool", "-K", INTERFACE, "gso", "off", "tso", "off", "gro", "off")
-        subprocess.run(place.attacker.command("nft", "-f", "-"), input=LOSS, text=True, check=True)
+            whole_segments(machine, INTERFACE)
         yield place
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    yield from lossy(tmp_path_factory, MEGABYTE)
+
+
+@pytest.fixture(scope="module")
+def smaller_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    yield from lossy(tmp_path_factory, QUARTER)
+
+
+def lose(place: Arena, percent: int) -> None:
+    subprocess.run(
+        place.attacker.command("nft", "-f", "-"), input=LOSS.replace("PERCENT", str(percent)), text=True, check=True
+    )
+
+
+def lost(place: Arena) -> list[int]:
+    """Packets lost in each direction since `lose`."""
+    said = place.attacker.run("nft", "list", "ruleset").stdout
+    return [int(packets) for packets in re.findall(r"counter packets (\d+)", said)]
+
+
 @pytest.mark.parametrize("target", [V4, V6], ids=["v4", "v6"])
-def test_a_megabyte_each_way_survives_loss(lossy: Arena, target: str) -> None:
-    data = random.Random(target).randbytes(MEGABYTE)
-    with inside(lossy.attacker):
-        peer = socket.create_connection((target, 7), 30)
-    peer.settimeout(60)
+@pytest.mark.parametrize("percent", [1, 5])
+@pytest.mark.parametrize("transfer", TRANSFERS, ids=lambda transfer: transfer.__name__)
+def test_a_megabyte_survives_loss(place: Arena, transfer: Transfer, percent: int, target: str) -> None:
+    survives(place, transfer, percent, target, MEGABYTE)
 
-    def send() -> None:
-        peer.sendall(data)
-        peer.shutdown(socket.SHUT_WR)
 
-    sender = threading.Thread(target=send)
-    sender.start()
-    received = bytearray()
-    while chunk := peer.recv(65536):
-        received += chunk
-    sender.join()
-    port = peer.getsockname()[1]
-    peer.close()
-    assert hashlib.sha256(received).digest() == hashlib.sha256(data).digest()
-    (closed,) = lossy.wait_events("tcp", "close", source_port=port, within=30)
-    assert closed["tcp.bytes-in"] == closed["tcp.bytes-out"] == MEGABYTE
-    assert closed["tcp.reason"] == "fin"
-    lost = re.findall(r"counter packets (\d+)", lossy.attacker.run("nft", "list", "ruleset").stdout)
-    assert len(lost) == 2
-    assert all(int(packets) > 10 for packets in lost)
+@pytest.mark.parametrize("target", [V4, V6], ids=["v4", "v6"])
+@pytest.mark.parametrize("transfer", TRANSFERS, ids=lambda transfer: transfer.__name__)
+def test_a_quarter_of_it_survives_a_tenth_lost(smaller_place: Arena, transfer: Transfer, target: str) -> None:
+    survives(smaller_place, transfer, 10, target, QUARTER)
+
+
+def survives(place: Arena, transfer: Transfer, percent: int, target: str, size: int) -> None:
+    lose(place, percent)
+    sent, received = transfer(place, target, size)
+    assert received == sent
+    assert sum(lost(place)) > 0
+    assert len(lost(place)) == 2
+    place.wait(lambda: closed(place), "the end of every connection", within=PATIENCE)
+    assert place.events("sensor", "fault") == []
+
+
+def closed(place: Arena) -> bool:
+    return len(place.events("tcp", "close")) == len(place.events("tcp", "connect"))
