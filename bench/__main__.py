@@ -10,13 +10,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
 
 import honeystack
+from bench import tls
 from bench.bed import INTERFACE, PORT, POT, SOURCES, Bed, Server, bed
 from bench.servers import SINK, SOURCE
 
@@ -26,6 +27,7 @@ SERVERS = {
     "honeypot": "honeystack run, service echo, events to a file",
     "capture": "honeystack run, sensor mode, events to a file",
 }
+COLUMNS = ["conn/s", "µs/conn", "µs alone", "down Gbit/s", "up Gbit/s", "SYN/s", "B/idle"]
 AT_ONCE = 64  # connections that the client keeps under way
 TOLERANCE = 1.15  # between two runs of the same code; medians of few rounds scatter by more than the 5 % we allow
 RESULTS = Path(__file__).parent / "results"
@@ -73,7 +75,7 @@ def flood(world: Bed, seconds: float) -> Figures:
 def idle(world: Bed, server: Server, count: int) -> Figures:
     """What the process grows by for one connection that has said nothing."""
     before = server.resident_bytes()
-    with world.held(count):
+    with world.held("hold", POT, str(PORT), str(SOURCES), str(count)):
         time.sleep(2)  # tasks settle, buffers are given back
         return {"B/idle": (server.resident_bytes() - before) / count}
 
@@ -105,23 +107,29 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Fi
                 taken.append(measure(world, name, options))
                 figures = "  ".join(f"{key} {number_text(value)}" for key, value in taken[-1].items())
                 say(f"round {number + 1}  {name:9} {figures}")
-    return {
+        over_tls = tls.run(world, options, say)
+    return over_tls | {
         name: {key: statistics.median(figures[key] for figures in taken) for key in taken[0]}
         for name, taken in rounds.items()
     }
 
 
-def table(medians: dict[str, Figures]) -> str:
-    """The medians, and in brackets the ratio to kernel sockets."""
-    columns = ["conn/s", "µs/conn", "µs alone", "down Gbit/s", "up Gbit/s", "SYN/s", "B/idle"]
+def table(
+    medians: dict[str, Figures],
+    servers: dict[str, str] = SERVERS,
+    columns: Sequence[str] = COLUMNS,
+) -> str:
+    """The medians of some servers, and in brackets the ratio to the first of them."""
     lines = ["| server | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    base = medians["kernel"]
+    base = medians[next(iter(servers))]
     for name, figures in medians.items():
+        if name not in servers:
+            continue
         cells = [
             f"{number_text(figures[key])} ({figures[key] / base[key]:.2f} ×)" if key in figures and base[key] else "—"
             for key in columns
         ]
-        lines.append(f"| {SERVERS[name]} | " + " | ".join(cells) + " |")
+        lines.append(f"| {servers[name]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -134,8 +142,9 @@ def fallen(medians: dict[str, Figures], stored: dict[str, Figures]) -> list[str]
     lines = []
     for name, figures in stored.items():
         for key, value in figures.items():
-            base, kernel, now = stored["kernel"].get(key), medians["kernel"].get(key), medians[name].get(key)
-            if name == "kernel" or not (value and base and kernel and now) or key in ("failed", "SYN/s sent"):
+            beside = tls.BASE if name in tls.SERVERS else "kernel"
+            base, kernel, now = stored[beside].get(key), medians[beside].get(key), medians[name].get(key)
+            if name == beside or not (value and base and kernel and now) or key.endswith(("failed", "sent")):
                 continue
             worse = (value / base) / (now / kernel)
             if not key.endswith(("/s",)):
@@ -160,10 +169,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load for each figure")
     parser.add_argument("--idle", type=int, default=5000, help="connections held for the memory figure")
+    tls.add_options(parser)
     parser.add_argument("--check", action="store_true", help="store nothing; fail where a ratio has become worse")
     options = parser.parse_args()
     medians = run(options, lambda line: print(line, flush=True))
-    print(f"\n{table(medians)}")
+    print(f"\n{table(medians)}\n\n{table(medians, tls.SERVERS, tls.COLUMNS)}")
     latest = RESULTS / "latest.json"
     if options.check:
         worse = fallen(medians, json.loads(latest.read_text())["medians"])

@@ -83,6 +83,12 @@ class Bed:
             argv = ["-m", "honeystack", "run", "-c", str(self.folder / "config.toml"), "--data", str(self.folder)]
         else:
             argv = ["-m", "bench.servers", name, INTERFACE]
+        with self.running(name, *argv) as server:
+            yield server
+
+    @contextlib.contextmanager
+    def running(self, name: str, *argv: str) -> Iterator[Server]:
+        """Run Python on the first core, from the word `ready` that it says until the block ends."""
         said = subprocess.PIPE
         process = self.pot.start(
             *("setpriv", "--pdeathsig", "TERM", "taskset", "-c", "0", sys.executable, *argv),
@@ -102,16 +108,16 @@ class Bed:
             process.terminate()
             process.wait(20)
 
-    def load(self, *argv: str) -> list[float]:
+    def load(self, *argv: str, program: str = "load") -> list[float]:
         """Run the load on the second core to its end; the numbers that it says."""
-        done = self.client.run("taskset", "-c", last_core(), str(self.folder / "load"), *argv)
+        done = self.client.run("taskset", "-c", last_core(), str(self.folder / program), *argv)
         return [float(number) for number in done.stdout.split()]
 
     @contextlib.contextmanager
-    def held(self, count: int) -> Iterator[None]:
-        """Hold so many idle connections while the block runs."""
-        argv = self.client.command(str(self.folder / "load"), "hold", POT, str(PORT), str(SOURCES), str(count))
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
+    def held(self, *argv: str, program: str = "load") -> Iterator[None]:
+        """Hold the connections that the load is asked for while the block runs."""
+        command = self.client.command(str(self.folder / program), *argv)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
             assert holding.stdout is not None
             if holding.stdout.readline() != b"open\n":
                 raise RuntimeError("the connections could not be opened")
@@ -148,7 +154,8 @@ class Bed:
 @contextlib.contextmanager
 def bed(folder: Path) -> Iterator[Bed]:
     """Build it all and take it down again."""
-    subprocess.run(["gcc", "-O2", "-o", str(folder / "load"), str(HERE / "load.c")], check=True)
+    for program, libraries in (("load", ()), ("tls_load", ("-lssl", "-lcrypto"))):
+        subprocess.run(["gcc", "-O2", "-o", str(folder / program), str(HERE / f"{program}.c"), *libraries], check=True)
     with Lab("hs-bench") as lab:
         pot, client = lab.add("pot"), lab.add("client")
         lab.join(pot, client, INTERFACE, INTERFACE)
