@@ -114,7 +114,7 @@ def _commands(
 
     def ask(port: int, options: Sequence[str]) -> Handshake:
         code, said = run(place, *command(port, options), text=REQUEST)
-        served = "HTTP/1.1 200" in said or "<html" in said.lower()
+        served = "HTTP/1.1 200" in said or "<html" in said.lower() or "Handshake was completed" in said
         return Handshake(port, " ".join(options), "ok" if served else f"exit {code}: {said[-200:]}")
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
