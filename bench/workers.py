@@ -1,8 +1,9 @@
 """What several workers cost and bring, beside one process in the same run: `python -m bench.workers`.
 
 On a machine with fewer than four cores the load needs the core that a second worker would use. Then all processes of
-the honeypot share the first core, and what counts is the CPU time for a connection, the supervisor's included: it must stay
-what it is with one process. With more cores the honeypot has all but the last, and connections per second count too.
+the honeypot share the first core, and what counts is the CPU time for a connection, the supervisor's included: it must
+stay what it is with one process. With more cores the honeypot has all but the last, and connections per second count
+too.
 """
 
 from __future__ import annotations
