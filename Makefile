@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 PYTEST_FLAGS ?=
 
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
-TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 thc-ipv6 \
+TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 tcpreplay thc-ipv6 \
   wget nodejs golang-go default-jdk-headless
 BENCH_PACKAGES := $(DEMO_PACKAGES) gcc libc6-dev libssl-dev util-linux
 WHEEL_PACKAGES := gcc libc6-dev python3-dev

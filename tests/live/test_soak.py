@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,9 @@ from tests.live.test_acceptance_hostile import BODY, counters, total
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
+CAPTURE = "replayed.pcap"
 SECONDS = 8  # for each tool
+FUZZ = [sys.executable, str(Path(__file__).parent / "programs" / "fuzz.py"), INTERFACE, V4, V6]
 TOOLS = {
     "nmap odd scans": ["nmap", "-n", "-Pn", "-e", INTERFACE, "-S", CLIENT4, "-sX", "-f", "-T5", "-p1-500", V4],
     "hping3 with every flag": [
@@ -39,6 +43,8 @@ TOOLS = {
     "fragmentation6": ["atk6-fragmentation6", "-p", INTERFACE, V6],
     "fuzz_ip6 echo": ["atk6-fuzz_ip6", "-n", "1", "-1", INTERFACE, V6],
     "fuzz_ip6 solicitation": ["atk6-fuzz_ip6", "-n", "1", "-2", INTERFACE, V6],
+    "scapy fuzz": FUZZ,
+    "tcpreplay": ["tcpreplay", "-q", "-i", INTERFACE, "-p", "2000", "-l", "5", CAPTURE],
     "fuzz_ip6 chains": ["atk6-fuzz_ip6", "-n", "1", "-F", "-H", "-D", "-R", "-1", INTERFACE, V6],
 }
 
@@ -53,6 +59,10 @@ def pot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 def test_what_looks_for_weak_stacks_finds_none(pot: Arena, command: list[str]) -> None:
     with inside(pot.attacker):
         bystanders = [socket.create_connection((address, 7), 10) for address in (V4, V6)]
+    capture = str(pot.folder / CAPTURE)
+    if CAPTURE in command:
+        pot.attacker.run(*FUZZ, capture)
+    command = [capture if word == CAPTURE else word for word in command]
     before = counters(pot)
     pot.attacker.run("timeout", str(SECONDS), *command, timeout=SECONDS + 20, check=False)
     after = counters(pot)
