@@ -260,3 +260,11 @@ def test_nobody_is_answered_who_has_no_address(path: Path) -> None:
     stack, path = make_stack(), path._replace(remote=bytes(len(path.remote)))
     assert fate(stack, udp_frame(path, b"x")) == "ignored"
     assert fate(stack, syn_frame(path._replace(vlan=5))) == "ignored"
+
+
+def test_the_reports_of_others_are_heard_and_have_no_answer() -> None:
+    stack = make_stack()
+    group = solicited_node(US6)
+    path = PATH6._replace(local=group, remote=packed("fe80::2"), local_mac=multicast_mac(group))
+    assert fate(stack, icmp_frame(path, IcmpMessage(icmpv6.MLD_REPORT, 0, 0, group), ttl=1)) == "ignored"
+    assert stack.poll_transmit(1.0) == []

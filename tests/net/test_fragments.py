@@ -203,3 +203,10 @@ def test_what_is_cut_is_whole_again(data: bytes, step: int, rng: random.Random) 
     whole = give(parts)
     assert whole is not None
     assert whole.data == data
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 16), (8, 200)])
+def test_a_header_of_tcp_that_is_cut_is_an_anomaly(start: int, end: int) -> None:
+    reassembler = Reassembler(Limits())
+    reassembler.receive(fragment(start, end, protocol=6), 0.0)
+    assert reassembler.anomaly == "tiny-fragment"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from honeystack.errors import Malformed
 from honeystack.net import icmp as module
-from honeystack.net.address import Path
+from honeystack.net.address import AddressSet, Path
 from honeystack.net.icmp import ErrorBuckets, Icmp, may_answer, read_error
 from honeystack.net.output import Output
 from honeystack.net.wire import icmp, icmpv6, ipv6
@@ -315,3 +315,17 @@ def test_the_limits_are_those_of_the_headers() -> None:
     assert module.QUOTE_LIMITS == {4: 548, 6: 1232}
     assert icmp.HEADER_LENGTH == 8
     assert icmpv6.FIRST_INFORMATION == 128
+
+
+def test_a_wrong_option_of_ipv4_is_told_with_its_place() -> None:
+    bench = Bench()
+    assert bench.icmp.parameter_problem(received(PATH4, 17, bytes(20)), 22, 1.0)
+    (error,) = bench.sent()
+    assert (error.type, error.code, error.rest) == (12, 0, 22 << 24)
+
+
+def test_a_problem_of_a_group_packet_needs_an_address_of_ours_to_be_told_from() -> None:
+    bench = Bench(AddressSet(["10.0.0.1/32"]))
+    group = received(PATH6._replace(local=packed("ff02::1")), 60, bytes(20), unicast=False)
+    assert not bench.icmp.problem(group, ipv6.Problem(2, 40, even_to_multicast=True), 1.0)
+    assert bench.sent() == []

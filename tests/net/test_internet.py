@@ -385,3 +385,25 @@ def test_a_whole_that_ipv6_cannot_tell_is_malformed() -> None:
         for start, size in ((0, 32000), (32000, 28000), (60000, 5535))
     ]
     assert fates == ["delivered", "delivered", "malformed"]
+
+
+@both
+def test_who_can_be_no_peer_and_writes_to_others_is_no_anomaly(path: Path) -> None:
+    ours, elsewhere = path.local, PEER4 if path.version == 4 else PEER6
+    stack = make_stack()
+    assert fate(stack, udp_frame(path._replace(local=elsewhere, remote=ours), b"x")) == "ignored"
+    assert every_notice(stack) == []
+
+
+def test_a_bad_chain_to_a_group_is_no_anomaly() -> None:
+    stack = make_stack()
+    group = packed("ff02::1")
+    path = PATH6._replace(local=group, local_mac=multicast_mac(group), remote=packed("fe80::2"))
+    fate(stack, ip_frame(path, ipv6.DESTINATION, b"\x11\0\xde\x04aaaa" + bytes(8)))
+    assert every_notice(stack) == []
+
+
+def test_a_cut_header_in_a_fragment_is_an_anomaly() -> None:
+    stack = make_stack()
+    fate(stack, ip_frame(PATH4, 6, bytes(8), fragment=0x2000))
+    assert [notice.name for notice in every_notice(stack) if isinstance(notice, Anomaly)] == ["tiny-fragment"]

@@ -282,3 +282,9 @@ def test_damage_is_told_with_its_reason() -> None:
     (notice,) = notices(stack)
     assert isinstance(notice, Damaged)
     assert "5 bytes" in notice.reason
+
+
+def test_a_tagged_segment_is_left_alone_where_tags_are_ignored() -> None:
+    stack = make_stack(vlan="ignore")
+    assert fate(stack, syn_frame(PATH4), vlan=5) == "ignored"
+    assert fate(stack, syn_frame(PATH4)) == "delivered"

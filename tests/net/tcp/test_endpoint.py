@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from honeystack.errors import Malformed
+from honeystack.errors import Malformed, StateError
 from honeystack.net.limits import Limits
 from honeystack.net.notices import (
     Accepted,
@@ -502,3 +502,25 @@ def test_the_bytes_of_a_signature_within_another_option_mean_nothing() -> None:
     peer = Peer()
     assert len(peer.send(SYN, options=b"\xfd\x06\x13\x12\0\0\1\1")) == 1
     assert peer.tcp.statistics().get("signed", 0) == 0
+
+
+def test_ports_in_use_are_no_second_connection() -> None:
+    pair = Pair()
+    pair.connect(80, 40_000)
+    with pytest.raises(StateError, match="port 40000"):
+        pair.client.connect(pair.to_server, 80, 40_000, pair.now)
+
+
+def test_a_signature_of_a_key_that_nobody_shares_is_met_with_silence() -> None:
+    peer = Peer()
+    assert peer.send(SYN, options=SIGNED) == []
+    assert peer.tcp.statistics()["signed"] == 1
+
+
+def test_memory_that_runs_short_twice_is_told_once() -> None:
+    tcp = make_tcp(3)
+    one, two = Peer(tcp, local_port=1).open(), Peer(tcp, local_port=2).open()
+    for conn in (one, two):
+        tcp.short_of_memory(conn)
+    bounds = [notice for notice in iter(tcp.poll_notice, None) if isinstance(notice, BoundReached)]
+    assert [notice.bound for notice in bounds] == ["buffer_memory"]
