@@ -51,7 +51,8 @@ def expire(conn: Connection, now: float) -> None:
         _keep_alive(conn, now)
     elif conn.state < State.ESTABLISHED:
         _retransmit_syn(conn, now)
-    elif sending is not None:
+    else:
+        assert sending is not None  # all other timers are of what has been sent
         _ON_EXPIRY[kind](conn, sending, now)
     conn.tcp.touch(conn)
 

@@ -258,3 +258,15 @@ def test_what_waited_at_the_peer_for_a_retransmission_gives_no_round_trip() -> N
     flight.resent(flight.records[0], 60.0)
     flight.acknowledge(at(2), 60.1, 0.0)
     assert flight.rtt is None
+
+
+def test_no_blocks_are_no_news() -> None:
+    assert not flight_of(3).select([], BASE, 0.1, 0.05)
+
+
+def test_what_time_loses_of_a_run_is_lost_by_the_segment() -> None:
+    flight = Flight(BASE)
+    flight.sent(at(0), at(4), 0.0, piece=SIZE)
+    flight._newest_at = 1.0  # something that was sent later has arrived
+    assert flight.lose_by_time(2.0, 0.05, recovering=True) == (True, 0.0)
+    assert fates(flight) == [LOST] * 4

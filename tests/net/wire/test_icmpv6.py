@@ -67,6 +67,7 @@ def test_options_of_other_kinds_are_passed_over() -> None:
         (0, HERE + b"\x01"),
         (0, HERE + b"\x01\0" + MAC),
         (0, HERE + b"\x01\x02" + MAC),
+        (0, HERE + b"\x01\x02" + MAC + bytes(8)),
     ],
 )
 def test_what_a_neighbour_may_not_say_is_malformed(code: int, data: bytes) -> None:
