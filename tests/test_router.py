@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,8 +12,6 @@ import pytest
 import trio
 import trio.testing
 import trustme
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from honeystack.config.model import PortEntry
 from honeystack.config.ports import parse_port
@@ -27,9 +23,10 @@ from honeystack.router import PLANS, Router
 from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
 from honeystack.services.http import Http
-from honeystack.testing.conversations import LOCAL, Meeting
+from honeystack.testing.conversations import Meeting
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, load_certificate
+from tests.routing import ALL, entry, make, told, visiting
 
 CLOCK = trio.testing.MockClock
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -47,31 +44,6 @@ def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory)
     (folder / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
     made.private_key_pem.write_to_path(str(folder / "key.pem"))
     return load_certificate(folder / "cert.pem", folder / "key.pem")
-
-
-def entry(ports: str, *services: str, certificate: Certificate | None = None) -> PortEntry:
-    return PortEntry(tuple(parse_port(text) for text in ports.split()), services, certificate)
-
-
-def make(
-    meeting: Meeting, ports: Sequence[PortEntry], services: Mapping[str, Any] | None = None, **capture: Any
-) -> Router:
-    limits = CaptureLimits(**capture)
-    return Router(ports, services or {}, recorder=meeting.recorder, capture=limits, rng=random.Random(1))
-
-
-@asynccontextmanager
-async def visiting(router: Router, meeting: Meeting, *, port: int = 80) -> AsyncIterator[Any]:
-    """A peer's stream to a port, whose conversation is over at the end of the block."""
-    client, peer = meeting.conversation(local=Endpoint(LOCAL.address, port))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(router.converse, peer)
-        yield client
-        await client.aclose()
-
-
-def told(meeting: Meeting) -> list[str]:
-    return [f"{event.category}/{event.fields.get('tls.stage', event.type)}" for event in meeting.events]
 
 
 # what is planned
@@ -130,9 +102,6 @@ async def test_a_service_alone_is_not_asked(autojump_clock: CLOCK) -> None:
         assert b"400 Bad Request" in await client.receive_some()
     assert sorted(told(meeting)) == ["http/request", "tcp/payload"]
     assert meeting.of("http")[0].service == "web"
-
-
-ALL = {"web": Http(), "echo": Echo(), "ftp": Banner(text="220\r\n")}
 
 
 @pytest.mark.parametrize(
@@ -205,110 +174,6 @@ async def test_a_peer_that_drips_for_ever_is_told_of_and_let_go(autojump_clock: 
         assert trio.current_time() == pytest.approx(40, abs=1)
     (event,) = meeting.events
     assert event.type == "payload"
-
-
-# faults
-
-
-@attrs.frozen
-class Faulty:
-    """Fails where it is told."""
-
-    where: str
-    error: Callable[[], BaseException] = lambda: RuntimeError("a bug")
-    speaks_first: ClassVar[bool] = False
-    speaks_tls: ClassVar[bool] = False
-
-    def recognise(self, first: bytes, *, eof: bool) -> Recognition:
-        if self.where == "recognise":
-            raise self.error()
-        return Recognition.MINE
-
-    async def handle(self, peer: Conversation) -> None:
-        if self.where == "nursery":
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._fail)
-                await trio.sleep_forever()
-        await self._fail()
-
-    async def handle_datagrams(self, peer: object) -> None:
-        await self._fail()
-
-    async def _fail(self) -> None:
-        await trio.lowlevel.checkpoint()
-        raise self.error()
-
-
-@pytest.mark.parametrize("where", ["handle", "nursery"])
-async def test_a_fault_of_a_service_ends_its_conversation_and_is_told(where: str) -> None:
-    meeting = Meeting()
-    async with visiting(make(meeting, [entry("tcp/80", "bad")], {"bad": Faulty(where)}), meeting) as client:
-        await client.send_all(b"x")
-        assert await client.receive_some() == b""
-    assert told(meeting) == ["sensor/fault", "tcp/payload"]
-    fault = meeting.of("sensor")[0]
-    assert fault.fields["error"] == "RuntimeError: a bug"
-    assert str(fault.fields["where"]).startswith("test_router.py:")
-    assert fault.service == "bad"
-    assert fault.identity == meeting.of("tcp")[0].identity
-
-
-@pytest.mark.parametrize("error", [trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel])
-@pytest.mark.parametrize("where", ["handle", "nursery"])
-async def test_a_peer_that_goes_away_is_no_fault(where: str, error: Callable[[], BaseException]) -> None:
-    meeting = Meeting()
-    async with visiting(make(meeting, [entry("tcp/80", "bad")], {"bad": Faulty(where, error)}), meeting) as client:
-        await client.send_all(b"x")
-    assert told(meeting) == ["tcp/payload"]
-
-
-async def test_a_fault_in_recognition_costs_that_service_only() -> None:
-    meeting = Meeting()
-    services = {"bad": Faulty("recognise"), "echo": Echo()}
-    async with visiting(make(meeting, [entry("tcp/80", "bad", "echo")], services), meeting) as client:
-        await client.send_all(b"x")
-        assert await client.receive_some() == b"x"
-    assert told(meeting) == ["sensor/fault", "tcp/payload", "echo/echoed"]
-
-
-async def test_a_cancelled_conversation_is_cancelled() -> None:
-    meeting = Meeting()
-    router = make(meeting, [entry("tcp/80", "echo")], ALL)
-    client, peer = meeting.conversation()
-    with trio.CancelScope() as scope:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(router.converse, peer)
-            await client.send_all(b"x")
-            await client.receive_some()
-            scope.cancel()
-    assert scope.cancelled_caught
-    assert told(meeting) == ["tcp/payload", "echo/echoed"]
-
-
-# UDP
-
-
-async def test_datagrams_go_to_the_service_that_can() -> None:
-    meeting = Meeting()
-    router = make(meeting, [entry("udp/80", "web", "echo")], ALL)
-    peer = meeting.datagrams([b"a", b"b"])
-    await router.converse_datagrams(peer)
-    assert peer.sent == [b"a", b"b"]
-    assert meeting.of("echo")[0].service == "echo"
-
-
-async def test_datagrams_that_nobody_takes_end_there() -> None:
-    meeting = Meeting()
-    router = make(meeting, [entry("udp/80", "web")], ALL)
-    await router.converse_datagrams(meeting.datagrams([b"a"]))
-    assert not meeting.events
-
-
-async def test_a_fault_on_datagrams_is_contained_too() -> None:
-    meeting = Meeting()
-    router = make(meeting, [entry("udp/80", "bad")], {"bad": Faulty("handle")})
-    await router.converse_datagrams(meeting.datagrams([b"a"]))
-    assert told(meeting) == ["sensor/fault"]
 
 
 # TLS
@@ -397,56 +262,6 @@ async def test_a_server_first_service_greets_inside_tls(
         tls = trio.SSLStream(client, client_context(authority), server_hostname="example.org")
         await tls.do_handshake()
         assert await tls.receive_some() == b"220\r\n"
-
-
-@settings(max_examples=60)
-@given(st.lists(st.binary(max_size=30), max_size=6), st.booleans())
-def test_no_bytes_are_a_fault_and_all_first_bytes_are_told(parts: list[bytes], ends: bool) -> None:
-    meeting, whole = Meeting(), b"".join(parts)
-
-    async def main() -> None:
-        async with visiting(make(meeting, [entry("tcp/80", "web", "echo", "ftp")], ALL), meeting) as client:
-            try:
-                for part in parts:
-                    await client.send_all(part)
-                if ends:
-                    await client.send_eof()
-                    async for _ in client:
-                        pass
-            except trio.BrokenResourceError:
-                pass
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert not meeting.of("sensor")
-    payloads = [event.fields["payload"] for event in meeting.of("tcp", "payload")]
-    assert len(payloads) == bool(whole)
-    assert all(isinstance(payload, Payload) and whole.startswith(payload.data) for payload in payloads)
-
-
-class FailsInTheEnd(Faulty):
-    """Fails while it is being cancelled, beside a task that is cancelled too."""
-
-    async def handle(self, peer: Conversation) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.sleep_forever)
-            try:
-                await trio.sleep_forever()
-            finally:
-                raise self.error()
-
-
-async def test_a_fault_at_the_end_is_told_and_the_cancellation_goes_on() -> None:
-    meeting = Meeting()
-    router = make(meeting, [entry("tcp/80", "bad")], {"bad": FailsInTheEnd("handle")})
-    client, peer = meeting.conversation()
-    with trio.CancelScope() as scope:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(router.converse, peer)
-            await client.send_all(b"x")
-            await trio.testing.wait_all_tasks_blocked()
-            scope.cancel()
-    assert scope.cancelled_caught
-    assert told(meeting) == ["sensor/fault", "tcp/payload"]
 
 
 def test_remembered_plans_are_bounded() -> None:

@@ -221,6 +221,13 @@ def whole_segments(host: Host, interface: str) -> None:
     host.run("ip", "link", "set", interface, "gso_max_segs", "1")  # or TCP makes runs that are cut behind all hooks
 
 
+def issue(folder: Path, name: str = "rsa", kind: trustme.KeyType = trustme.KeyType.RSA) -> None:
+    """NAME.crt and NAME.key in the folder, for a.example and the honeypot's IPv4 address."""
+    issued = trustme.CA().issue_cert("a.example", V4, key_type=kind)
+    issued.cert_chain_pems[0].write_to_path(str(folder / f"{name}.crt"))
+    issued.private_key_pem.write_to_path(str(folder / f"{name}.key"))
+
+
 def write_certificate(folder: Path) -> None:
     """certs/example.crt and certs/example.key under the folder, for the honeypot's addresses."""
     certificate = trustme.CA().issue_cert("example.com", V4, V6)

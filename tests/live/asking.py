@@ -9,7 +9,7 @@ from struct import pack
 import trio
 
 from tests.live import packets
-from tests.live.battery_tcp import CLOSED
+from tests.live.battery_syn import CLOSED
 from tests.live.packets import ICMP, ICMPV6, SYN, UDP, icmp, icmpv6
 from tests.live.street import TARGET_MAC, Peer, Probe
 from tests.live.twin import SINK

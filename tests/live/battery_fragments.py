@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.live import packets
 from tests.live.asking import echo, protocol_of, several, syn
-from tests.live.battery_tcp import CLOSED
+from tests.live.battery_syn import CLOSED
 from tests.live.packets import DESTINATION, FRAGMENT, ICMP, ICMPV6, TCP, UDP, extension, fragment_header
 from tests.live.street import Peer, Probe
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from tests.live import packets
 from tests.live.asking import ALL_NODES, ALL_NODES_MAC, Make, echo, in_packet, send, syn
-from tests.live.battery_tcp import CLOSED
+from tests.live.battery_syn import CLOSED
 from tests.live.packets import DESTINATION, HOP_BY_HOP, ICMPV6, NOTHING, ROUTING, TCP, UDP, extension
 from tests.live.street import Peer, Probe
 

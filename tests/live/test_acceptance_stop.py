@@ -6,45 +6,31 @@ import contextlib
 import signal
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.live.arena import V4, V6, Arena, arena, honeypot, inside
+from tests.live.arena import V4, V6, arena, honeypot, inside
+from tests.live.crowd import Crowd
 
 pytestmark = pytest.mark.live
 
 ECHO = '[service.echo]\ntype = "echo"\n[[port]]\nport = "tcp/7"\nservices = ["echo"]\n'
 
 
-class Traffic:
-    """Clients in threads that connect, talk and stay until they are told to stop."""
+class Traffic(Crowd):
+    """Clients that connect, talk and stay until they are told to stop."""
 
-    def __init__(self, place: Arena) -> None:
-        self.place = place
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.talk, args=(V6 if n % 2 else V4,)) for n in range(8)]
-
-    def __enter__(self) -> Traffic:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-    def talk(self, target: str) -> None:
+    def talk(self, number: int) -> None:
         held: list[socket.socket] = []
-        number = 0
+        target = V6 if number % 2 else V4
+        port = 7000
         with inside(self.place.attacker):
             while not self.over.is_set():
-                number += 1
+                port += 1
                 with contextlib.suppress(OSError):
-                    peer = socket.create_connection((target, 7 if number % 2 else 7000 + number), 1)
+                    peer = socket.create_connection((target, 7 if port % 2 else port), 1)
                     peer.sendall(b"x" * 1000)
                     held.append(peer)
                 if len(held) > 20:

@@ -21,7 +21,8 @@ from honeystack.tls.mimicry import mimic
 from honeystack.tls.servers import shipped_servers
 from tests.live.test_tls_battery import certificate, pair, s_server
 from tests.tls.client12 import Talker12
-from tests.tls.client13 import ALERT, CCS, DATA, FINISHED, HANDSHAKE, KEY_UPDATE, Talker
+from tests.tls.client13 import FINISHED, KEY_UPDATE, Talker
+from tests.tls.hearing import ALERT, CCS, DATA, HANDSHAKE
 from tests.tls.peers import hello_in
 from tests.tls.vectors import message, record
 

@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import trustme
 from jarm.scanner.scanner import Scanner
 
 from honeystack.tls.servers import shipped_servers
-from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena, inside
+from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena, inside, issue
 
 pytestmark = pytest.mark.live
 
@@ -62,9 +61,7 @@ tls_fingerprint = "mimic:{}"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder: Path = tmp_path_factory.mktemp("jarm")
-    issued = trustme.CA().issue_cert("a.example", V4, key_type=trustme.KeyType.RSA)
-    issued.cert_chain_pems[0].write_to_path(str(folder / "rsa.crt"))
-    issued.private_key_pem.write_to_path(str(folder / "rsa.key"))
+    issue(folder)
     mimics = "".join(MIMIC.format(port, server.name) for port, server in MIMICS.items())
     with arena(folder) as place:
         for address in NETWORKS:

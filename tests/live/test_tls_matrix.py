@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from honeystack.tls.servers import shipped_servers
-from tests.live.arena import LISTENER, V4, Arena, Event, arena
+from tests.live.arena import LISTENER, V4, Arena, Event, arena, issue
 from tests.live.clients import Handshake, Kind, kinds, run
 
 pytestmark = pytest.mark.live
@@ -79,9 +79,7 @@ tls_fingerprint = "mimic:{}"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder: Path = tmp_path_factory.mktemp("matrix")
     for name, kind in (("rsa", trustme.KeyType.RSA), ("p256", trustme.KeyType.ECDSA)):
-        issued = trustme.CA().issue_cert("a.example", V4, key_type=kind)
-        issued.cert_chain_pems[0].write_to_path(str(folder / f"{name}.crt"))
-        issued.private_key_pem.write_to_path(str(folder / f"{name}.key"))
+        issue(folder, name, kind)
     with arena(folder) as place:
         place.start(LISTENER + BODY + "".join(itertools.starmap(MIMIC.format, MIMICS.items())) + OUTPUTS)
         yield place

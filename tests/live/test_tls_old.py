@@ -8,9 +8,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-import trustme
 
-from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena, inside
+from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena, inside, issue
 from tests.live.clients import kinds, run
 from tests.tls.vectors import body, extension, message, record, shorts, sslv2, vector
 
@@ -66,9 +65,7 @@ HELLOS = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder: Path = tmp_path_factory.mktemp("old")
-    issued = trustme.CA().issue_cert("a.example", V4, key_type=trustme.KeyType.RSA)
-    issued.cert_chain_pems[0].write_to_path(str(folder / "rsa.crt"))
-    issued.private_key_pem.write_to_path(str(folder / "rsa.key"))
+    issue(folder)
     with arena(folder) as place:
         place.start(LISTENER + BODY + OUTPUTS)
         yield place

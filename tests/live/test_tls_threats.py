@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
-from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena
+from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena, issue
 
 pytestmark = pytest.mark.live
 
@@ -33,9 +32,7 @@ tls_key = "rsa.key"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder: Path = tmp_path_factory.mktemp("threats")
-    issued = trustme.CA().issue_cert("a.example", V4, key_type=trustme.KeyType.RSA)
-    issued.cert_chain_pems[0].write_to_path(str(folder / "rsa.crt"))
-    issued.private_key_pem.write_to_path(str(folder / "rsa.key"))
+    issue(folder)
     with arena(folder) as place:
         place.start(f"{LISTENER}{BODY}{OUTPUTS}")
         yield place

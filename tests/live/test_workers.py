@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.arena import LISTENER, V4, V6, Arena, honeypot, inside
+from tests.live.crowd import Crowd
 
 pytestmark = pytest.mark.live
 
@@ -166,23 +166,8 @@ def test_a_supervisor_that_stands_still_holds_nobody_up(two: Arena) -> None:
     two.wait_events("tcp", "close", seen + len(SOURCES))
 
 
-class Traffic:
-    """Clients in threads that connect, talk and stay until they are told to stop."""
-
-    def __init__(self, place: Arena) -> None:
-        self.place = place
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.talk, args=(number,)) for number in range(8)]
-
-    def __enter__(self) -> Traffic:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+class Traffic(Crowd):
+    """Clients that connect, talk and stay until they are told to stop."""
 
     def talk(self, thread: int) -> None:
         held: list[socket.socket] = []
@@ -229,11 +214,9 @@ def test_a_supervisor_that_is_killed_takes_all_with_it(tmp_path: Path) -> None:
 
 def test_automatic_workers_keep_to_a_core_each(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    if len(cores) == 1:
-        pytest.skip("one core has one process")
     with crew(tmp_path, listener=LISTENER + 'workers = "auto"\n') as place:
         kept = sorted((os.sched_getaffinity(process) for process in workers(place)), key=min)
-        assert kept == [{core} for core in cores]
+        assert kept == ([{core} for core in cores] if len(cores) > 1 else [])
         assert all(echoes_anew(place, source, 7) for source in SOURCES)
 
 

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from honeystack.net.address import AddressSet, Path
-from honeystack.net.notices import Anomaly, Notice
+from honeystack.net.notices import Anomaly, Datagram, Notice
 from honeystack.net.settings import StackSettings
 from honeystack.net.stack import Stack
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6
@@ -49,6 +49,10 @@ def make_stack(**settings: object) -> Stack:
 def notices(stack: Stack) -> list[Notice]:
     """What the stack tells, but for the anomalies, which have a test file of their own."""
     return [notice for notice in every_notice(stack) if not isinstance(notice, Anomaly)]
+
+
+def datagrams(stack: Stack) -> list[Datagram]:
+    return [notice for notice in notices(stack) if isinstance(notice, Datagram)]
 
 
 def every_notice(stack: Stack) -> list[Notice]:

@@ -11,18 +11,19 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.tls.client13 import ALERT, CCS, FINISHED, HANDSHAKE
+from tests.tls.client13 import FINISHED
+from tests.tls.hearing import CCS, HANDSHAKE, Hearing
 from tests.tls.vectors import body, extension, message, record, shorts, vector
 
 _CLIENT_KEY_EXCHANGE, _SERVER_KEY_EXCHANGE, _SERVER_HELLO_DONE = 16, 12, 14
 _TLS12 = 0x0303
 
 
-class Talker12:
+class Talker12(Hearing):
     """Keys for both directions, and in `heard` what the server has said, record by record."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        super().__init__()
         self.ready = False  # the server waits for our key exchange
         self._private = X25519PrivateKey.generate()
         self._random = bytes(range(32))  # of the builder
@@ -31,21 +32,17 @@ class Talker12:
         hello = message(body(suites=(0xC02F,), extensions=extensions))
         self.hello = record(hello)
         self._transcript = hello
-        self._buffer = b""
         self._server_random = b""
         self._ciphered = False  # the server's records are
         self._secret = b""
 
     def receive(self, data: bytes) -> None:
         """The server's next bytes."""
-        self._buffer += data
-        while len(self._buffer) >= 5 and len(self._buffer) >= 5 + int.from_bytes(self._buffer[3:5], "big"):
-            end = 5 + int.from_bytes(self._buffer[3:5], "big")
-            whole, self._buffer = self._buffer[:end], self._buffer[end:]
+        for whole in self.records(data):
             if self._ciphered:
-                self._take(whole[0], self._server.open(whole), "sealed ")
+                self.take(whole[0], self._server.open(whole), "sealed ")
             else:
-                self._take(whole[0], whole[5:], "")
+                self.take(whole[0], whole[5:], "")
             self._ciphered = self._ciphered or whole[0] == CCS
 
     def keyed(self) -> bytes:
@@ -67,18 +64,7 @@ class Talker12:
         """All that ends the handshake."""
         return self.keyed() + self.seal(self.finished())
 
-    def _take(self, kind: int, content: bytes, how: str) -> None:
-        if kind == ALERT and len(content) == 2:
-            self.heard.append(f"{how}alert {content[0]} {content[1]}")
-        elif kind != HANDSHAKE:
-            self.heard.append(f"{how}record {kind}")
-        while kind == HANDSHAKE and content:
-            end = 4 + int.from_bytes(content[1:4], "big")
-            self.heard.append(f"{how}message {content[0]}")
-            self._message(content[:end])
-            content = content[end:]
-
-    def _message(self, data: bytes) -> None:
+    def learn(self, data: bytes) -> None:
         self._transcript += b"" if self.ready else data
         if data[0] == 2:
             self._server_random = data[6:38]

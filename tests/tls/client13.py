@@ -11,19 +11,19 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tests.tls.hearing import DATA, HANDSHAKE, Hearing
 from tests.tls.vectors import body, extension, message, record, shorts, vector
 
-CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 FINISHED, KEY_UPDATE = 20, 24
 _ZEROS = bytes(32)
 _SIGNATURES = (0x0403, 0x0804, 0x0805, 0x0401)
 
 
-class Talker:
+class Talker(Hearing):
     """Keys for both directions, and in `heard` what the server has said, record by record."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        super().__init__()
         self.ready = False
         self._private = X25519PrivateKey.generate()
         share = self._private.public_key().public_bytes_raw()
@@ -33,23 +33,19 @@ class Talker:
         hello = message(body(session_id=bytes(32), suites=(0x1301,), extensions=extensions))
         self.hello = record(hello)
         self._transcript = hello
-        self._buffer = b""
         self._server: Keys | None = None
         self.keys = Keys(_ZEROS)  # until the server's hello has come
         self._application = Keys(_ZEROS)
 
     def receive(self, data: bytes) -> None:
         """The server's next bytes."""
-        self._buffer += data
-        while len(self._buffer) >= 5 and len(self._buffer) >= 5 + int.from_bytes(self._buffer[3:5], "big"):
-            end = 5 + int.from_bytes(self._buffer[3:5], "big")
-            whole, self._buffer = self._buffer[:end], self._buffer[end:]
+        for whole in self.records(data):
             kind, content = whole[0], whole[5:]
             if kind == DATA and self._server is not None:
                 inner = self._server.open(whole).rstrip(b"\0")
-                self._take(inner[-1], inner[:-1], "sealed ")
+                self.take(inner[-1], inner[:-1], "sealed ")
             else:
-                self._take(kind, content, "")
+                self.take(kind, content, "")
 
     def keyed(self) -> bytes:
         """What it takes to come to the keys: nothing more."""
@@ -69,18 +65,7 @@ class Talker:
         self.keys = self._application
         return data
 
-    def _take(self, kind: int, content: bytes, how: str) -> None:
-        if kind == ALERT and len(content) == 2:
-            self.heard.append(f"{how}alert {content[0]} {content[1]}")
-        elif kind != HANDSHAKE:
-            self.heard.append(f"{how}record {kind}")
-        while kind == HANDSHAKE and content:
-            end = 4 + int.from_bytes(content[1:4], "big")
-            self.heard.append(f"{how}message {content[0]}")
-            self._message(content[:end])
-            content = content[end:]
-
-    def _message(self, data: bytes) -> None:
+    def learn(self, data: bytes) -> None:
         if self.ready:
             if data[0] == KEY_UPDATE and self._server is not None:
                 self._server = self._server.following()

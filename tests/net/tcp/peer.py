@@ -122,3 +122,13 @@ class Peer:
 
     def told(self, kind: type) -> list[Notice]:
         return [notice for notice in self.notices if isinstance(notice, kind)]
+
+
+def asked() -> Peer:
+    """A peer that has been sent the SYN of an active open."""
+    peer = Peer()
+    peer.conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    (syn,) = peer.answers()
+    assert syn.flags == SYN
+    peer.ack = add(syn.seq, 1)
+    return peer
