@@ -38,5 +38,14 @@ class Limits:
     neighbours: int = setting("neighbours remembered", default=1024)
     scan_sources: int = setting("sources watched for port scans", default=4096)
     aggregates: int = setting("rows of each table that counts repeated events", default=4096)
+    told_sources: int = setting(
+        "sources that are told each by itself within 30 seconds: for every anomaly, for unfinished handshakes and for "
+        "port scans; those beyond it are told together",
+        default=512,
+    )
+    told_datagrams: int = setting(
+        "datagrams that are told each by itself within 30 seconds; those beyond it are told together, without payload",
+        default=131_072,
+    )
     datagram_flows: int = setting("UDP conversations held at once", default=4096)
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from honeystack.events.catalogue import EventKind
 from honeystack.net.anomalies import NAMES
 
+_SOURCES = (
+    "int: about how many sources these were; only where told_sources was reached, and those beyond it are told together"
+)
 _SYN = {
     "tcp.syn.ttl": "int: time to live, or hop limit, as it arrived",
     "tcp.syn.window": "int: the window, unscaled",
@@ -39,13 +42,23 @@ HALF_OPEN = EventKind(
     "tcp",
     "half-open",
     "SYNs of one source that were answered and whose handshakes were never completed; told together.",
-    {**_SYN, "tcp.reset": "bool: the last one was ended by the peer's RST", "count": "int: how many"},
+    {
+        **_SYN,
+        "tcp.reset": "bool: the last one was ended by the peer's RST",
+        "count": "int: how many",
+        "sources": _SOURCES,
+    },
 )
 DATAGRAM = EventKind(
     "udp",
     "payload",
     "A datagram. The first is told at once; equal ones of the same flow are counted and told later.",
-    {"payload": "the datagram's data", "count": "int: how many equal ones have come since it was last told"},
+    {
+        "payload": "the datagram's data",
+        "count": "int: how many equal ones have come since it was last told",
+        "sources": "int: about how many sources those were that are told together, with their count and without "
+        "payload; only where told_datagrams was reached",
+    },
 )
 
 
@@ -54,6 +67,7 @@ def _anomaly(category: str, text: str) -> EventKind:
         "anomaly": f"its name: {', '.join(sorted(NAMES))}",
         "message": "what the name means",
         "count": "int: how many from this source since it was last told",
+        "sources": _SOURCES,
     }
     return EventKind(category, "anomaly", f"{text}, told together for each source and name.", fields, "notice")
 
@@ -75,6 +89,8 @@ SCAN = EventKind(
         "portscan.duration-ms": "int: since the scan began",
         "portscan.count": "int: probes since the scan began",
         "portscan.final": "bool: the scan is over",
+        "sources": _SOURCES + ", without the keys above",
+        "count": "int: how many reports are told together",
     },
     "notice",
 )

@@ -1,11 +1,13 @@
 """The witness turns notices and connections into events, and repeated ones into one with a count.
 
-Each of its tables is bounded by `limits.aggregates`; a full table tells its oldest row and forgets it. Nothing here
-waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
+Each of its tables is bounded by `limits.aggregates`; a full table tells its oldest row and forgets it. What invented
+sources could make without end is bounded by `limits.told_sources` and `limits.told_datagrams`; beyond them it is told
+together. Nothing here waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
 from typing import NamedTuple
@@ -34,6 +36,7 @@ from honeystack.net.notices import (
 )
 from honeystack.net.scans import ScanDetector, ScanReport
 from honeystack.reception import CaptureLimits
+from honeystack.witness.crowd import Crowd, common
 from honeystack.witness.fault import fault_fields
 from honeystack.witness.hellos import DatagramHellos
 from honeystack.witness.kinds import (
@@ -55,6 +58,7 @@ HALF_OPEN_SECONDS = 10.0  # a source's unfinished handshakes are told together
 REPEAT_SECONDS = 30.0  # a datagram that is repeated is told again with its count
 ANOMALY_SECONDS = 30.0  # odd packets of one kind from one source are told at once and then together
 TICK = 1.0  # seconds between looks at the tables
+NUMBER = re.compile(r"\d+")
 SELF_SECONDS = 30.0  # bounds, damage and faults are told at once and then together
 
 
@@ -86,6 +90,7 @@ class Witness:
         self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
         self._anomalies = Table(limits.aggregates, ANOMALY_SECONDS, self._tell)
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
+        self._crowd = Crowd(self._tell)
         self._limits = limits
         self._forgotten = {"scan_sources": 0, "aggregates": 0}
         self._tables = (self._half_open, self._datagrams, self._anomalies, self._self)
@@ -118,8 +123,11 @@ class Witness:
         if self._datagrams.count(key):
             return
         identity = identity or identity_of(flow, self._recorder.new_id())
-        fields: dict[str, object] = {"payload": Payload.cut(data, self._capture.payload_bytes)}
-        self._datagrams.add(key, Row(DATAGRAM, identity, fields), self._clock())
+        if self._alone("datagram", "told_datagrams"):
+            fields: dict[str, object] = {"payload": Payload.cut(data, self._capture.payload_bytes)}
+            self._datagrams.add(key, Row(DATAGRAM, identity, fields), self._clock())
+        else:
+            self._crowd.join("datagram", DATAGRAM, identity, {}, flow.remote.address.encode())
         self._hellos.received(flow, data, identity)
 
     def noticed(self, notice: Notice) -> None:
@@ -137,14 +145,15 @@ class Witness:
         elif isinstance(notice, BoundReached):
             self._aggregate(DROP, notice.bound, {"reason": notice.bound, "limit": notice.limit})
         elif isinstance(notice, Damaged):
-            self._aggregate(DROP, notice.reason, {"reason": f"malformed: {notice.reason}", "frame": notice.frame})
+            key = NUMBER.sub("", notice.reason)  # lengths that peers choose are no reasons of their own
+            self._aggregate(DROP, key, {"reason": f"malformed: {notice.reason}", "frame": notice.frame})
         elif isinstance(notice, Fault):
             self.fault(notice.error, frame=notice.frame)
 
     def fault(self, error: BaseException, *, frame: bytes = b"") -> None:
         """Record an error of ours that was contained."""
         fields = fault_fields(error)
-        key = (fields["error"], fields["where"])
+        key = (type(error), fields["where"])  # the text may hold what a peer has sent
         if frame:
             fields["frame"] = frame
         self._aggregate(FAULT, key, fields)
@@ -156,6 +165,7 @@ class Witness:
             table.tick(now)
         for report in self._scans.poll(now):
             self._scan(report)
+        self._crowd.tick(now)
 
     async def run(self) -> None:
         """Tick until cancelled; for owners whose clock is Trio's."""
@@ -165,8 +175,8 @@ class Witness:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, in the clock of `now`; None while nothing is pending."""
-        deadlines = [table.next_deadline() for table in self._tables]
-        return min((at for at in (*deadlines, self._scans.next_deadline()) if at is not None), default=None)
+        owners = (*self._tables, self._scans, self._crowd)
+        return min((at for owner in owners if (at := owner.next_deadline()) is not None), default=None)
 
     def finish(self) -> None:
         """Tell all that is pending: the honeypot stops."""
@@ -174,17 +184,20 @@ class Witness:
             table.flush()
         for report in self._scans.poll(float("inf")):
             self._scan(report)
+        self._crowd.flush()
 
     def _unfinished(self, notice: HalfOpen) -> None:
         flow = flow_of("tcp", notice.path, notice.local_port, notice.remote_port)
         fields = {**syn_fields(notice.syn, flow), "tcp.reset": notice.reset}
         key, identity = notice.path.remote, identity_of(flow)
         row = self._half_open.count(key)
-        if row is None:
+        if row is not None:
+            row.fields = fields
+            row.identity = common(row.identity or identity, identity)
+        elif self._alone("half-open"):
             self._half_open.add(key, Row(HALF_OPEN, identity, fields), self._clock())
-            return
-        row.fields = fields
-        row.identity = _common(row.identity or identity, identity)
+        else:
+            self._crowd.join("half-open", HALF_OPEN, identity, fields, key)
 
     def _anomaly(self, notice: Anomaly) -> None:
         path, key = notice.path, (notice.path.remote, notice.protocol, notice.name)
@@ -194,10 +207,22 @@ class Witness:
             identity = _host(notice.protocol, path)
         row = self._anomalies.count(key)
         if row is not None:
-            row.identity = _common(row.identity or identity, identity)
+            row.identity = common(row.identity or identity, identity)
             return
+        kind, group = ANOMALIES[notice.protocol], key[1:]
         fields: dict[str, object] = {"anomaly": notice.name, "message": NAMES[notice.name]}
-        self._anomalies.add(key, Row(ANOMALIES[notice.protocol], identity, fields), self._clock())
+        if self._alone(group):
+            self._anomalies.add(key, Row(kind, identity, fields), self._clock())
+        else:
+            self._crowd.join(group, kind, identity, fields, path.remote)
+
+    def _alone(self, group: Hashable, bound: str = "told_sources") -> bool:
+        """Whether one more of a group is told by itself; if not, that a bound was reached is told."""
+        limit = getattr(self._limits, bound)
+        if self._crowd.admits(group, limit, self._clock()):
+            return True
+        self._aggregate(DROP, bound, {"reason": bound, "limit": limit})
+        return False
 
     def _aggregate(self, kind: EventKind, key: Hashable, fields: dict[str, object]) -> None:
         if self._self.count((kind, key)) is None:
@@ -220,7 +245,11 @@ class Witness:
             "portscan.count": report.count,
             "portscan.final": report.final,
         }
-        self._recorder.record(SCAN, fields, identity=_host(report.ports[0].partition("/")[0], report.path))
+        identity = _host(report.ports[0].partition("/")[0], report.path)
+        if self._alone("portscan"):
+            self._recorder.record(SCAN, fields, identity=identity)
+        else:
+            self._crowd.join("portscan", SCAN, identity, {}, report.path.remote)
 
     def _tell_bounds(self) -> None:
         """Tell that a table of ours was full since it was looked at last; what it forgot had been told."""
@@ -252,8 +281,3 @@ def _sender(notice: PacketSeen, path: Path) -> Identity:
     kind, code = (notice.fields.get(f"{notice.category}.{name}") for name in ("type", "code"))
     icmp = (kind, code) if isinstance(kind, int) and isinstance(code, int) else None
     return identity_of(flow_of(notice.protocol, path, 0, 0), icmp=icmp)
-
-
-def _common(one: Identity, other: Identity) -> Identity:
-    """What two identities agree on; the rest becomes None."""
-    return one if one == other else Identity._make(a if a == b else None for a, b in zip(one, other, strict=True))

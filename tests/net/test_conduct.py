@@ -135,7 +135,7 @@ REACHED: dict[str, tuple[Callable[[Stack], None], int]] = {
     "aggregates": (remotes, 10),
 }
 # Windows, which close instead of giving up anything; a time; and the tables of the floors above, with their own tests.
-ELSEWHERE = {"receive_buffer", "send_buffer", "scan_sources", "datagram_flows"}
+ELSEWHERE = {"receive_buffer", "send_buffer", "scan_sources", "datagram_flows", "told_sources", "told_datagrams"}
 
 
 @pytest.mark.parametrize("name", REACHED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Path, flow_of
@@ -22,6 +24,7 @@ from honeystack.net.notices import (
     Datagram,
     Fault,
     HalfOpen,
+    Notice,
     PacketSeen,
     Scanned,
     SynFacts,
@@ -38,7 +41,7 @@ SYN = SynFacts(64, 64240, 1460, 7, bytes([2, 4, 8, 1, 3]), True, 1234, 99)
 class Scene:
     """A witness in virtual time, and what it has told."""
 
-    def __init__(self, aggregates: int = 100, payload_bytes: int = 100, scan_sources: int = 4096) -> None:
+    def __init__(self, payload_bytes: int = 100, **limits: int) -> None:
         self.now = 0.0
         self.publisher = RecordingPublisher()
         numbers = itertools.count()
@@ -46,7 +49,7 @@ class Scene:
         self.witness = Witness(
             recorder,
             clock=lambda: self.now,
-            limits=Limits(aggregates=aggregates, scan_sources=scan_sources),
+            limits=Limits(**{"aggregates": 100, **limits}),
             capture=CaptureLimits(payload_bytes=payload_bytes),
         )
 
@@ -272,3 +275,70 @@ def test_full_tables_are_told_by_their_bounds() -> None:
     scene.at(1.0)
     (drop,) = scene.publisher.of("sensor", "drop")
     assert (drop.fields["reason"], drop.fields["limit"]) == ("scan_sources", 10)
+
+
+def spoofed(number: int) -> Path:
+    return PATH._replace(remote=(0x0B000000 + number).to_bytes(4, "big"))
+
+
+FLOODS: dict[str, tuple[Callable[[int], list[Notice]], tuple[str, str]]] = {
+    "anomaly": (lambda n: [Anomaly(spoofed(n), "tcp", "rst-probe", 80, 4000)], ("tcp", "anomaly")),
+    "half-open": (lambda n: [HalfOpen(spoofed(n), 80, 4000, SYN, True)], ("tcp", "half-open")),
+    "portscan": (
+        lambda n: [Scanned(spoofed(n), "tcp", port, 4000) for port in range(1, 6)],
+        ("portscan", "portscan"),
+    ),
+    "datagram": (lambda n: [Datagram(spoofed(n), 53, 4000, b"%d" % n, True)], ("udp", "payload")),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_no_flood_of_invented_sources_makes_more_events_than_the_bound_says(flood: str) -> None:
+    make, kind = FLOODS[flood]
+    scene = Scene(aggregates=50, scan_sources=50, told_sources=20, told_datagrams=20)
+    for number in range(2000):
+        for notice in make(number):
+            scene.witness.noticed(notice)
+        if number % 100 == 0:
+            scene.at(scene.now + 1)
+    assert len(scene.publisher.of(*kind)) <= 20
+    scene.at(scene.now + 100)
+    scene.witness.finish()
+    told = scene.publisher.of(*kind)
+    assert len(told) <= 2 * (20 + 1)  # scans end in a second period
+    together = [event for event in told if "sources" in event.fields]
+    alone = len({event.identity for event in told} - {event.identity for event in together})
+    assert alone + sum(int(str(event.fields["count"])) for event in together) == 2000
+    sources = sum(int(str(event.fields["sources"])) for event in together)
+    assert abs(sources - 1980) < 100
+    assert [event for event in told if undeclared(event)] == []
+    bound = "told_datagrams" if flood == "datagram" else "told_sources"
+    drops = scene.publisher.of("sensor", "drop")
+    assert (bound, 20) in {(event.fields["reason"], event.fields["limit"]) for event in drops}
+    assert len(drops) <= 6
+
+
+def test_an_anomaly_is_told_while_another_is_flooded() -> None:
+    scene = Scene(told_sources=5)
+    for number in range(100):
+        scene.witness.noticed(Anomaly(spoofed(number), "tcp", "syn-ack-probe", 80, 4000))
+    scene.witness.noticed(Anomaly(PATH, "tcp", "rst-probe", 80, 4000))
+    last = scene.publisher.of("tcp", "anomaly")[-1]
+    assert (last.fields["anomaly"], last.identity and last.identity.source_ip) == ("rst-probe", "198.51.100.7")
+
+
+def test_lengths_that_a_peer_chooses_make_no_reasons_of_their_own() -> None:
+    scene = Scene()
+    for number in range(500):
+        scene.witness.noticed(Damaged(b"", f"a UDP length of {number} in a packet that has {number * 2} bytes for it"))
+    assert len(scene.publisher.of("sensor", "drop")) == 1
+
+
+def test_faults_of_one_line_are_one_whatever_their_texts() -> None:
+    scene = Scene()
+    for number in range(100):
+        try:
+            raise ValueError(number)
+        except ValueError as error:
+            scene.witness.fault(error)
+    assert len(scene.publisher.of("sensor", "fault")) == 1
