@@ -1,11 +1,11 @@
-"""The timer wheel against a plain dictionary of deadlines."""
+"""The timer wheels against a plain dictionary of deadlines."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from honeystack.net.timers import RESOLUTION, TimerWheel
+from honeystack.net.timers import RESOLUTION, TimerSlots, TimerWheel
 
 SLACK = RESOLUTION
 
@@ -83,6 +83,27 @@ def test_a_hundred_thousand_items_leave_nothing_behind() -> None:
     assert len(wheel.expire(100.0)) == 50_000
     assert len(wheel) == 0
     assert wheel.next_deadline() is None
+
+
+def test_who_keeps_the_slot_can_take_the_item_out_of_it_also_once_it_has_expired() -> None:
+    slots: TimerSlots[str] = TimerSlots()
+    slot = slots.put("a", 1.0)
+    assert slots.put("b", 1.0) is slot
+    assert slots.next_deadline() == 1.0
+    del slot["a"]
+    assert slots.expire(0.5) == []
+    assert slots.expire(1.0) == ["b"]
+    slot.pop("b", None)
+    slots.put("b", 2.0)
+    assert slots.expire(3.0) == ["b"]
+    assert slots.next_deadline() is None
+
+
+def test_a_slot_that_is_left_empty_announces_nothing() -> None:
+    slots: TimerSlots[str] = TimerSlots()
+    slots.put("a", 1.0).clear()
+    slots.put("b", 2.0)
+    assert slots.next_deadline() == 2.0
 
 
 STEPS = st.lists(
