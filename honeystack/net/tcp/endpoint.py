@@ -12,6 +12,7 @@ from honeystack.net.tcp import bounds, path_errors, timeouts
 from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
 from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.cookies import Cookies
 from honeystack.net.tcp.ecn import Ecn, echo_of
 from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets, shared_offset
@@ -47,6 +48,7 @@ class Tcp:
         self.limits = settings.limits
         self.persona = settings.persona
         self.secret = settings.secret[:32]
+        self.cookies = Cookies(self.secret)
         self.keep_alive = settings.keep_alive
         self._shared_offset = shared_offset(self.secret) if self.persona.linear_timestamps else None
         self.cuts_runs = settings.cuts_runs

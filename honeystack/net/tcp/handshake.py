@@ -128,7 +128,7 @@ class Handshakes:
             return None
         tcp = self._tcp
         irs, iss = add(seg.seq, -1), add(seg.ack, -1)
-        mss = cookies.cookie_mss(tcp.secret, key, irs, iss, now)
+        mss = tcp.cookies.mss_of(key, irs, iss, now)
         if mss is None:
             return None
         echo = seg.timestamps[1] if seg.timestamps and tcp.persona.timestamps else None
@@ -206,7 +206,7 @@ class Handshakes:
         self._cookie_at = now
         default = DEFAULT_MSS[embryo.path.version]
         embryo = embryo._replace(ecn=False)  # nothing in a cookie carries it
-        cookie = cookies.make_cookie(tcp.secret, key, embryo.irs, embryo.peer_mss or default, now)
+        cookie = tcp.cookies.make(key, embryo.irs, embryo.peer_mss or default, now)
         ticks = clock_ticks(now, embryo.ts_offset)
         if embryo.ts_recent is None:
             # Without timestamps nothing can carry window scale and SACK.
