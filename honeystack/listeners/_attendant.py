@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import random
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import trio
@@ -20,7 +21,7 @@ from honeystack.conversation import Conversation, FirstBytes
 from honeystack.events.event import Identity
 from honeystack.listeners._datagrams import Datagrams
 from honeystack.net.address import Endpoint, Flow, address_text, flow_of, mac_text
-from honeystack.net.driver import Driver, Timer
+from honeystack.net.driver import Driver
 from honeystack.net.notices import CloseReason, Datagram, Notice
 from honeystack.net.stream import TcpStream
 from honeystack.net.tcp.connection import Connection
@@ -49,7 +50,7 @@ class Visit:
         self.identity = identity
         self.stage = Stage.WAITING
         self.first: FirstBytes | None = None
-        self.timer: Timer | None = None
+        self.timer: dict[Callable[[], None], None] | None = None  # where its one call to come is
         self.ended: tuple[CloseReason, Counters] | None = None
 
     def __call__(self) -> None:
@@ -198,15 +199,12 @@ class Attendant:
         return sent
 
     def _arm(self, visit: Visit, seconds: float) -> None:
-        deadline = trio.current_time() + seconds
-        if visit.timer is None:
-            visit.timer = self.driver.call_at(deadline, visit)
-        else:
-            visit.timer.move(deadline)
+        self._disarm(visit)
+        visit.timer = self.driver.call_at(trio.current_time() + seconds, visit)
 
     def _disarm(self, visit: Visit) -> None:
         if visit.timer is not None:
-            visit.timer.cancel()
+            visit.timer.pop(visit, None)
             visit.timer = None
 
 

@@ -16,7 +16,7 @@ import trio
 from honeystack.net.link import Link, LinkStatistics
 from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice, Readable, Writable
 from honeystack.net.stream import TcpStream
-from honeystack.net.timers import RESOLUTION, TimerWheel
+from honeystack.net.timers import RESOLUTION, TimerSlots
 
 if TYPE_CHECKING:
     from honeystack.net.stack import Stack
@@ -43,25 +43,6 @@ class Guest(Protocol):
         ...
 
 
-class Timer:
-    """One call to come, made by Driver.call_at."""
-
-    __slots__ = ("_driver", "callback")
-
-    def __init__(self, driver: Driver, callback: Callable[[], None]) -> None:
-        self._driver = driver
-        self.callback = callback
-
-    def move(self, deadline: float) -> None:
-        """Be due at another time instead, also if the call was cancelled or made already."""
-        self._driver.timers.schedule(self, deadline)
-        self._driver.arm()
-
-    def cancel(self) -> None:
-        """Do not call; idempotent."""
-        self._driver.timers.cancel(self)
-
-
 class Driver:
     """Inputs: the link's frames, timers, and `flush` after user calls. Outputs: frames, and calls of the guest."""
 
@@ -72,7 +53,7 @@ class Driver:
         self.link = link
         self.guest = guest
         self.clock = clock
-        self.timers: TimerWheel[Timer] = TimerWheel()
+        self.timers: TimerSlots[Callable[[], None]] = TimerSlots()
         self._scope: trio.CancelScope | None = None
         self._not_before = -math.inf
         self._busy = False  # a flush follows, or is under way
@@ -107,14 +88,15 @@ class Driver:
             self._busy = False
         self.arm()
 
-    def call_at(self, deadline: float, callback: Callable[[], None]) -> Timer:
-        """Call at a time of the driver's clock, or up to 8 ms later. The callback must not wait.
+    def call_at(self, deadline: float, call: Callable[[], None]) -> dict[Callable[[], None], None]:
+        """Call at a time of the driver's clock, or up to 8 ms later; who takes it out of what is returned cancels it.
 
-        Costs no task and no cancel scope, so that each of very many connections can have some.
+        Costs no task, no cancel scope and no object, so that each of very many connections can have one. It must not
+        wait.
         """
-        timer = Timer(self, callback)
-        timer.move(deadline)
-        return timer
+        slot = self.timers.put(call, deadline)
+        self.arm()
+        return slot
 
     def stop(self) -> None:
         """End every connection, on the wire and for its owner; to be called before `run` is cancelled."""
@@ -155,8 +137,8 @@ class Driver:
         if self._next_deadline() > now:
             return
         self._contained(lambda: self.stack.handle_timeout(now))
-        for timer in self.timers.expire(now):
-            self._contained(timer.callback)
+        for call in self.timers.expire(now):
+            self._contained(call)
         if self._next_deadline() <= now:
             self._not_before = now + RESOLUTION  # a deadline that stays must not keep us from waiting
 
