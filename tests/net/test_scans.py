@@ -109,16 +109,65 @@ def test_a_report_makes_no_more_ranges_than_it_tells(monkeypatch: pytest.MonkeyP
     assert made == [0, 1, 2]
 
 
-def test_sources_are_bounded_and_the_oldest_is_told_before_it_is_forgotten() -> None:
+def knock(sources: ScanDetector, host: int, now: float, *, ports: int = 1) -> None:
+    for port in range(ports):
+        sources.saw(Scanned(PATH4._replace(remote=packed(f"10.0.1.{host}")), "tcp", port, 1), now)
+
+
+def test_sources_are_bounded_and_a_scan_is_told_before_it_is_forgotten() -> None:
     few = ScanDetector(Limits(scan_sources=2))
     for host in (1, 2, 3):
-        path = PATH4._replace(remote=packed(f"10.0.1.{host}"))
-        for port in range(THRESHOLD if host == 1 else 1):
-            few.saw(Scanned(path, "tcp", port, 1), 0.0)
-    assert len(few) == 2
+        knock(few, host, 0.0, ports=THRESHOLD)
+    assert (len(few), few.forgotten) == (2, 1)
     assert few.next_deadline() == float("-inf")
     (report,) = few.poll(0.0)
     assert (report.path.remote, report.final) == (packed("10.0.1.1"), True)
+
+
+def test_who_has_been_silent_for_longest_gives_way() -> None:
+    few = ScanDetector(Limits(scan_sources=3))
+    for now, host in enumerate((1, 2, 3, 1, 4)):  # the second is the oldest when the fourth comes
+        knock(few, host, float(now))
+    for host in (1, 3, 4):
+        knock(few, host, 9.0, ports=THRESHOLD)
+    reports = {report.path.remote[3]: report.count for report in few.poll(float("inf"))}
+    assert reports == {1: THRESHOLD + 2, 3: THRESHOLD + 1, 4: THRESHOLD + 1}
+
+
+def test_sources_that_come_once_hide_no_scan() -> None:
+    few = ScanDetector(Limits(scan_sources=10))
+    knock(few, 1, 0.0, ports=THRESHOLD)
+    for number in range(1000):
+        few.saw(Scanned(PATH4._replace(remote=number.to_bytes(4, "big")), "tcp", 80, 1), 1.0)
+    knock(few, 1, 2.0, ports=2 * THRESHOLD)
+    assert len(few) == 10
+    (report,) = few.poll(float("inf"))
+    assert (report.count, report.duration) == (3 * THRESHOLD, 2.0)
+    assert report.ports == (f"tcp/0-{2 * THRESHOLD - 1}",)
+
+
+def test_scans_give_way_to_each_other_in_the_order_of_their_last_probes() -> None:
+    few = ScanDetector(Limits(scan_sources=2))
+    knock(few, 1, 0.0, ports=THRESHOLD)
+    knock(few, 2, 1.0, ports=THRESHOLD)
+    knock(few, 1, 2.0)
+    knock(few, 3, 3.0)
+    (report,) = few.poll(3.0)
+    assert report.path.remote == packed("10.0.1.2")
+
+
+def test_all_sources_together_hold_a_bounded_number_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_NAMED", 50)
+    crowd = ScanDetector(Limits())
+    for remote in range(20):
+        for local in range(100):
+            path = PATH4._replace(remote=packed(f"10.0.1.{remote}"), local=packed(f"10.9.0.{local}"))
+            crowd.saw(Scanned(path, "tcp", 22, 1), 0.0)
+    sizes = [len(report.addresses) for report in crowd.poll(float("inf"))]
+    assert len(sizes) == 20  # all are recognised
+    assert sizes == [50, *[THRESHOLD] * 19]
+    crowd.saw(Scanned(PATH4, "tcp", 22, 1), 100.0)
+    assert crowd._named == 1  # those of the ended are forgotten
 
 
 def test_a_guest_that_stays_is_watched_on() -> None:
