@@ -94,6 +94,7 @@ class Honeypot:
             secret=secret,
             authority=self._authority,
             transcripts=_transcripts(config),
+            limits=getattr(config.listener, "limits", None),
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))

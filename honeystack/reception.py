@@ -14,6 +14,7 @@ from honeystack.conversation import Conversation, DatagramConversation, FirstByt
 from honeystack.events.event import Identity
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
+from honeystack.net.notices import BoundReached
 
 
 @attrs.frozen
@@ -53,8 +54,13 @@ class Reception(Protocol):
         """What keeps the first bytes of a new connection."""
         ...
 
-    def watch(self, counters: Callable[[], Mapping[str, int]]) -> None:
-        """The listener's counters, asked for each heartbeat: flat, keys as the heartbeat declares them."""
+    def watch(
+        self, counters: Callable[[], Mapping[str, int]], noticed: Callable[[BoundReached], None] | None = None
+    ) -> None:
+        """The listener's counters, asked for each heartbeat: flat, keys as the heartbeat declares them.
+
+        `noticed` takes the bounds that conversations reach, to tell repeats together; without it each is told alone.
+        """
         ...
 
     async def converse(self, peer: Conversation) -> None:

@@ -22,21 +22,25 @@ from honeystack.conversation import Conversation, DatagramConversation, FirstByt
 from honeystack.events.event import Identity, Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint
+from honeystack.net.limits import Limits
+from honeystack.net.notices import BoundReached
 from honeystack.reception import CaptureLimits, PortPlan
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate
 from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
+from honeystack.tls.unfinished import HeldHello, UnfinishedHellos
 from honeystack.transcript import Transcripts
 from honeystack.unwrap import TlsPlan, Unwrapper
-from honeystack.witness import FAULT, fault_fields
+from honeystack.witness import DROP, FAULT, fault_fields
 
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
 RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
 CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
 PLANS = 8192  # remembered plans; a scan of all ports forgets and looks again
 
+_TOLD = (Progress.COMPLETE, Progress.MALFORMED)
 _PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
 
 
@@ -64,13 +68,17 @@ class Router:
         secret: bytes = b"",
         authority: Authority | None = None,
         transcripts: Transcripts | None = None,
+        limits: Limits | None = None,
         rng: random.Random,
     ) -> None:
         self.recorder = recorder
         self._unwrapper = Unwrapper(rng=rng, secret=secret, authority=authority)
+        memory = (limits or Limits()).hello_memory
+        self._hellos = UnfinishedHellos(memory, partial(self._reached, BoundReached("hello_memory", memory, None)))
         self.transcripts = transcripts  # where conversations are written down; may be changed at any time
         self._has_authority = authority is not None
         self._counters: Callable[[], Mapping[str, int]] = dict
+        self._noticed: Callable[[BoundReached], None] | None = None
         self._first_memory = FirstMemory()
         self.replace(ports, services, capture=capture, first_wait=first_wait, appearance=appearance)
 
@@ -112,8 +120,11 @@ class Router:
         )
         return tuple(dict.fromkeys(pairs))
 
-    def watch(self, counters: Callable[[], Mapping[str, int]]) -> None:
+    def watch(
+        self, counters: Callable[[], Mapping[str, int]], noticed: Callable[[BoundReached], None] | None = None
+    ) -> None:
         self._counters = counters
+        self._noticed = noticed
 
     def counters(self) -> Mapping[str, int]:
         """What the listener counts."""
@@ -149,13 +160,11 @@ class Router:
 
     async def _hold(self, peer: Conversation) -> None:
         room = self._room("tcp", peer.flow.local)
-        reader = await self._sniff(peer, room.plan)
-        if reader.progress in (Progress.COMPLETE, Progress.MALFORMED):
-            self._unwrapper.tell_hello(peer, reader)
-            if room.tls is not None:
-                if not await self._unwrapper.accept(peer, reader, room.tls):
-                    return
-                await self._first_decrypted(peer, room)
+        wrapped = await self._unwrap(peer, room)
+        if wrapped is None:
+            return
+        if wrapped:
+            await self._first_decrypted(peer, room)
         elif room.tls is not None:
             peer.tls_starter = partial(self._start_tls, plan=room.tls)
         if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
@@ -167,33 +176,60 @@ class Router:
         peer.service, service = taker
         await service.handle(peer)
 
-    async def _sniff(self, peer: Conversation, plan: PortPlan) -> HelloReader:
-        """Look for a ClientHello in the first bytes; they stay unconsumed."""
+    async def _unwrap(self, peer: Conversation, room: _Room) -> bool | None:
+        """Whether the peer is inside TLS now; None where it can be served no more."""
         reader = HelloReader()
-        if peer.silent or (peer.ahead and reader.feed(peer.ahead) is not Progress.MORE):
-            return reader
+        with self._hellos.hold() as hello:
+            await self._sniff(peer, room.plan, reader, hello)
+            if reader.progress not in _TOLD:
+                return False
+            self._unwrapper.tell_hello(peer, reader)
+            if room.tls is None:
+                return False
+            return await self._unwrapper.accept(peer, reader, room.tls) or None
+        self._give_way(peer, reader)
+        return None
+
+    def _give_way(self, peer: Conversation, reader: HelloReader) -> None:
+        """Hellos became too many, and this one began before the others."""
+        if reader.progress in _TOLD:
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, "tls.error": "given up for the hellos of others"})
+
+    async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
+        """Look for a ClientHello in the first bytes; they stay unconsumed."""
+        if peer.silent or (peer.ahead and reader.feed(peer.ahead) is Progress.NOT_TLS):
+            return
+        hello.received(peer.ahead)
         begun = bool(peer.ahead)
         first_wait = plan.first_wait if plan.speaks_first else self.capture.idle
         wait = self._hello_wait(peer) if begun else first_wait
         with trio.CancelScope(deadline=trio.current_time() + wait) as scope:
             while reader.progress is Progress.MORE and (more := await peer.peek_more()):
                 reader.feed(more)
+                hello.received(more)
                 if not begun:
                     begun = True
                     scope.deadline = trio.current_time() + self._hello_wait(peer)
-        return reader
 
     async def _start_tls(self, peer: Conversation, plan: TlsPlan) -> bool:
         """TLS that begins after plaintext, because a service has agreed to it."""
         reader = HelloReader()
-        with trio.move_on_after(HELLO_SECONDS):
-            more = peer.ahead or await peer.peek_more()
-            while more and reader.feed(more) is Progress.MORE:
-                more = await peer.peek_more()
-        if reader.progress not in (Progress.COMPLETE, Progress.MALFORMED):
-            return False
-        self._unwrapper.tell_hello(peer, reader)
-        return await self._unwrapper.accept(peer, reader, plan)
+        with self._hellos.hold() as hello:
+            with trio.move_on_after(HELLO_SECONDS):
+                more = peer.ahead or await peer.peek_more()
+                hello.received(more)
+                while more and reader.feed(more) is Progress.MORE:
+                    more = await peer.peek_more()
+                    hello.received(more)
+            if reader.progress not in _TOLD:
+                return False
+            self._unwrapper.tell_hello(peer, reader)
+            return await self._unwrapper.accept(peer, reader, plan)
+        self._give_way(peer, reader)
+        if peer.ahead:
+            await peer.receive_some()  # half a hello is no word for the service
+        await peer.aclose()
+        return False
 
     def _hello_wait(self, peer: Conversation) -> float:
         """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
@@ -304,6 +340,13 @@ class Router:
             tls = TlsPlan(certificate, appearance, _alpn(services))
         room = self._by_spec[transport, spec] = _Room(plan, services, tls)
         return room
+
+    def _reached(self, bound: BoundReached) -> None:
+        """Tell that a bound was reached."""
+        if self._noticed is not None:
+            self._noticed(bound)
+        else:
+            self.recorder.record(DROP, {"reason": bound.bound, "limit": bound.limit})
 
     # containment
 

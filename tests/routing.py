@@ -13,6 +13,7 @@ import trio.testing
 from honeystack.config.model import PortEntry
 from honeystack.config.ports import parse_port
 from honeystack.net.address import Endpoint
+from honeystack.net.limits import Limits
 from honeystack.reception import CaptureLimits
 from honeystack.router import Router
 from honeystack.services.banner import Banner
@@ -29,10 +30,15 @@ def entry(ports: str, *services: str, certificate: Certificate | None = None) ->
 
 
 def make(
-    meeting: Meeting, ports: Sequence[PortEntry], services: Mapping[str, Any] | None = None, **capture: Any
+    meeting: Meeting,
+    ports: Sequence[PortEntry],
+    services: Mapping[str, Any] | None = None,
+    *,
+    limits: Limits | None = None,
+    **capture: Any,
 ) -> Router:
-    limits = CaptureLimits(**capture)
-    return Router(ports, services or {}, recorder=meeting.recorder, capture=limits, rng=random.Random(1))
+    kept, rng = CaptureLimits(**capture), random.Random(1)
+    return Router(ports, services or {}, recorder=meeting.recorder, capture=kept, limits=limits, rng=rng)
 
 
 @asynccontextmanager

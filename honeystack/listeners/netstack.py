@@ -164,7 +164,7 @@ async def serve(
             driver = attendant.driver = Driver(attachment.stack, attachment.link, attendant)
             attachment.stack.tcp.listen(None)
             attachment.stack.udp.listen(None)
-            reception.watch(partial(counters, driver))
+            reception.watch(partial(counters, driver), witness.noticed)
             await nursery.start(driver.run)
             nursery.start_soon(witness.run)
             task_status.started()

@@ -64,7 +64,7 @@ class Socket:
         """Serve until cancelled; then every connection ends and is told."""
         witness = Witness(reception.recorder, clock=trio.current_time, limits=self.limits, capture=reception.capture)
         house = _House(reception, witness, self.max_connections)
-        reception.watch(house.counters)
+        reception.watch(house.counters, witness.noticed)
         try:
             async with trio.open_nursery() as nursery:
                 datagrams = Datagrams(reception, witness, nursery, limit=self.limits.datagram_flows)

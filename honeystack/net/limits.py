@@ -48,4 +48,10 @@ class Limits:
         default=131_072,
     )
     datagram_flows: int = setting("UDP conversations held at once", default=4096)
+    hello_memory: int = setting(
+        "ClientHellos that are not whole yet, or whose handshake is under way; beyond it the one that began first is "
+        "given up",
+        default=16 * 1024 * 1024,
+        unit="bytes",
+    )
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from honeystack.witness.fault import fault_fields
-from honeystack.witness.kinds import FAULT
+from honeystack.witness.kinds import DROP, FAULT
 from honeystack.witness.witness import Counters, Witness
 
-__all__ = ["FAULT", "Counters", "Witness", "fault_fields"]
+__all__ = ["DROP", "FAULT", "Counters", "Witness", "fault_fields"]

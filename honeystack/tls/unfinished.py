@@ -1,0 +1,77 @@
+"""How much all hellos hold together that are not whole yet, or whose handshake is under way.
+
+A hello may have 131 kB (OpenSSL takes as much) and ten seconds, and thousands of peers may be in the middle of one. So
+they have a bound together, and beyond it the one that began first gives way: an honest client is through in some round
+trips, so that it is not the first for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import trio
+
+
+class UnfinishedHellos:
+    """Input: `hold`. Getter: `held`, in bytes. `reached` is called once for each hello that is given up."""
+
+    def __init__(self, limit: int, reached: Callable[[], None]) -> None:
+        self.held = 0
+        self._limit = limit
+        self._reached = reached
+        self._order: dict[HeldHello, None] = {}  # those that hold anything, in the order in which they began
+
+    def hold(self) -> HeldHello:
+        """What one peer's hello holds, while the block lasts that it is entered for."""
+        return HeldHello(self)
+
+    def grow(self, hello: HeldHello, size: int) -> None:
+        """For HeldHello: it holds more now."""
+        self._order[hello] = None
+        self.held += size
+        while self.held > self._limit:
+            oldest = next(iter(self._order))
+            oldest.give_up()
+            self.forget(oldest)
+            self._reached()
+
+    def forget(self, hello: HeldHello) -> None:
+        """For HeldHello: it holds nothing any more."""
+        if hello in self._order:
+            del self._order[hello]
+            self.held -= hello.size
+
+
+class HeldHello:
+    """The share of one hello: a block, which is cancelled where the hello has to give way. Input: `received`."""
+
+    __slots__ = ("_all", "_scope", "given_up", "size")
+
+    def __init__(self, among: UnfinishedHellos) -> None:
+        self.size = 0
+        self.given_up = False
+        self._all = among
+        self._scope = trio.CancelScope()
+
+    def received(self, data: bytes | bytearray) -> None:
+        """The peer's next bytes."""
+        if data and not self.given_up:
+            self.size += len(data)
+            self._all.grow(self, len(data))
+
+    def give_up(self) -> None:
+        """End the block."""
+        self.given_up = True
+        self._scope.cancel()
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._all.forget(self)
+        return self._scope.__exit__(kind, error, trace)
