@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import random
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -19,6 +20,7 @@ import trio
 
 from honeystack.conversation import Conversation, FirstBytes
 from honeystack.events.event import Identity
+from honeystack.events.identity import identity_of
 from honeystack.listeners._datagrams import Datagrams
 from honeystack.net.address import Endpoint, Flow, address_text, flow_of, mac_text
 from honeystack.net.driver import Driver
@@ -28,6 +30,8 @@ from honeystack.net.tcp.connection import Connection
 from honeystack.reception import PortPlan, Reception
 from honeystack.tls.hello import HANDSHAKE
 from honeystack.witness import Counters, Witness
+
+NEWEST = 256  # visits that have all at hand: more than come within the time in which most peers have spoken
 
 
 class Stage(enum.Enum):
@@ -42,16 +46,29 @@ class Stage(enum.Enum):
 class Visit:
     """One accepted connection; slots, as there may be very many."""
 
-    __slots__ = ("attendant", "connection", "ended", "first", "identity", "stage", "timer")
+    __slots__ = ("_identity", "attendant", "connection", "ended", "first", "stage", "timer")
 
     def __init__(self, attendant: Attendant, connection: Connection, identity: Identity) -> None:
         self.attendant = attendant
         self.connection = connection
-        self.identity = identity
+        self._identity: Identity | str = identity  # or its id alone, from which and from the flow it can be made again
         self.stage = Stage.WAITING
         self.first: FirstBytes | None = None
         self.timer: dict[Callable[[], None], None] | None = None  # where its one call to come is
         self.ended: tuple[CloseReason, Counters] | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Whose its events are."""
+        if isinstance(self._identity, str):
+            self._identity = identity_of(_flow(self.connection), self._identity)
+        return self._identity
+
+    def settle(self) -> None:
+        """Take less memory, which costs some time later: this one seems to wait for longer than most do."""
+        if self.stage is Stage.WAITING and not isinstance(self._identity, str):
+            self._identity = self._identity.connection_id or self._identity
+            self.connection.settle()
 
     def __call__(self) -> None:
         """The timer's callback: it is the visit itself, as a bound method would cost each of them 64 bytes."""
@@ -69,6 +86,7 @@ class Attendant:
         self._nursery = nursery
         self._datagrams = datagrams
         self._rng = rng
+        self._newest: deque[Visit] = deque()
         self._conversing: dict[Connection, Visit] = {}
         self.driver: Driver  # set by the listener: driver and guest need each other
 
@@ -83,6 +101,9 @@ class Attendant:
         visit = Visit(self, connection, self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt))
         connection.user = visit
         connection.syn = None  # told; a connection that waits costs 200 bytes less without it
+        self._newest.append(visit)
+        if len(self._newest) > NEWEST:
+            self._newest.popleft().settle()
         plan = self._reception.plan_for("tcp", flow.local)
         self._arm(visit, plan.first_wait if plan.speaks_first else self._reception.capture.idle)
 

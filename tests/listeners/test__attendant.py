@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from honeystack.listeners import _attendant
 from honeystack.listeners._attendant import _may_be_tls
 from honeystack.reception import CaptureLimits
 from honeystack.services.banner import Banner
@@ -88,3 +89,45 @@ async def test_a_half_closed_silent_peer_is_closed_at_once(autojump_clock: CLOCK
         await stream.aclose()
         await trio.sleep(1)
         assert [event.type for event in at.of(stream)] == ["connect", "close"]
+
+
+async def test_a_visit_that_waits_while_others_come_is_told_of_as_any_other(
+    autojump_clock: CLOCK, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_attendant, "NEWEST", 1)
+    async with place([entry("tcp/80", "web")], {"web": Http()}) as at:
+        streams = [await at.connect(port) for port in (80, 1, 2, 3)]
+        await trio.sleep(0.1)
+        for stream in streams[:2]:
+            await stream.send_all(b"GET / HTTP/1.0\r\n\r\n")
+        await trio.sleep(0.1)
+        for stream in streams:
+            await stream.aclose()
+        await trio.sleep(1)
+        for stream, types in zip(
+            streams, (["connect", "payload", "request", "close"], ["connect", "payload", "close"]), strict=False
+        ):
+            assert [event.type for event in at.of(stream)] == types
+        for stream in streams:
+            assert len({event.identity for event in at.of(stream)}) == 1
+            assert at.of(stream)[-1].type == "close"
+
+
+async def test_visits_that_have_ended_or_spoken_are_not_settled(
+    autojump_clock: CLOCK, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_attendant, "NEWEST", 1)
+    async with place(capture=CaptureLimits(pause=5.0)) as at:
+        first = await at.connect(1)
+        await first.send_all(b"spoken")
+        await trio.sleep(0.1)
+        second = await at.connect(2)
+        await second.aclose()
+        await trio.sleep(0.1)
+        await at.connect(3)
+        await trio.sleep(30)
+        await first.aclose()
+        await trio.sleep(1)
+        assert [event.type for event in at.of(first)] == ["connect", "payload", "close"]
+        assert [event.type for event in at.of(second)] == ["connect", "close"]
+        assert len({event.identity for event in at.of(first)}) == 1

@@ -7,7 +7,8 @@ state exist only once data has moved. What happens on arrival is in `arrives`, w
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from honeystack.errors import StateError
 from honeystack.net.address import Path
@@ -213,6 +214,14 @@ class Connection:
         self.keep_alive = seconds  # MUST-24, MUST-27
         self.tcp.touch(self)
 
+    def settle(self) -> None:
+        """Let equal numbers be one object: a connection that is idle for long takes 200 bytes less."""
+        self.local_port, self.mss = _shared(self.local_port), _shared(self.mss)
+        self.snd_wnd, self.max_window = _shared(self.snd_wnd), _shared(self.max_window)
+        self.pseudo_sum, self.ts_offset = _shared(self.pseudo_sum), _shared(self.ts_offset)
+        self.snd_wl1, self.last_ack_sent = _same(self.snd_wl1, self.rcv_nxt), _same(self.last_ack_sent, self.rcv_nxt)
+        self.snd_wl2, self.snd_nxt = _same(self.snd_wl2, self.snd_una), _same(self.snd_nxt, self.snd_una)
+
     def abort(self, now: float) -> None:
         """End the connection with a reset."""
         self.tcp.abort(self, CloseReason.RST)
@@ -228,3 +237,10 @@ class Connection:
     def held(self) -> int:
         """Bytes of received data in memory."""
         return self.readable + (self.assembler.size if self.assembler else 0)
+
+
+_shared: Final = lru_cache(1024)(int)  # few values stand in very many connections
+
+
+def _same(number: int, other: int) -> int:
+    return other if number == other else number

@@ -130,6 +130,20 @@ def test_an_idle_connection_is_small() -> None:
     assert each <= IDLE_BYTES, f"{each:.0f} bytes"
 
 
+def test_a_settled_connection_is_what_it_was_and_goes_on() -> None:
+    peer = Peer()
+    conn = peer.open()
+    before = {name: getattr(conn, name) for name in type(conn).__slots__}
+    conn.settle()
+    assert {name: getattr(conn, name) for name in type(conn).__slots__} == before
+    peer.say(b"hello")
+    assert conn.receive(50, peer.now) == b"hello"
+    assert conn.send(b"good day", peer.now) == 8
+    assert [bytes(seg.data) for seg in peer.answers()][-1] == b"good day"
+    conn.settle()
+    assert conn.snd_nxt == add(conn.snd_una, 8)
+
+
 def test_keep_alive_is_switched_on_and_off() -> None:
     peer = Peer()
     conn = peer.open()
