@@ -197,3 +197,35 @@ def test_a_single_selected_segment_is_not_yet_a_loss() -> None:
     assert peer.send(options=sack_option([(segments[1].seq, add(segments[1].seq, 1000))])) == []
     assert conn.sending is not None
     assert conn.sending.congestion.recovery_point is None
+
+
+@pytest.mark.parametrize(("in_use", "grows"), [(4900, False), (5000, True)])
+def test_a_window_in_half_use_grows_and_below_that_it_does_not(in_use: int, grows: bool) -> None:
+    peer, conn, sending = sender(1)
+    peer.send(ACK, ack=conn.snd_nxt)
+    sending.congestion.cwnd = 10_000
+    conn.send(bytes(in_use), peer.now)
+    peer.answers()
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert (sending.congestion.cwnd > 10_000) is grows
+
+
+def test_once_a_probe_is_acknowledged_the_next_flight_may_be_probed_too() -> None:
+    peer, conn, sending = sender(1)
+    for _ in range(2):
+        sending.estimator.sample(0.05)
+        conn.send(bytes(1000), peer.now)
+        peer.answers()
+        assert len(peer.wait(0.5)) > 0
+        peer.send(ACK, ack=conn.snd_nxt)
+        assert not sending.probing
+
+
+@pytest.mark.parametrize(("taken", "told"), [(999, 0), (1000, 1)])
+def test_a_third_of_the_buffer_is_room_worth_telling(taken: int, told: int) -> None:
+    peer = Peer(make_tcp(3, send_buffer=3000))
+    conn = peer.open()
+    conn.send(bytes(4000), peer.now)
+    peer.answers()
+    peer.send(ack=add(peer.ack, taken))
+    assert len(peer.told(Writable)) == told

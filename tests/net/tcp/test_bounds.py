@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from honeystack.net.notices import Accepted, BoundReached, Closed, CloseReason
 from honeystack.net.tcp.bounds import source_of
 from honeystack.net.tcp.seq import add
@@ -106,3 +108,24 @@ def test_who_has_spoken_since_the_last_look_is_not_the_one_that_is_shed() -> Non
     fourth.now += 20
     fourth.open()
     assert (conns[1].state, conns[2].state) == (State.ESTABLISHED, State.CLOSED)
+
+
+def test_a_connection_that_has_ended_since_the_last_look_makes_no_room() -> None:
+    tcp = make_tcp(3, connections=3)
+    peers = [Peer(tcp, local_port=port) for port in range(1, 7)]
+    conns = []
+    for at, peer in enumerate(peers[:4]):
+        peer.now += at
+        conns.append(peer.open())
+    assert conns[0].state is State.CLOSED  # the others have been seen, in their order
+    conns[1].abort(1004.0)
+    peers[1].answers()
+    peers[4].now += 5
+    peers[4].open()
+    assert [conn.state for conn in conns[2:]] == [State.ESTABLISHED] * 2
+    peers[5].now += 6
+    peers[5].open()
+    ends = [end.reason for peer in peers for end in peer.told(Closed) if isinstance(end, Closed)]
+    assert Counter(ends) == {CloseReason.RST: 1, CloseReason.SHED: 2}
+    assert [conn.state for conn in conns[2:]] == [State.CLOSED, State.ESTABLISHED]
+    assert tcp.connections == 3

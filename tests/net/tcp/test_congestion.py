@@ -81,3 +81,44 @@ def test_the_first_lost_segment_of_a_recovery_is_due_at_once() -> None:
     congestion.first_due = False
     congestion.loss_found(10_000, 6)
     assert not congestion.first_due
+
+
+def test_each_segment_of_growth_in_avoidance_takes_a_window_of_its_own() -> None:
+    congestion = Congestion(1000)
+    congestion.ssthresh = congestion.cwnd = 10_000
+    grown = []
+    for _ in range(33):
+        congestion.acknowledged(1000)
+        grown.append(congestion.cwnd)
+    assert [grown.index(window) + 1 for window in (11_000, 12_000, 13_000)] == [10, 21, 33]
+
+
+def test_an_octet_less_than_a_window_is_not_a_window() -> None:
+    congestion = Congestion(1000)
+    congestion.ssthresh = congestion.cwnd = 10_000
+    congestion.acknowledged(9999)
+    assert congestion.cwnd == 10_000
+    congestion.acknowledged(1)
+    assert congestion.cwnd == 11_000
+
+
+def test_what_was_counted_before_a_loss_does_not_count_after_it() -> None:
+    congestion = Congestion(1000)
+    congestion.ssthresh = congestion.cwnd = 10_000
+    congestion.acknowledged(9000)
+    congestion.loss_found(8000, 5)
+    congestion.recovered()
+    congestion.acknowledged(3999)
+    assert congestion.cwnd == 4000
+    congestion.acknowledged(1)
+    assert congestion.cwnd == 5000
+
+
+def test_after_a_recovery_another_loss_stops_growth_again() -> None:
+    congestion = Congestion(1000)
+    congestion.timed_out(20_000, 5, again=False)
+    assert congestion.recovery_point == 5
+    congestion.recovered()
+    congestion.loss_found(20_000, 9)
+    congestion.acknowledged(1000)
+    assert congestion.cwnd == 10_000

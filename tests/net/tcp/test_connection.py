@@ -209,3 +209,16 @@ def test_what_came_before_the_end_can_be_read_after_it() -> None:
     peer.send(RST)
     assert conn.state is State.CLOSED
     assert conn.receive(50, peer.now) == b"hello"
+
+
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_the_beginning_is_sent_of_what_is_cut_and_the_rest_afterwards(kind: type) -> None:
+    peer = Peer(make_tcp(3, send_buffer=10))
+    conn = peer.open()
+    text = b"0123456789abcdef"
+    assert conn.send(kind(text), peer.now) == 10
+    assert [bytes(seg.data) for seg in peer.answers()] == [b"0123456789"]
+    assert peer.tcp.memory.used == 10
+    peer.send(ACK, ack=conn.snd_nxt)
+    assert conn.send(kind(text[10:]), peer.now) == 6
+    assert [bytes(seg.data) for seg in peer.answers()] == [b"abcdef"]

@@ -232,3 +232,30 @@ def test_the_window_of_a_handshake_does_not_shrink_by_scaling() -> None:
     peer.seq, peer.ack = add(peer.seq, 1), add(offer.seq, 1)
     (answer,) = peer.send(seq=add(peer.seq, -100))
     assert offer.window <= answer.window << 7 < offer.window + 128
+
+
+@pytest.mark.parametrize("timestamp", [None, 123])
+def test_a_returned_cookie_tells_what_its_own_segment_shows(timestamp: int | None) -> None:
+    peer = Peer(full_table().tcp, timestamp=timestamp, scale=9, window=4321)
+    conn = peer.open()
+    assert conn.syn == (57, 4321, 1460, 9 if timestamp else None, b"", True, 4321, 1000, True)
+    assert (conn.opened_at, conn.rtt, conn.ts_recent) == (peer.now, None, timestamp)
+    assert (conn.snd_una, conn.rcv_nxt) == (peer.ack, peer.seq)
+
+
+@pytest.mark.parametrize("flags", [FIN, RST, SYN])
+def test_a_cookie_comes_back_in_a_plain_acknowledgement_only(flags: int) -> None:
+    peer = full_table()
+    (answer,) = peer.syn()
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send(ACK | flags)
+    assert peer.told(Accepted) == []
+    assert "cookies_returned" not in peer.tcp.statistics()
+
+
+def test_cookies_are_counted_both_ways() -> None:
+    tcp = full_table().tcp
+    for port in (1, 2, 3):
+        Peer(tcp, local_port=port).open()
+    counted = tcp.statistics()
+    assert (counted["cookies_sent"], counted["cookies_returned"]) == (3, 3)

@@ -279,3 +279,24 @@ def test_a_fin_after_ours_closes(acknowledged: bool) -> None:
     else:
         peer.send(FIN | ACK)
         assert conn.state is State.CLOSING
+
+
+@pytest.mark.parametrize(("free", "kept"), [(RUN_COST + 4, True), (RUN_COST + 3, False)])
+def test_what_is_out_of_order_needs_room_for_its_keeping_too(free: int, kept: bool) -> None:
+    tcp = make_tcp(3, buffer_memory=10_000)
+    peer = Peer(tcp)
+    conn = peer.open()
+    tcp.memory.take(10_000 - free)
+    peer.send(ACK, b"late", seq=add(peer.seq, 1))
+    assert (conn.assembler is not None) is kept
+    assert tcp.memory.short is not kept
+
+
+@pytest.mark.parametrize(("free", "readable"), [(4, 4), (3, 0)])
+def test_what_is_in_order_needs_its_own_room_only(free: int, readable: int) -> None:
+    tcp = make_tcp(3, buffer_memory=10_000)
+    peer = Peer(tcp)
+    conn = peer.open()
+    tcp.memory.take(10_000 - free)
+    peer.say(b"text")
+    assert conn.readable == readable

@@ -293,3 +293,25 @@ def test_a_probe_repeats_nothing_that_has_arrived() -> None:
     _probe_for_loss(conn, sending, peer.now)
     assert peer.tcp.out == []
     assert sending.probing
+
+
+def test_unanswered_keep_alive_probes_come_at_their_times_until_the_last() -> None:
+    peer = Peer(make_tcp(3, keep_alive=60.0))
+    conn = peer.open()
+    for probe in range(1, 10):
+        peer.wait(59.9 if probe == 1 else 74.9)
+        assert conn.probes == probe - 1
+        assert len(peer.wait(0.1)) == 1
+        assert conn.probes == probe
+    assert peer.wait(74.9) == []
+    assert reasons(peer) == []
+    assert peer.wait(0.1) == []
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_keep_alive_probe_says_the_time() -> None:
+    peer = Peer(make_tcp(3, keep_alive=60.0), timestamp=5)
+    peer.open()
+    echo = peer.echo
+    (probe,) = peer.wait(61)
+    assert probe.timestamps == (add(echo, 60_000), 5)

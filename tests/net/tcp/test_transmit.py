@@ -270,3 +270,19 @@ def test_duplicates_are_told_without_gaps_and_gaps_not_without_sack() -> None:
     old.open()
     (answer,) = old.send(ACK, b"later", seq=add(old.seq, 10))
     assert answer.sack == ()
+
+
+@pytest.mark.parametrize(("window", "sizes"), [(999, []), (1000, [1000]), (1001, [1001])])
+def test_a_part_of_a_segment_leaves_where_it_fills_half_of_the_largest_window(window: int, sizes: list[int]) -> None:
+    peer = Peer(mss=1460, window=2001)
+    conn = peer.open()
+    peer.send(window=window)
+    assert lengths(sent(peer, conn, 5000)) == sizes
+
+
+def test_a_user_who_has_more_to_send_waits_for_whole_segments() -> None:
+    peer = Peer(make_tcp(3, send_buffer=2500), mss=1000)
+    conn = peer.open()
+    assert conn.send(bytes(4000), peer.now) == 2500
+    assert lengths(peer.answers()) == [1000, 1000]
+    assert lengths(peer.send(ack=conn.snd_nxt)) == [500]  # nothing is out that could bring room
