@@ -32,6 +32,7 @@ from honeystack.events.ids import IdFactory
 from honeystack.events.recorder import Recorder
 from honeystack.events.sensor import Sensor
 from honeystack.events.supervisor import run_channel, tell_drops
+from honeystack.net.limits import Limits
 from honeystack.registry import plugin_name
 from honeystack.router import Router
 from honeystack.tls.authority import Authority
@@ -82,7 +83,9 @@ class Honeypot:
         clock = time.time
         self.recorder = Recorder(self.bus, clock=clock, new_id=IdFactory(clock=clock, rng=random.Random()))
         secret = sensor_secret(config.data.expanduser())
-        self._authority = Authority(config.data.expanduser() / "tls", secret=secret, clock=clock)
+        limits = getattr(config.listener, "limits", None) or Limits()
+        folder, rate = config.data.expanduser() / "tls", limits.certificates_per_second
+        self._authority = Authority(folder, secret=secret, clock=clock, per_second=rate)
         self._prepare(config)
         self.router = Router(
             config.ports,
@@ -94,7 +97,7 @@ class Honeypot:
             secret=secret,
             authority=self._authority,
             transcripts=_transcripts(config),
-            limits=getattr(config.listener, "limits", None),
+            limits=limits,
             rng=rng or random.Random(secrets.randbits(128)),
         )
         self._sensor = Sensor(config.sensor, sensor_token(config.data.expanduser()))

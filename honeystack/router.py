@@ -72,9 +72,10 @@ class Router:
         rng: random.Random,
     ) -> None:
         self.recorder = recorder
-        self._unwrapper = Unwrapper(rng=rng, secret=secret, authority=authority)
-        memory = (limits or Limits()).hello_memory
-        self._hellos = UnfinishedHellos(memory, partial(self._reached, BoundReached("hello_memory", memory, None)))
+        limits = limits or Limits()
+        self._unwrapper = Unwrapper(rng=rng, secret=secret, authority=authority, limits=limits, reached=self._reached)
+        memory = limits.hello_memory
+        self._hellos = UnfinishedHellos(memory, partial(self._reached, "hello_memory", memory))
         self.transcripts = transcripts  # where conversations are written down; may be changed at any time
         self._has_authority = authority is not None
         self._counters: Callable[[], Mapping[str, int]] = dict
@@ -341,12 +342,12 @@ class Router:
         room = self._by_spec[transport, spec] = _Room(plan, services, tls)
         return room
 
-    def _reached(self, bound: BoundReached) -> None:
+    def _reached(self, bound: str, limit: int) -> None:
         """Tell that a bound was reached."""
         if self._noticed is not None:
-            self._noticed(bound)
+            self._noticed(BoundReached(bound, limit, None))
         else:
-            self.recorder.record(DROP, {"reason": bound.bound, "limit": bound.limit})
+            self.recorder.record(DROP, {"reason": bound, "limit": limit})
 
     # containment
 

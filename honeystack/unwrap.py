@@ -10,10 +10,12 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_address
 
 import attrs
 
 from honeystack.conversation import Conversation
+from honeystack.net.limits import Limits
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
 from honeystack.tls.decoy import answer_probe
@@ -38,7 +40,7 @@ class TlsPlan:
 class Unwrapper:
     """Inputs: `tell_hello`, `accept`. Outputs: events of the conversation, and its new stream.
 
-    `secret` decides what a network sees in `rotate`; `clock` gives seconds since 1970.
+    `secret` decides what a network sees in `rotate`; `clock` gives seconds since 1970; `reached` is told of bounds.
     """
 
     def __init__(
@@ -47,13 +49,20 @@ class Unwrapper:
         rng: random.Random,
         secret: bytes,
         authority: Authority | None = None,
+        limits: Limits | None = None,
+        reached: Callable[[str, int], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._rng = rng
         self._authority = authority
         self._secret = secret
         self._clock = clock
-        self._acceptor = TlsAcceptor()
+        limits = limits or Limits()
+        self._acceptor = TlsAcceptor(
+            limits.tls_handshakes, limits.tls_handshakes_per_source, limits.tls_handshake_seconds, reached
+        )
+        if authority is not None and reached is not None:
+            authority.on_throttled = partial(reached, "certificates_per_second", limits.certificates_per_second)
 
     def tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
         """Record the hello, before anything can fail; later TLS events of this peer repeat its fingerprints."""
@@ -80,7 +89,7 @@ class Unwrapper:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
         try:
             stream = await self._acceptor.accept(
-                peer.stream, certificate, first=first, profile=profile, source=peer.flow.remote.address
+                peer.stream, certificate, first=first, profile=profile, source=_source_of(peer.flow.remote.address)
             )
         except TlsFailed as failed:
             peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
@@ -142,6 +151,11 @@ class Unwrapper:
             noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
         )
         peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(outcome)})
+
+
+def _source_of(address: str) -> str:
+    """What one attacker has of addresses: an IPv4 address, an IPv6 /64."""
+    return address if "." in address else ip_address(address.partition("%")[0]).packed[:8].hex()
 
 
 def _tell_threat(peer: Conversation, threat: str) -> None:

@@ -54,4 +54,18 @@ class Limits:
         default=16 * 1024 * 1024,
         unit="bytes",
     )
+    tls_handshakes: int = setting(
+        "TLS handshakes under way; beyond it the one that began first is given up", default=1024
+    )
+    tls_handshakes_per_source: int = setting(
+        "TLS handshakes under way with one IPv4 address or IPv6 /64; beyond it its new ones fail", default=256
+    )
+    tls_handshake_seconds: float = setting(
+        "how long a TLS handshake may take, once its hello is there", default=10.0, unit="seconds"
+    )
+    certificates_per_second: int = setting(
+        'certificates that are made where `tls_certificate` is "auto"; beyond it one serves that was made for another '
+        "name",
+        default=10,
+    )
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")

@@ -4,7 +4,8 @@ An authority of the sensor's own, root and issuing, is made once and kept in the
 the leaves, one of each kind. What it is called, and the dates of a leaf, follow from the sensor's secret and the name:
 a second look finds the same, and no two sensors are alike.
 
-The work is bounded: so many certificates are made in a second, so many are remembered; beyond that the last one serves.
+The work is bounded: so many certificates are made in a second, so many are remembered; beyond that the last one serves,
+and `on_throttled` is called.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from honeystack.errors import Unavailable
 from honeystack.tls.certificates import Certificate, load_certificates
 
 REMEMBERED = 64  # names; each costs some 120 kB of contexts
-PER_SECOND = 10.0  # certificates made; each costs some 10 ms
-BURST = 20.0
+PER_SECOND = 10  # certificates made; each costs some 10 ms
+BURST = 2  # seconds' worth of certificates that a rest allows at once
 LEAF_DAYS = 90
 RENEWED_DAYS = 60  # before the end, as the usual clients of ACME do
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})*")
@@ -71,14 +72,18 @@ class _Issuer:
 class Authority:
     """Input: `certificate_for`. `secret` is the sensor's, `clock` gives seconds since 1970."""
 
-    def __init__(self, folder: Path, *, secret: bytes, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, *, secret: bytes, clock: Callable[[], float], per_second: int = PER_SECOND
+    ) -> None:
+        self.on_throttled: Callable[[], None] | None = None
         self._folder = folder
         self._secret = secret
         self._clock = clock
         self._issuer: _Issuer | None = None
         self._leaf_keys: dict[str, _Key] = {}
         self._made: OrderedDict[tuple[str, int], Certificate] = OrderedDict()
-        self._budget = BURST
+        self._per_second = per_second
+        self._budget = float(BURST * per_second)
         self._refilled = clock()
 
     def prepare(self) -> None:
@@ -101,6 +106,8 @@ class Authority:
         known = self._made.get((name, began))
         if known is None:
             if not self._affords():
+                if self.on_throttled is not None:
+                    self.on_throttled()
                 return next(reversed(self._made.values()))
             known = self._make(name, began)
             if len(self._made) >= REMEMBERED:
@@ -111,7 +118,8 @@ class Authority:
 
     def _affords(self) -> bool:
         now = self._clock()
-        self._budget = min(BURST, self._budget + max(0.0, now - self._refilled) * PER_SECOND)
+        gained = max(0.0, now - self._refilled) * self._per_second
+        self._budget = min(float(BURST * self._per_second), self._budget + gained)
         self._refilled = now
         if self._budget < 1 and self._made:
             return False

@@ -17,7 +17,7 @@ from honeystack.tls.profiles import Profile
 
 HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
-MAX_HANDSHAKES_OF_ONE = 256  # address, so that one peer cannot take them all
+MAX_HANDSHAKES_OF_ONE = 256  # source, so that one peer cannot take them all
 CLOSE_SECONDS = 5.0  # for close_notify to be taken
 _RECEIVE = 32_768  # from the stream below, two records
 _SEND = 65_536  # encrypted at a time, so that a large send does not stand in memory twice
@@ -48,14 +48,24 @@ class TlsFailed(HoneystackError):
 
 @attrs.define(eq=False)
 class TlsAcceptor:
-    """Accepts TLS, with bounds on the handshakes under way, in all and of one address, and on their time."""
+    """Accepts TLS, with bounds on the handshakes under way, in all and of one source, and on their time.
+
+    Of too many the one that began first is given up: an honest one is over in some round trips. `reached` is told the
+    name of a bound, and the bound, each time.
+    """
 
     max_handshakes: int = MAX_HANDSHAKES
     max_of_one: int = MAX_HANDSHAKES_OF_ONE
     timeout: float = HANDSHAKE_SECONDS
-    handshakes: int = attrs.field(default=0, init=False)  # under way
+    reached: Callable[[str, int], None] | None = None
     refused: int = attrs.field(default=0, init=False)  # because too many were under way
+    _under_way: dict[trio.CancelScope, None] = attrs.field(factory=dict, init=False)  # in the order in which they began
     _of_source: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    @property
+    def handshakes(self) -> int:
+        """How many are under way."""
+        return len(self._under_way)
 
     async def accept(
         self,
@@ -66,28 +76,35 @@ class TlsAcceptor:
         profile: Profile,
         source: str = "",
     ) -> TlsStream:
-        """As `accept_tls`; beyond the bounds it raises TlsFailed at once. `source` is the peer's address."""
-        refusal = self._refusal(source)
-        if refusal is not None:
-            self.refused += 1
-            await trio.lowlevel.checkpoint()
-            raise TlsFailed(TlsOutcome("none", error=refusal))
-        self.handshakes += 1
-        self._of_source[source] += 1
-        try:
-            return await accept_tls(stream, certificate, first=first, profile=profile, timeout=self.timeout)
-        finally:
-            self.handshakes -= 1
-            self._of_source[source] -= 1
-            if not self._of_source[source]:
-                del self._of_source[source]
-
-    def _refusal(self, source: str) -> str | None:
-        if self.handshakes >= self.max_handshakes:
-            return f"{self.max_handshakes} handshakes are under way"
+        """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network."""
         if source and self._of_source[source] >= self.max_of_one:
-            return f"{self.max_of_one} handshakes of one address are under way"
-        return None
+            self._refuse("tls_handshakes_per_source", self.max_of_one)
+            await trio.lowlevel.checkpoint()
+            raise TlsFailed(TlsOutcome("none", error=f"{self.max_of_one} handshakes of one source are under way"))
+        if self.handshakes >= self.max_handshakes:
+            self._refuse("tls_handshakes", self.max_handshakes)
+            self._give_up_oldest()
+        self._of_source[source] += 1
+        with trio.CancelScope() as scope:
+            self._under_way[scope] = None
+            try:
+                return await accept_tls(stream, certificate, first=first, profile=profile, timeout=self.timeout)
+            finally:
+                self._under_way.pop(scope, None)
+                self._of_source[source] -= 1
+                if not self._of_source[source]:
+                    del self._of_source[source]
+        raise TlsFailed(TlsOutcome(profile.name, error=f"given up: {self.max_handshakes} began after it"))
+
+    def _refuse(self, bound: str, limit: int) -> None:
+        self.refused += 1
+        if self.reached is not None:
+            self.reached(bound, limit)
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(iter(self._under_way))
+        del self._under_way[oldest]
+        oldest.cancel()
 
 
 async def accept_tls(

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from honeystack.errors import Unavailable
-from honeystack.tls.authority import BURST, LEAF_DAYS, REMEMBERED, Authority
+from honeystack.tls.authority import BURST, LEAF_DAYS, PER_SECOND, REMEMBERED, Authority
 from tests.tls.peers import Client, client_context, connected
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # openssl/x509_vfy.h
@@ -128,7 +128,7 @@ def test_an_rsa_client_is_served_too(scene: Scene) -> None:
 
 def test_making_is_rate_limited_and_remembering_is_bounded(scene: Scene) -> None:
     made = {id(scene.authority.certificate_for(b"n%d.example" % number, "203.0.113.4")) for number in range(40)}
-    assert len(made) == BURST
+    assert len(made) == BURST * PER_SECOND
     scene.now += 1
     assert scene.authority.certificate_for(b"later.example", "203.0.113.4").names == ("later.example",)
     assert scene.authority.certificate_for(b"n0.example", "203.0.113.4").names == ("n0.example",)
@@ -136,6 +136,20 @@ def test_making_is_rate_limited_and_remembering_is_bounded(scene: Scene) -> None
         scene.now += 1
         scene.authority.certificate_for(b"m%d.example" % number, "203.0.113.4")
     assert len(scene.authority._made) == REMEMBERED
+
+
+def test_whoever_waits_for_it_is_told_that_making_was_throttled(folder: Path) -> None:
+    told: list[str] = []
+    now = [NOON]
+    authority = Authority(folder / "tls", secret=b"s" * 32, clock=lambda: now[0], per_second=2)
+    names = [authority.certificate_for(b"t%d.example" % number, "203.0.113.4").names for number in range(2 * BURST)]
+    assert len(set(names)) == 2 * BURST
+    authority.on_throttled = lambda: told.append("throttled")
+    assert authority.certificate_for(b"more.example", "203.0.113.4").names == names[-1]
+    assert authority.certificate_for(b"t0.example", "203.0.113.4").names == ("t0.example",)  # remembered: no work
+    assert told == ["throttled"]
+    now[0] += 0.5
+    assert authority.certificate_for(b"more.example", "203.0.113.4").names == ("more.example",)
 
 
 def test_a_directory_that_does_not_serve_is_told(tmp_path: Path) -> None:

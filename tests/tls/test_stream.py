@@ -296,25 +296,40 @@ async def test_a_client_that_leaves_right_after_its_last_flight_was_there(ecdsa:
     assert await stream.receive_some() == b""
 
 
-async def test_only_so_many_handshakes_are_under_way(
+async def test_of_too_many_handshakes_the_first_is_given_up(
     ecdsa: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
-    acceptor = TlsAcceptor(max_handshakes=2, timeout=3)
-    ends = [trio.testing.memory_stream_pair() for _ in range(3)]
-    errors: list[str] = []
+    reached: list[tuple[str, int]] = []
+    acceptor = TlsAcceptor(max_handshakes=2, timeout=3, reached=lambda *bound: reached.append(bound))
+    ends = [trio.testing.memory_stream_pair() for _ in range(4)]
+    errors: dict[int, str] = {}
 
-    async def accept(pipe: trio.abc.HalfCloseableStream) -> None:
+    async def accept(number: int) -> None:
+        await trio.sleep(number / 10)
+        profile = profile_for(ecdsa, b"", random.Random(1))
         with pytest.raises(TlsFailed) as caught:
-            await acceptor.accept(pipe, ecdsa, first=b"\x16", profile=profile_for(ecdsa, b"", random.Random(1)))
-        errors.append(str(caught.value))
+            await acceptor.accept(ends[number][0], ecdsa, first=b"\x16", profile=profile, source=str(number))
+        errors[number] = str(caught.value)
 
     async with trio.open_nursery() as nursery:
-        for ours, _ in ends:
-            nursery.start_soon(accept, ours)
-        await trio.testing.wait_all_tasks_blocked()
-        assert (acceptor.handshakes, acceptor.refused) == (2, 1)
-        assert errors == ["2 handshakes are under way"]
-    assert errors[1:] == ["not finished within 3 s"] * 2
+        for number in range(4):
+            nursery.start_soon(accept, number)
+        await trio.sleep(1)
+        assert (acceptor.handshakes, acceptor.refused) == (2, 2)
+        assert errors == dict.fromkeys((0, 1), "given up: 2 began after it")
+    assert errors[2] == errors[3] == "not finished within 3 s"
+    assert reached == [("tls_handshakes", 2)] * 2
+    assert acceptor.handshakes == 0
+    assert not acceptor._of_source
+
+
+async def test_a_handshake_that_is_ended_from_outside_counts_no_more(ecdsa: Certificate) -> None:
+    acceptor = TlsAcceptor()
+    ours, _ = trio.testing.memory_stream_pair()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await acceptor.accept(ours, ecdsa, first=b"", profile=profile_for(ecdsa, b"", random.Random(1)))
+    assert scope.cancelled_caught
     assert acceptor.handshakes == 0
 
 
@@ -331,10 +346,11 @@ async def test_an_acceptor_accepts(ecdsa: Certificate) -> None:
     assert acceptor.handshakes == 0
 
 
-async def test_one_address_cannot_take_all_handshakes(
+async def test_one_source_cannot_take_all_handshakes(
     ecdsa: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
-    acceptor = TlsAcceptor(max_handshakes=9, max_of_one=2, timeout=3)
+    reached: list[tuple[str, int]] = []
+    acceptor = TlsAcceptor(9, max_of_one=2, timeout=3, reached=lambda *bound: reached.append(bound))
     errors: list[str] = []
 
     async def accept(source: str) -> None:
@@ -349,6 +365,7 @@ async def test_one_address_cannot_take_all_handshakes(
             nursery.start_soon(accept, source)
         await trio.testing.wait_all_tasks_blocked()
         assert (acceptor.handshakes, acceptor.refused) == (6, 1)
-        assert errors == ["2 handshakes of one address are under way"]
+        assert errors == ["2 handshakes of one source are under way"]
+        assert reached == [("tls_handshakes_per_source", 2)]
     assert acceptor.handshakes == 0
     assert not acceptor._of_source
