@@ -33,7 +33,7 @@ class FirstMemory:
 
 
 class FirstBytes:
-    """Keeps the first raw bytes of one connection and records them once. Inputs: `received`, `answered`, `finish`."""
+    """Keeps the first bytes of one connection, as they came, and records them once. Inputs: `received`, `answered`, `finish`."""
 
     __slots__ = ("_data", "_identity", "_length", "_limit", "_memory", "_recorder", "told")
 
@@ -68,10 +68,12 @@ class FirstBytes:
             return
         self.told = True
         if self._length:
-            fields = {"payload": Payload(bytes(self._data), self._length)}
-            self._recorder.record(PAYLOAD, fields, identity=self._identity)
+            self._tell(Payload(bytes(self._data), self._length))
         self._memory.held -= len(self._data)
         self._data = bytearray()
+
+    def _tell(self, payload: Payload) -> None:
+        self._recorder.record(PAYLOAD, {"payload": payload}, identity=self._identity)
 
 
 class Recognition(enum.Enum):

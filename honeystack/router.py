@@ -32,7 +32,7 @@ from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
 from honeystack.tls.unfinished import HeldHello, UnfinishedHellos
 from honeystack.transcript import Transcripts
-from honeystack.unwrap import TlsPlan, Unwrapper
+from honeystack.unwrap import FirstDecrypted, TlsPlan, Unwrapper
 from honeystack.witness import DROP, FAULT, fault_fields
 
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
@@ -225,7 +225,10 @@ class Router:
             if reader.progress not in _TOLD:
                 return False
             self._unwrapper.tell_hello(peer, reader)
-            return await self._unwrapper.accept(peer, reader, plan)
+            if not await self._unwrapper.accept(peer, reader, plan):
+                return False
+            peer.first = FirstDecrypted(peer, self.capture.payload_bytes, memory=self._first_memory)
+            return True
         self._give_way(peer, reader)
         if peer.ahead:
             await peer.receive_some()  # half a hello is no word for the service

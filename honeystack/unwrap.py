@@ -14,7 +14,8 @@ from ipaddress import ip_address
 
 import attrs
 
-from honeystack.conversation import Conversation
+from honeystack.conversation import Conversation, FirstBytes, FirstMemory
+from honeystack.events.event import Payload
 from honeystack.net.limits import Limits
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
@@ -151,6 +152,21 @@ class Unwrapper:
             noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
         )
         peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(outcome)})
+
+
+class FirstDecrypted(FirstBytes):
+    """Keeps the first bytes inside TLS of a conversation that began without it, and records them once."""
+
+    __slots__ = ("_peer",)
+
+    def __init__(self, peer: Conversation, limit: int, *, memory: FirstMemory) -> None:
+        super().__init__(peer.recorder, peer.identity, limit, memory=memory)
+        self._peer = peer
+
+    def _tell(self, payload: Payload) -> None:
+        peer = self._peer
+        fields = {"tls.stage": "payload", **peer.facts, "payload": payload}
+        peer.recorder.record(TLS, fields, identity=peer.identity, service=peer.service)
 
 
 def _source_of(address: str) -> str:

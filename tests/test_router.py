@@ -360,9 +360,12 @@ async def test_tls_after_plaintext(autojump_clock: CLOCK, certificate: Certifica
         tls = trio.SSLStream(client, insecure(), server_hostname="mail.example", https_compatible=True)
         await tls.send_all(b"hidden")
         assert await tls.receive_some() == b"hidden 1"
-    assert told(meeting) == ["tcp/payload", "tcp/hello", "tcp/established"]
-    assert meeting.events[1].fields["tls.sni"] == "mail.example"
-    assert meeting.events[1].service == "mail"
+    assert told(meeting) == ["tcp/payload", "tcp/hello", "tcp/established", "tcp/payload"]
+    for event in meeting.of("tcp", "tls"):
+        assert (event.fields["tls.sni"], event.service) == ("mail.example", "mail")
+        assert str(event.fields["ja4"]).startswith("t13d")
+    assert meeting.events[3].fields["tls.stage"] == "payload"
+    assert meeting.events[3].fields["payload"] == Payload(b"hidden", 6)
 
 
 async def test_plaintext_after_an_agreed_tls_stays_plain(autojump_clock: CLOCK, certificate: Certificate) -> None:

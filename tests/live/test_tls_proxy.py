@@ -96,6 +96,9 @@ def test_begun_after_plaintext(place: Arena) -> None:
     assert "250 inside" in said.stdout, said.stderr
     (hello, *_) = place.wait_events("tcp", "tls", tls_stage="hello", destination_port=25)
     assert hello["service"] == "mail"
+    (inside, *_) = place.wait_events("tcp", "tls", tls_stage="payload", destination_port=25)
+    assert inside["payload"].startswith("NOOP") or inside["payload"].startswith("EHLO")
+    assert (inside["ja4"], inside["service"]) == (hello["ja4"], "mail")
     place.wait(
         lambda: any("NOOP" in event["payload"] for event in place.events("proxy", "request", destination_port=25)),
         "what was said inside",
