@@ -35,6 +35,7 @@ from honeystack.net.stream import TcpStream
 from honeystack.net.tcp.connection import Connection
 from honeystack.reception import CaptureLimits
 from honeystack.witness import Counters, Witness
+from honeystack.witness.fence import fence_teller
 
 if TYPE_CHECKING:
     from honeystack.listeners._attendant import Attendant
@@ -104,7 +105,7 @@ def _on_link(settings: AttachmentSettings, link: Link, rng: random.Random, secre
         ),
         rng=rng,
     )
-    return Attachment(stack, link, "none")
+    return Attachment(stack, link)
 
 
 @asynccontextmanager
@@ -121,6 +122,7 @@ async def _running(
                 net.capture_with(_attendant(recorder, witness, nursery, limits, rng))
             await nursery.start(net.driver.run)
             nursery.start_soon(witness.run)
+            nursery.start_soon(attachment.fence.watch, fence_teller(recorder))
             try:
                 yield net
             finally:

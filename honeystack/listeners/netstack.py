@@ -24,6 +24,7 @@ from honeystack.reception import Reception
 from honeystack.registry import listener
 from honeystack.settings import setting
 from honeystack.witness import Witness
+from honeystack.witness.fence import fence_teller
 
 MOST_WORKERS = 256  # what a group of the kernel's fan-out holds
 
@@ -167,6 +168,7 @@ async def serve(
             reception.watch(partial(counters, driver), witness.noticed)
             await nursery.start(driver.run)
             nursery.start_soon(witness.run)
+            nursery.start_soon(attachment.fence.watch, fence_teller(reception.recorder))
             task_status.started()
             try:
                 await trio.sleep_forever()

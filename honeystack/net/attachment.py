@@ -6,7 +6,6 @@ import ipaddress
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Literal
 
 import attrs
 import trio
@@ -45,11 +44,19 @@ class AttachmentSettings:
 
 @attrs.frozen
 class Attachment:
-    """What `attach` gives: a stack and its link, for a Driver to join; and which fence is up."""
+    """What `attach` gives: a stack and its link, for a Driver to join; and the fence, to be watched."""
 
     stack: Stack
     link: Link
-    fence: Literal["nft", "iptables", "none"]
+    fence: fences.Fence = attrs.field(factory=fences.Fence)
+
+
+@attrs.frozen
+class Taps:
+    """What `attach_many` gives: a tap for each process, and the fence that they share, to be watched."""
+
+    taps: list[Tap]
+    fence: fences.Fence
 
 
 @asynccontextmanager
@@ -69,16 +76,14 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
         all_multicast=settings.sniffer,
     )
     try:
-        async with _fence(settings, addresses) as kind:
-            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, kind)
+        async with _fence(settings, addresses) as fence:
+            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, fence)
     finally:
         ring.close()
 
 
 @asynccontextmanager
-async def attach_many(
-    settings: AttachmentSettings, count: int, *, spread: Spread, seed: int
-) -> AsyncIterator[list[Tap]]:
+async def attach_many(settings: AttachmentSettings, count: int, *, spread: Spread, seed: int) -> AsyncIterator[Taps]:
     """The taps of so many processes, behind one fence, while the block runs. Raises as `attach`.
 
     Each process makes a stack of its own of its tap by `attach_tap`. `seed` has 32 bits, and is secret.
@@ -89,8 +94,8 @@ async def attach_many(
         settings.interface, count, addresses=addresses, all_multicast=settings.sniffer, spread=spread, seed=seed
     )
     try:
-        async with _fence(settings, addresses):
-            yield taps
+        async with _fence(settings, addresses) as fence:
+            yield Taps(taps, fence)
     finally:
         for tap in taps:
             tap.close()
@@ -103,7 +108,7 @@ def attach_tap(settings: AttachmentSettings, tap: Tap, *, rng: Rng, secret: byte
     addresses = owned_addresses(settings, facts)
     ring = Ring(settings.interface, program=assemble(settings.exclusions), tap=tap)
     try:
-        yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, "none")
+        yield Attachment(_stack(settings, facts, addresses, rng, secret), ring)
     finally:
         ring.close()
 
@@ -129,9 +134,7 @@ def _stack(
     )
 
 
-def _fence(
-    settings: AttachmentSettings, addresses: AddressSet
-) -> AbstractAsyncContextManager[Literal["nft", "iptables", "none"]]:
+def _fence(settings: AttachmentSettings, addresses: AddressSet) -> AbstractAsyncContextManager[fences.Fence]:
     return fences.fence(settings.fence, settings.interface, addresses, settings.exclusions, vlan=settings.vlan)
 
 

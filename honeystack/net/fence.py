@@ -5,35 +5,32 @@ sits before that hook and still sees all. Exclusions are accept lines ahead of t
 tracking at this hook, so answers to what the host itself opens need an exclusion.
 
 The table belongs to an `nft -i` child (`flags owner`), and the child reads our pipe: when we end, by whatever signal,
-the pipe closes, the child ends, and the kernel removes the table. Nothing remains after a crash.
+the pipe closes, the child ends, and the kernel removes the table. Nothing remains after a crash. A child
+that dies before us takes the table with it; `Fence.watch` sees that and puts up another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import ipaddress
 import os
 import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import IO, Literal
+from functools import partial
+from typing import Literal, NamedTuple, NoReturn
 
 import structlog
 import trio
 
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet, Exclusions, IPNetwork, PortRange
-from honeystack.net.interface import PRIVILEGES
+from honeystack.net.nft import COMPLETE, Holder, hold
 from honeystack.net.settings import VlanPolicy
 
 FenceKind = Literal["auto", "nft", "iptables", "none"]
 
-WAIT = 5.0  # seconds for nft to put up its rules; it takes some 20 ms
-POLL = 0.02
-NOT_PERMITTED = os.strerror(errno.EPERM)  # what nft says then, in front of its own guess
-COMPLETE = "honeystack: complete"  # the comment of the last rule
+LONGEST_PAUSE = 30.0  # seconds between attempts to put the fence up again; the first is made at once
 DOCUMENTED = (
     ("iptables", "OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"),
     ("iptables", "OUTPUT", "-p", "icmp", "--icmp-type", "destination-unreachable", "-j", "DROP"),
@@ -46,38 +43,91 @@ TWINS = (
 log = structlog.get_logger()
 
 
+class FenceChange(NamedTuple):
+    """The fence is down, or up again after so many seconds."""
+
+    up: bool
+    reason: str  # why it went down
+    seconds: float = 0.0
+
+
+class Fence:
+    """What keeps the kernel silent, made by `fence`; `kind` says what it is."""
+
+    def __init__(
+        self,
+        kind: Literal["nft", "iptables", "none"] = "none",
+        holder: Holder | None = None,
+        raise_again: Callable[[], Awaitable[Holder]] | None = None,
+    ) -> None:
+        self.kind = kind
+        self._holder = holder
+        self._raise_again = raise_again
+
+    async def watch(self, tell: Callable[[FenceChange], object]) -> NoReturn:
+        """Put the fence up again whenever it falls, until cancelled; only that of nft is seen to fall."""
+        while self._holder is not None and self._raise_again is not None:
+            status, fell = await self._holder.wait_ended(), trio.current_time()
+            reason = f"nft was killed by signal {-status}" if status < 0 else f"nft ended with status {status}"
+            log.error("the fence is down: the kernel answers beside the honeypot", reason=reason)
+            tell(FenceChange(up=False, reason=reason))
+            self._holder.release()
+            self._holder = await self._up_again(self._raise_again)
+            down = trio.current_time() - fell
+            log.warning("the fence is up again", seconds=round(down, 3))
+            tell(FenceChange(up=True, reason=reason, seconds=down))
+        await trio.sleep_forever()
+
+    async def _up_again(self, raise_again: Callable[[], Awaitable[Holder]]) -> Holder:
+        pause = 1.0
+        while True:
+            try:
+                return await raise_again()
+            except Unavailable as refused:
+                log.error("the fence is still down", reason=str(refused), pause=pause)
+            await trio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def release(self) -> None:
+        """Take the fence down."""
+        if self._holder is not None:
+            self._holder.release()
+
+
 @asynccontextmanager
 async def fence(
     kind: FenceKind, interface: str, addresses: AddressSet, exclusions: Exclusions, *, vlan: VlanPolicy = "answer"
-) -> AsyncIterator[Literal["nft", "iptables", "none"]]:
-    """Keep the kernel silent while the block runs; gives what does it.
+) -> AsyncIterator[Fence]:
+    """Keep the kernel silent while the block runs; gives what does it, for somebody to `watch`.
 
     "auto" takes nft, and where it is missing or refuses, the documented iptables rules if they are there.
     Raises Unavailable where nothing does it.
     """
     if kind == "none":
         log.warning("no fence: the host's kernel answers beside the honeypot, and both can be told apart")
-        yield "none"
+        yield Fence()
         return
     if kind == "iptables":
         _check_iptables("")
-        yield "iptables"
+        yield Fence("iptables")
         return
     table = f"honeystack_{os.getpid()}_{interface_number(interface)}"
-    held = None
+    raise_it = partial(hold, table, table_commands(table, interface, addresses, exclusions, vlan=vlan))
     try:
-        held = await _hold(table, table_commands(table, interface, addresses, exclusions, vlan=vlan))
+        holder = await raise_it()
     except Unavailable as refused:
         if kind == "nft" or isinstance(refused.__cause__, PermissionError):  # iptables would be refused likewise
             raise
         _check_iptables(f"{refused}; ")
-    if held is None:
-        yield "iptables"
+        holder = None
+    if holder is None:
+        yield Fence("iptables")
         return
+    found = Fence("nft", holder, raise_it)
     try:
-        yield "nft"
+        yield found
     finally:
-        held.release()
+        found.release()
 
 
 def interface_number(interface: str) -> str:
@@ -155,72 +205,6 @@ def _target(network: IPNetwork) -> str:
         return ""
     prefix = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
     return f"@th,64,{network.prefixlen} {prefix:#x} "
-
-
-class _Held:
-    """A running `nft -i` that owns the table."""
-
-    def __init__(self) -> None:
-        self.complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by release
-        try:
-            # A session of its own: an interrupt from the terminal must not take the fence away before we stop.
-            self.process = subprocess.Popen(
-                ["nft", "-i"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self.complaints,
-                start_new_session=True,
-            )
-        except FileNotFoundError as missing:
-            self.complaints.close()
-            raise Unavailable("the program nft is missing: install Debian's package nftables") from missing
-
-    def tell(self, commands: Iterable[str]) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write("".join(f"{command}\n" for command in commands).encode())
-            self.process.stdin.flush()
-
-    def complaint(self) -> str:
-        """The first line of what nft has complained of."""
-        self.complaints.seek(0)
-        lines = self.complaints.read().decode(errors="replace").splitlines()
-        return lines[0] if lines else ""
-
-    def release(self) -> None:
-        """End nft and with it the table."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.complaints.close()
-
-
-async def _hold(table: str, commands: Sequence[str]) -> _Held:
-    held = _Held()
-    try:
-        held.tell(commands)
-        with trio.move_on_after(WAIT):
-            while held.process.poll() is None and not held.complaint():
-                if COMPLETE in _output_of("nft", "list", "table", "netdev", table):
-                    return held
-                await trio.sleep(POLL)
-        complaint = held.complaint() or "it does not answer"
-        if NOT_PERMITTED in complaint:
-            needed = f"the fence needs the capability CAP_NET_ADMIN: {PRIVILEGES}"
-            raise Unavailable(needed) from PermissionError(complaint)
-        raise Unavailable(f"nft refuses to put up the fence: {complaint}")
-    except BaseException:
-        held.release()
-        raise
-
-
-def _output_of(*argv: str) -> str:
-    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
 def _check_iptables(before: str) -> None:

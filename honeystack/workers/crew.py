@@ -17,6 +17,7 @@ from honeystack.events.recorder import Recorder
 from honeystack.net.attachment import attach_many
 from honeystack.net.ring import Tap
 from honeystack.reception import Reception
+from honeystack.witness.fence import fence_teller
 from honeystack.workers.keeper import Keeper
 from honeystack.workers.launch import Worker
 from honeystack.workers.setup import Orders, Setup
@@ -63,10 +64,12 @@ class Crew:
         listener, cores = self._listener, self._listener.cores
         async with attach_many(
             listener.attachment, len(cores), spread=listener.spread, seed=secrets.randbits(32)
-        ) as taps:
-            self._keepers = [self._keeper(number, *one) for number, one in enumerate(zip(cores, taps, strict=True), 1)]
+        ) as shared:
+            pairs = zip(cores, shared.taps, strict=True)
+            self._keepers = [self._keeper(number, *pair) for number, pair in enumerate(pairs, 1)]
             async with trio.open_nursery() as self._nursery:
                 try:
+                    self._nursery.start_soon(shared.fence.watch, fence_teller(reception.recorder))
                     await self._start(self._nursery)
                     task_status.started()
                     await trio.sleep_forever()

@@ -95,7 +95,7 @@ async def place(
     publisher = RecordingPublisher()
     ours, theirs = memory_link_pair(record=True)
     settings = StackSettings(ours.mac, AddressSet(SENSOR), limits=limits, secret=bytes(32), sniffer=sniffer)
-    attachment = Attachment(Stack(settings, rng=random.Random(2)), ours, "none")
+    attachment = Attachment(Stack(settings, rng=random.Random(2)), ours)
     reception = router(publisher, ports, services, capture=capture)
     run = partial(serve, attachment, reception, limits=limits, rng=random.Random(3))
     async with (

@@ -60,7 +60,7 @@ async def test_a_worker_answers_on_its_tap_with_the_secret_of_all(
         told.extend([settings.interface, tap, secret])
         stack = Stack(StackSettings(ours.mac, AddressSet(SENSOR), secret=secret), rng=random.Random(1))
         try:
-            yield Attachment(stack, ours, "none")
+            yield Attachment(stack, ours)
         finally:
             told.append("down")
 

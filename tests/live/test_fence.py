@@ -68,9 +68,9 @@ async def test_the_kernel_answers_most_probes_without_a_fence_and_none_behind_it
     open_field = await answers(place)
     assert sum(count > 0 for count in open_field.values()) >= 14, open_field
     with inside(place.pot):
-        async with fence("auto", "eth0", OURS, Exclusions()) as kind:
+        async with fence("auto", "eth0", OURS, Exclusions()) as found:
             behind = await answers(place)
-    assert kind == "nft"
+    assert found.kind == "nft"
     assert set(behind.values()) == {0}, behind
 
 
@@ -128,8 +128,8 @@ async def test_the_documented_rules_are_recognised(place: Cottage) -> None:
         rules = DOCUMENTED + TWINS
         for rule in rules:
             place.pot.run(rule[0], "-A", *rule[1:])
-        async with fence("iptables", "eth0", OURS, Exclusions()) as kind:
-            assert kind == "iptables"
+        async with fence("iptables", "eth0", OURS, Exclusions()) as found:
+            assert found.kind == "iptables"
         for rule in rules:
             place.pot.run(rule[0], "-D", *rule[1:])
 

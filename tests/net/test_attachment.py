@@ -22,6 +22,7 @@ from honeystack.net.attachment import (
     owned_addresses,
     packet_filter_text,
 )
+from honeystack.net.fence import Fence
 from honeystack.net.interface import InterfaceFacts
 
 ETH0 = InterfaceFacts("eth0", 2, bytes.fromhex("020000000001"), 1400, ("192.0.2.1/24", "2001:db8::1/64"))
@@ -49,10 +50,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def fence(
         kind: str, interface: str, addresses: AddressSet, exclusions: Exclusions, *, vlan: str
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Fence]:
         if kind == "iptables":
             raise Unavailable("no fence")
-        yield "nft"
+        yield Fence("nft")
 
     monkeypatch.setattr(attachment, "interface_facts", lambda name: ETH0)
     monkeypatch.setattr(attachment, "Ring", FakeRing)
@@ -68,7 +69,7 @@ async def test_a_stack_is_made_for_its_interface() -> None:
         assert found.stack.settings.vlan == "answer"
         assert found.stack.settings.midnight is not None
         assert 0 <= trio.current_time() - found.stack.settings.midnight < 86_401
-        assert found.fence == "nft"
+        assert found.fence.kind == "nft"
         assert rings[0].options["all_multicast"] is True
         assert not rings[0].closed
     assert rings[0].closed
@@ -118,7 +119,8 @@ asked: list[tuple[str, dict[str, object]]] = []
 async def test_many_share_one_fence_and_all_is_given_back(taps: list[FakeTap]) -> None:
     settings = AttachmentSettings("eth0", exclusions=SSH, sniffer=True)
     async with attach_many(settings, 3, spread="flows", seed=7) as found:
-        assert found == taps
+        assert found.taps == taps
+        assert found.fence.kind == "nft"
         assert len(taps) == 3
         assert not any(tap.closed for tap in taps)
     assert all(tap.closed for tap in taps)
@@ -147,7 +149,7 @@ async def test_each_has_a_stack_on_its_tap_and_no_fence_of_its_own() -> None:
     with attach_tap(settings, tap, rng=random.Random(1), secret=b"all") as found:
         assert found.stack.settings.secret == b"all"
         assert found.stack.settings.exclusions == SSH
-        assert found.fence == "none"
+        assert found.fence.kind == "none"
         assert rings[0].options["tap"] is tap
         assert rings[0].options["program"]
     assert rings[0].closed

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from honeystack.errors import Unavailable
 from honeystack.net import fence as fences
 from honeystack.net.address import AddressSet, Exclusions, PortRange, parse_port_range
-from honeystack.net.fence import fence, fence_rules, table_commands
+from honeystack.net.fence import FenceChange, fence, fence_rules, table_commands
+from honeystack.net.nft import COMPLETE, WAIT
+from tests.net.machine import Machine
 
 OURS = AddressSet(["192.0.2.1", "2001:db8::1"])
 
@@ -76,54 +78,13 @@ def test_the_table_is_owned_and_its_last_rule_says_that_it_is_complete() -> None
     commands = table_commands("honeystack_1", "eth0", OURS, Exclusions())
     assert "flags owner" in commands[0]
     assert 'hook ingress device "eth0"' in commands[1]
-    assert commands[-1].endswith(f'"{fences.COMPLETE}"')
+    assert commands[-1].endswith(f'"{COMPLETE}"')
     assert all("}" not in line for command in commands[:2] for line in command.split("\n")[:1])
 
 
 def test_interfaces_have_tables_of_different_names() -> None:
     assert fences.interface_number("eth0") != fences.interface_number("eth-0")
     assert fences.interface_number("eth0.5").isalnum()
-
-
-class Machine:
-    """Stands for subprocess: which programs there are, what nft does, which iptables rules exist."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.nft: str | None = "works"  # None: not installed; otherwise "works" or its complaint
-        self.rules: set[tuple[str, ...]] = set()
-        self.closed = self.killed = self.stubborn = False
-        self.written = b""
-        monkeypatch.setattr(fences.subprocess, "Popen", self.start)
-        monkeypatch.setattr(fences.subprocess, "run", self.run)
-
-    def start(self, argv: list[str], *, stderr: Any, **_: object) -> SimpleNamespace:
-        if self.nft is None:
-            raise FileNotFoundError("nft")
-        if self.nft not in ("works", "hangs"):
-            stderr.write(f"Error: {self.nft}\nmore\n".encode())
-            stderr.flush()
-        stdin = SimpleNamespace(write=self.write, flush=lambda: None, close=self.close)
-        return SimpleNamespace(stdin=stdin, poll=lambda: None, wait=self.wait, kill=self.kill)
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def wait(self, timeout: float | None = None) -> None:
-        if self.stubborn and not self.killed:
-            raise fences.subprocess.TimeoutExpired("nft", 2)
-
-    def kill(self) -> None:
-        self.killed = True
-
-    def run(self, argv: list[str], **_: object) -> SimpleNamespace:
-        if argv[0] == "nft":
-            return SimpleNamespace(stdout=fences.COMPLETE if self.nft == "works" else "", returncode=0)
-        if argv[0] == "missing":
-            raise FileNotFoundError(argv[0])
-        return SimpleNamespace(returncode=0 if (argv[0], *argv[2:]) in self.rules else 1)
 
 
 @pytest.fixture
@@ -133,7 +94,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 async def raise_fence(kind: fences.FenceKind) -> str:
     async with fence(kind, "eth0", OURS, Exclusions()) as found:
-        return found
+        return found.kind
 
 
 @pytest.mark.parametrize("kind", ["auto", "nft"])
@@ -181,7 +142,7 @@ async def test_nft_that_does_not_answer_is_given_up(machine: Machine, autojump_c
     machine.nft = "hangs"
     with pytest.raises(Unavailable, match="does not answer"):
         await raise_fence("nft")
-    assert trio.current_time() >= fences.WAIT
+    assert trio.current_time() >= WAIT
     assert machine.closed
 
 
@@ -212,3 +173,61 @@ async def test_what_the_documented_rules_leave_open_is_logged(
 
 def test_a_missing_iptables_has_no_rules(machine: Machine) -> None:
     assert not fences._has_rule(("missing", "OUTPUT"))
+
+
+async def watched(machine: Machine, seconds: float, status: int = -9) -> list[FenceChange]:
+    """What is told of a fence whose nft ends after a second."""
+    told: list[FenceChange] = []
+    async with fence("nft", "eth0", OURS, Exclusions()) as found, trio.open_nursery() as nursery:
+        nursery.start_soon(found.watch, told.append)
+        await trio.sleep(1)
+        machine.processes[-1].status = status
+        await trio.sleep(seconds)
+        nursery.cancel_scope.cancel()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(-9, "nft was killed by signal 9"), (1, "nft ended with status 1")], ids=["killed", "ended"]
+)
+async def test_a_fence_that_falls_is_put_up_again(
+    machine: Machine, autojump_clock: trio.testing.MockClock, status: int, reason: str
+) -> None:
+    down, up = await watched(machine, 5, status)
+    assert down == FenceChange(up=False, reason=reason)
+    assert (up.up, up.reason) == (True, reason)
+    assert len(machine.processes) == 2
+    assert machine.written.count(COMPLETE.encode()) == 2
+
+
+async def test_a_fence_that_cannot_be_put_up_again_is_tried_for_as_long_as_it_takes(
+    machine: Machine, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def mend() -> None:
+        await trio.sleep(100)
+        machine.nft = "works"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mend)
+        told: list[FenceChange] = []
+        async with fence("nft", "eth0", OURS, Exclusions()) as found, trio.open_nursery() as inner:
+            inner.start_soon(found.watch, told.append)
+            machine.nft, machine.processes[0].status = "no memory", -9
+            with trio.fail_after(200):
+                while len(told) < 2:  # noqa: ASYNC110  told by a plain call
+                    await trio.sleep(1)
+            inner.cancel_scope.cancel()
+    assert [change.up for change in told] == [False, True]
+    assert 100 <= told[1].seconds < 100 + fences.LONGEST_PAUSE + 1
+    assert len(machine.processes) < 12  # with pauses that grow
+
+
+@pytest.mark.parametrize("kind", ["none", "iptables"])
+async def test_what_is_not_of_nft_is_watched_in_vain(
+    machine: Machine, autojump_clock: trio.testing.MockClock, kind: fences.FenceKind
+) -> None:
+    machine.rules = set(fences.DOCUMENTED)
+    async with fence(kind, "eth0", OURS, Exclusions()) as found:
+        with trio.move_on_after(100) as waited:
+            await found.watch(pytest.fail)
+    assert waited.cancelled_caught

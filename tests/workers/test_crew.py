@@ -21,6 +21,8 @@ from honeystack.events.catalogue import EventKind, undeclared
 from honeystack.events.encode_marshal import pack_events
 from honeystack.events.event import Event
 from honeystack.events.recorder import Recorder
+from honeystack.net.attachment import Taps
+from honeystack.net.fence import Fence
 from honeystack.net.ring import Tap
 from honeystack.workers import crew as crews
 from honeystack.workers.crew import STOP_SECONDS, Crew
@@ -98,10 +100,11 @@ def attached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
 
     @contextlib.asynccontextmanager
-    async def attach_many(settings: Any, count: int, *, spread: str, seed: int) -> AsyncIterator[list[Tap]]:
+    async def attach_many(settings: Any, count: int, *, spread: str, seed: int) -> AsyncIterator[Taps]:
         told.append(f"{settings.interface} {count} {spread}")
         try:
-            yield [Tap(Descriptor(10 + n), Descriptor(20 + n)) for n in range(count)]  # type: ignore[arg-type]
+            taps = [Tap(*(Descriptor(ten + n) for ten in (10, 20, 30))) for n in range(count)]  # type: ignore[arg-type]
+            yield Taps(taps, Fence())
         finally:
             told.append("down")
 
