@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Server:
 
     name: str
     process: subprocess.Popen[bytes]
+    start_seconds: float  # from its start to its word `ready`
 
     def cpu_seconds(self) -> float:
         """What the process has used until now, in user and in system mode."""
@@ -76,22 +78,39 @@ class Bed:
 
     @contextlib.contextmanager
     def server(self, name: str) -> Iterator[Server]:
-        """Run one of the servers (kernel, library, honeypot) on the first core until the block ends."""
+        """Run one of the servers (kernel, asyncio, go, library, honeypot) on the first core until the block ends."""
         if name == "honeypot":
-            (self.folder / "config.toml").write_text(CONFIG)
-            (self.folder / "events.jsonl").unlink(missing_ok=True)
-            argv = ["-m", "honeystack", "run", "-c", str(self.folder / "config.toml"), "--data", str(self.folder)]
+            running = self.honeypot(CONFIG)
+        elif name == "go":
+            running = self.running(name, str(self.go_echo()), str(PORT))
         else:
-            argv = ["-m", "bench.servers", name, INTERFACE]
-        with self.running(name, *argv) as server:
+            running = self.running(name, sys.executable, "-m", "bench.servers", name, INTERFACE)
+        with running as server:
             yield server
+
+    def honeypot(self, config: str, *, python: str = sys.executable) -> contextlib.AbstractContextManager[Server]:
+        """Run `honeystack run` with this configuration on the first core until the block ends."""
+        (self.folder / "config.toml").write_text(config)
+        (self.folder / "events.jsonl").unlink(missing_ok=True)
+        where = ("-c", str(self.folder / "config.toml"), "--data", str(self.folder))
+        return self.running("honeypot", python, "-m", "honeystack", "run", *where)
+
+    def go_echo(self) -> Path:
+        """The server in Go, compiled once."""
+        program = self.folder / "go_echo"
+        if not program.exists():
+            cache = {"GOCACHE": str(self.folder / "go-cache"), "GOPATH": str(self.folder / "go")}
+            command = ["go", "build", "-o", str(program), str(HERE / "echo.go")]
+            subprocess.run(command, check=True, env=os.environ | cache)
+        return program
 
     @contextlib.contextmanager
     def running(self, name: str, *argv: str) -> Iterator[Server]:
-        """Run Python on the first core, from the word `ready` that it says until the block ends."""
+        """Run a program on the first core, from the word `ready` that it says until the block ends."""
         said = subprocess.PIPE
+        began = time.monotonic()
         process = self.pot.start(
-            *("setpriv", "--pdeathsig", "TERM", "taskset", "-c", "0", sys.executable, *argv),
+            *("setpriv", "--pdeathsig", "TERM", "taskset", "-c", "0", *argv),
             stdout=said,
             stderr=subprocess.STDOUT,
         )
@@ -103,10 +122,10 @@ class Bed:
                 if not line:
                     raise RuntimeError(f"the server {name} ended: {heard.decode()}")
                 heard += line
-            yield Server(name, process)
+            yield Server(name, process, time.monotonic() - began)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(30)
 
     def load(self, *argv: str, program: str = "load") -> list[float]:
         """Run the load on the second core to its end; the numbers that it says."""

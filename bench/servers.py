@@ -1,7 +1,10 @@
-"""What is measured: `python -m bench.servers kernel|library INTERFACE`; prints `ready` when it answers."""
+"""What is measured: `python -m bench.servers kernel|asyncio|library INTERFACE`; prints `ready` when it answers."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import resource
 import signal
 import sys
@@ -43,12 +46,16 @@ HANDLERS = {PORT: echo, SINK: sink, SOURCE: source}
 
 async def kernel(_: str) -> None:
     """A task per connection over the kernel's sockets: Trio as everybody uses it."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     async with trio.open_nursery() as nursery:
         for port, handler in HANDLERS.items():
             await nursery.start(partial(trio.serve_tcp, handler, port, host="0.0.0.0", backlog=BACKLOG))
         print("ready", flush=True)
+
+
+def raise_file_limit() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def library(interface: str) -> None:
@@ -61,6 +68,27 @@ async def library(interface: str) -> None:
         print("ready", flush=True)
 
 
+def asyncio_streams() -> None:
+    """The same over asyncio's streams, which have a task per connection too."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+    async def serve() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, os._exit, 0)
+        async with await asyncio.start_server(talk, "0.0.0.0", PORT, backlog=BACKLOG) as server:
+            print("ready", flush=True)
+            await server.serve_forever()
+
+    raise_file_limit()
+    asyncio.run(serve())
+
+
 async def until_terminated(server: str, interface: str) -> None:
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -70,4 +98,7 @@ async def until_terminated(server: str, interface: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(until_terminated, *sys.argv[1:])
+    if sys.argv[1] == "asyncio":
+        asyncio_streams()
+    else:
+        trio.run(until_terminated, *sys.argv[1:])

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.bed import CONFIG, INTERFACE, POT, SOURCES, Bed, Server, bed
+from bench.part import Figures, Part, Say, in_turn, medians, table
 from bench.tls_servers import CERTIFICATE, KEY, PORT
 
 SERVERS = {
@@ -32,7 +32,6 @@ COLUMNS = [
     "B/connection",
     "B/half-open",
 ]
-Figures = dict[str, float]
 
 
 @contextlib.contextmanager
@@ -40,11 +39,11 @@ def serving(world: Bed, name: str) -> Iterator[Server]:
     """Run one of the servers until the block ends."""
     folder = world.folder
     if name != "tls-honeypot":
-        argv = ["-m", "bench.tls_servers", name.removeprefix("tls-"), INTERFACE, str(folder)]
+        argv = [sys.executable, "-m", "bench.tls_servers", name.removeprefix("tls-"), INTERFACE, str(folder)]
     else:
         port = f'port = "tcp/{PORT}"\ncertificate_file = "{folder / CERTIFICATE}"\nkey_file = "{folder / KEY}"\n'
         (folder / "tls.toml").write_text(CONFIG.replace('port = "tcp/7"\n', port))
-        argv = ["-m", "honeystack", "run", "-c", str(folder / "tls.toml"), "--data", str(folder)]
+        argv = [sys.executable, "-m", "honeystack", "run", "-c", str(folder / "tls.toml"), "--data", str(folder)]
     with world.running(name, *argv) as server:
         yield server
 
@@ -85,19 +84,13 @@ def measure(world: Bed, name: str, options: argparse.Namespace) -> Figures:
     return figures
 
 
-def run(world: Bed, options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Figures]:
-    """Rounds in turn; the medians."""
+def run(world: Bed, options: argparse.Namespace, say: Say) -> dict[str, list[Figures]]:
+    """Rounds in turn."""
     make_certificate(world.folder)
-    rounds: dict[str, list[Figures]] = {name: [] for name in SERVERS}
-    for number in range(options.rounds):
-        for name, taken in rounds.items():
-            taken.append(measure(world, name, options))
-            said = "  ".join(f"{key} {value:,.0f}" for key, value in taken[-1].items())
-            say(f"round {number + 1}  {name:12} {said}")
-    return {
-        name: {key: statistics.median(figures[key] for figures in taken) for key in taken[0]}
-        for name, taken in rounds.items()
-    }
+    return in_turn(SERVERS, options.rounds, lambda name: measure(world, name, options), say)
+
+
+PART = Part("tls", "server", SERVERS, COLUMNS, run, BASE)
 
 
 def make_certificate(folder: Path) -> None:
@@ -125,17 +118,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> None:
-    from bench.__main__ import table
-
     parser = argparse.ArgumentParser(prog="python -m bench.tls", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load for each figure")
     add_options(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hs-bench-") as folder, bed(Path(folder)) as world:
-        medians = run(world, options, lambda line: print(line, flush=True))
-    print(f"\n{table(medians, SERVERS, COLUMNS)}")
-    if any(value for figures in medians.values() for key, value in figures.items() if key.endswith("failed")):
+        found = medians(run(world, options, lambda line: print(line, flush=True)))
+    print(f"\n{table(PART, found)}")
+    if any(value for figures in found.values() for key, value in figures.items() if key.endswith("failed")):
         sys.exit("handshakes have failed")
 
 
