@@ -13,10 +13,9 @@ process is started anew, or every flow would go to another process and be reset 
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
 from contextlib import ExitStack
 from struct import pack, unpack
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet
@@ -30,6 +29,7 @@ from honeystack.net.packet_filter import (
     JUMP_EQUAL,
     JUMP_SET,
     LOAD_BYTE,
+    LOAD_BYTE_INDEXED,
     LOAD_HALF,
     LOAD_HALF_INDEXED,
     LOAD_IP_HEADER_LENGTH,
@@ -37,10 +37,14 @@ from honeystack.net.packet_filter import (
     RETURN,
     TCP,
     UDP,
+    Branch,
     Instruction,
+    Line,
     Program,
+    linked,
 )
-from honeystack.net.ring import SOL_PACKET, Tap, attach_program, open_tap
+from honeystack.net.ring import Tap, attach_program, open_tap
+from honeystack.net.slots import SOL_PACKET
 
 Spread = Literal["sources", "flows"]
 
@@ -52,7 +56,7 @@ FLAG_UNIQUE_ID, FLAG_IGNORE_OUTGOING = 0x2000, 0x4000  # of the group: what its 
 # linux/bpf_common.h, linux/filter.h
 XOR, XOR_X, MULTIPLY, SHIFT_LEFT, SHIFT_RIGHT, ADD_X = 0xA4, 0xAC, 0x24, 0x64, 0x74, 0x0C
 TO_X, STORE, LOAD_MEMORY_X, RETURN_A = 0x07, 0x02, 0x61, 0x16
-LOAD_WORD_INDEXED, LOAD_BYTE_INDEXED, LOAD_NUMBER = 0x40, 0x50, 0x00
+LOAD_WORD_INDEXED, LOAD_NUMBER = 0x40, 0x00
 PROTOCOL = 0xFFFFF000  # SKF_AD_OFF + SKF_AD_PROTOCOL: the EtherType, behind any VLAN tag
 IP = 0xFFF00000  # SKF_NET_OFF: where the IP header begins, whatever the frame's own header
 
@@ -61,34 +65,25 @@ GOLDEN = 0x9E3779B1  # 2**32 divided by the golden ratio, and odd: neighbours en
 PORTS = 0  # the memory word for what the ports add
 
 
-class _Branch(NamedTuple):
-    """A jump to labels; an empty one is the next instruction."""
-
-    code: int
-    k: int
-    true: str
-    false: str = ""
-
-
-_Line = str | Instruction | _Branch
-
-
 def open_taps(
     interface: str, count: int, *, addresses: AddressSet, all_multicast: bool, spread: Spread, seed: int
 ) -> list[Tap]:
     """Taps for so many processes. They take nothing before a Ring takes them over. Raises Unavailable."""
     with ExitStack() as opened:
         taps: list[Tap] = []
-        group = 0
+        groups = [0, 0]
         for number in range(count):
             tap = open_tap(interface, program=[DROP], addresses=addresses, all_multicast=all_multicast)
             opened.callback(tap.close)
             taps.append(tap)
-            _join(tap.packets, group if number else None)
-            if not number:
-                (group,) = unpack("=H2x", tap.packets.getsockopt(SOL_PACKET, PACKET_FANOUT, 4))
+            # A peer's number is the same in both groups, and so is the order of their members.
+            for which, each in enumerate((tap.packets, tap.syns)):
+                _join(each, groups[which] if number else None)
+                if not number:
+                    (groups[which],) = unpack("=H2x", each.getsockopt(SOL_PACKET, PACKET_FANOUT, 4))
         program = assemble_spread(spread, seed)
-        attach_program(taps[0].packets, program, level=SOL_PACKET, option=PACKET_FANOUT_DATA)
+        for each in (taps[0].packets, taps[0].syns):
+            attach_program(each, program, level=SOL_PACKET, option=PACKET_FANOUT_DATA)
         opened.pop_all()
     return taps
 
@@ -112,17 +107,17 @@ def assemble_spread(spread: Spread, seed: int) -> Program:
     what is neither IP nor ARP, gets 0.
     """
     flows = spread == "flows"
-    lines: list[_Line] = [
+    lines: list[Line] = [
         Instruction(LOAD_NUMBER, 0, 0, 0),
         Instruction(STORE, 0, 0, PORTS),
         Instruction(LOAD_HALF, 0, 0, PROTOCOL),
-        _Branch(JUMP_EQUAL, IPV4, "ipv4"),
-        _Branch(JUMP_EQUAL, IPV6, "ipv6"),
-        _Branch(JUMP_EQUAL, ARP, "arp"),
+        Branch(JUMP_EQUAL, IPV4, "ipv4"),
+        Branch(JUMP_EQUAL, IPV6, "ipv6"),
+        Branch(JUMP_EQUAL, ARP, "arp"),
         Instruction(RETURN, 0, 0, 0),
         "arp",
         Instruction(LOAD_WORD, 0, 0, IP + 14),
-        _Branch(JUMP, 0, "number"),
+        Branch(JUMP, 0, "number"),
         *_ipv4(flows=flows),
         *_ipv6(flows=flows),
         "number",
@@ -133,56 +128,56 @@ def assemble_spread(spread: Spread, seed: int) -> Program:
         Instruction(SHIFT_RIGHT, 0, 0, 16),  # the high bits depend on all bits of the address
         Instruction(RETURN_A, 0, 0, 0),
     ]
-    return _linked(lines)
+    return linked(lines)
 
 
-def _ipv4(*, flows: bool) -> list[_Line]:
+def _ipv4(*, flows: bool) -> list[Line]:
     """By the source; errors (RFC 792) by where the packet went that they quote. Jumps lead forward only."""
     quoted = IP + 8  # with the length of the header in X
     return [
         "ipv4",
         Instruction(LOAD_BYTE, 0, 0, IP + 9),
-        _Branch(JUMP_EQUAL, ICMP, "icmp4"),
-        *(_ports_of("ports4", "source4") if flows else [_Branch(JUMP, 0, "source4")]),
+        Branch(JUMP_EQUAL, ICMP, "icmp4"),
+        *(_ports_of("ports4", "source4") if flows else [Branch(JUMP, 0, "source4")]),
         "icmp4",
         Instruction(LOAD_HALF, 0, 0, IP + 6),
-        _Branch(JUMP_SET, 0x1FFF, "source4"),
+        Branch(JUMP_SET, 0x1FFF, "source4"),
         Instruction(LOAD_IP_HEADER_LENGTH, 0, 0, IP),
         Instruction(LOAD_BYTE_INDEXED, 0, 0, IP),
-        *(_Branch(JUMP_EQUAL, kind, "quoted4") for kind in (3, 11, 12)),
-        _Branch(JUMP, 0, "source4"),
+        *(Branch(JUMP_EQUAL, kind, "quoted4") for kind in (3, 11, 12)),
+        Branch(JUMP, 0, "source4"),
         "quoted4",
         *(_quoted_ports4() if flows else []),
         "destination4",
         Instruction(LOAD_IP_HEADER_LENGTH, 0, 0, IP),
         Instruction(LOAD_WORD_INDEXED, 0, 0, quoted + 16),
-        _Branch(JUMP, 0, "number"),
+        Branch(JUMP, 0, "number"),
         *(_ports4() if flows else []),
         "source4",
         Instruction(LOAD_WORD, 0, 0, IP + 12),
-        _Branch(JUMP, 0, "number"),
+        Branch(JUMP, 0, "number"),
     ]
 
 
-def _ports4() -> list[_Line]:
+def _ports4() -> list[Line]:
     """The ports of a packet that is no fragment."""
     return [
         "ports4",
         Instruction(LOAD_HALF, 0, 0, IP + 6),
-        _Branch(JUMP_SET, 0x3FFF, "source4"),
+        Branch(JUMP_SET, 0x3FFF, "source4"),
         Instruction(LOAD_IP_HEADER_LENGTH, 0, 0, IP),
         *_mixed_ports(LOAD_HALF_INDEXED, IP),
     ]
 
 
-def _quoted_ports4() -> list[_Line]:
+def _quoted_ports4() -> list[Line]:
     quoted = IP + 8
     return [
         Instruction(LOAD_BYTE_INDEXED, 0, 0, quoted + 9),
         *_ports_of("first4", "destination4"),
         "first4",
         Instruction(LOAD_HALF_INDEXED, 0, 0, quoted + 6),
-        _Branch(JUMP_SET, 0x1FFF, "destination4"),
+        Branch(JUMP_SET, 0x1FFF, "destination4"),
         Instruction(LOAD_BYTE_INDEXED, 0, 0, quoted),
         Instruction(AND, 0, 0, 0x0F),
         Instruction(SHIFT_LEFT, 0, 0, 2),
@@ -192,35 +187,35 @@ def _quoted_ports4() -> list[_Line]:
     ]
 
 
-def _ipv6(*, flows: bool) -> list[_Line]:
+def _ipv6(*, flows: bool) -> list[Line]:
     """By the source; errors (RFC 4443 §2.1: types below 128) by where the packet went that they quote."""
     quoted = IP + 40 + 8
     words = 4 if flows else 2  # a peer is a /64, as it is to all bounds
     return [
         "ipv6",
         Instruction(LOAD_BYTE, 0, 0, IP + 6),
-        _Branch(JUMP_EQUAL, ICMPV6, "icmp6"),
-        *(_ports_of("ports6", "source6") if flows else [_Branch(JUMP, 0, "source6")]),
+        Branch(JUMP_EQUAL, ICMPV6, "icmp6"),
+        *(_ports_of("ports6", "source6") if flows else [Branch(JUMP, 0, "source6")]),
         "icmp6",
         Instruction(LOAD_BYTE, 0, 0, IP + 40),
-        _Branch(JUMP_SET, 0x80, "source6"),
+        Branch(JUMP_SET, 0x80, "source6"),
         *([Instruction(LOAD_BYTE, 0, 0, quoted + 6), *_ports_of("first6", "destination6")] if flows else []),
         *(["first6", *_mixed_ports(LOAD_HALF, quoted + 40)] if flows else []),
         "destination6",
         *_folded(quoted + 24, words),
-        _Branch(JUMP, 0, "number"),
+        Branch(JUMP, 0, "number"),
         *(["ports6", *_mixed_ports(LOAD_HALF, IP + 40)] if flows else []),
         "source6",
         *_folded(IP + 8, words),
     ]
 
 
-def _ports_of(found: str, otherwise: str) -> list[_Line]:
+def _ports_of(found: str, otherwise: str) -> list[Line]:
     """Where to go with a protocol that has ports, and with all others."""
-    return [_Branch(JUMP_EQUAL, TCP, found), _Branch(JUMP_EQUAL, UDP, found), _Branch(JUMP, 0, otherwise)]
+    return [Branch(JUMP_EQUAL, TCP, found), Branch(JUMP_EQUAL, UDP, found), Branch(JUMP, 0, otherwise)]
 
 
-def _mixed_ports(load: int, at: int) -> list[_Line]:
+def _mixed_ports(load: int, at: int) -> list[Line]:
     """Both ports as one number, the same in both directions."""
     return [
         Instruction(load, 0, 0, at + 2),
@@ -232,9 +227,9 @@ def _mixed_ports(load: int, at: int) -> list[_Line]:
     ]
 
 
-def _folded(at: int, words: int) -> list[_Line]:
+def _folded(at: int, words: int) -> list[Line]:
     """The first words of an address as one."""
-    lines: list[_Line] = [Instruction(LOAD_WORD, 0, 0, at)]
+    lines: list[Line] = [Instruction(LOAD_WORD, 0, 0, at)]
     for offset in range(4, 4 * words, 4):
         lines += [
             Instruction(TO_X, 0, 0, 0),
@@ -242,25 +237,3 @@ def _folded(at: int, words: int) -> list[_Line]:
             Instruction(XOR_X, 0, 0, 0),
         ]
     return lines
-
-
-def _linked(lines: Sequence[_Line]) -> Program:
-    """Labels become distances, which count from the next instruction."""
-    labels: dict[str, int] = {}
-    code: list[Instruction | _Branch] = []
-    for line in lines:
-        if isinstance(line, str):
-            labels[line] = len(code)
-        else:
-            code.append(line)
-    program: Program = []
-    for number, line in enumerate(code, 1):
-        if isinstance(line, Instruction):
-            program.append(line)
-            continue
-        true = labels[line.true] - number
-        if line.code == JUMP:
-            program.append(Instruction(JUMP, 0, 0, true))
-        else:
-            program.append(Instruction(line.code, true, labels[line.false] - number if line.false else 0, line.k))
-    return program

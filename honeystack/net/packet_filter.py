@@ -11,7 +11,7 @@ of a frame would make the kernel drop it, so frames that are cut short pass by t
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import pack
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from honeystack.net.address import Exclusions, PortRange
 # linux/bpf_common.h: class, size, mode and operation, already joined.
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30  # A = packet[k]
 LOAD_LENGTH = 0x80  # A = length of the packet
-LOAD_HALF_INDEXED = 0x48  # A = packet[x + k]
+LOAD_HALF_INDEXED, LOAD_BYTE_INDEXED = 0x48, 0x50  # A = packet[x + k]
 LOAD_IP_HEADER_LENGTH = 0xB1  # X = 4 * (packet[k] & 15)
 AND, SUBTRACT = 0x54, 0x14
 JUMP, JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_EQUAL, JUMP_SET = 0x05, 0x15, 0x25, 0x35, 0x45
@@ -28,6 +28,7 @@ JUMP_GREATER_EQUAL_X = 0x3D
 RETURN = 0x06
 
 MAX_INSTRUCTIONS = 4096  # linux/bpf_common.h: BPF_MAXINSNS
+ROOM = 32  # instructions that may yet be put before a program (net.syn_filter)
 WHOLE = 0x40000  # bytes of an accepted frame to keep: more than any super-frame has
 
 ETHERTYPE, IP = 12, 14  # offsets in the frame
@@ -47,7 +48,17 @@ class Instruction(NamedTuple):
         return f"{self.code:#04x} {self.jump_true} {self.jump_false} {self.k:#x}"
 
 
+class Branch(NamedTuple):
+    """A jump to labels; an empty one is the next instruction."""
+
+    code: int
+    k: int
+    true: str
+    false: str = ""
+
+
 Program = list[Instruction]
+Line = str | Instruction | Branch  # a text is a label
 DROP, ACCEPT = Instruction(RETURN, 0, 0, 0), Instruction(RETURN, 0, 0, WHOLE)
 
 
@@ -56,9 +67,31 @@ def assemble(exclusions: Exclusions) -> Program:
     networks = [*_collapsed(exclusions, 4), *_collapsed(exclusions, 6)]
     for kept in (len(networks), MAX_INSTRUCTIONS // 16, 0):
         program = _assemble(networks[:kept], exclusions.ports)
-        if len(program) <= MAX_INSTRUCTIONS:
+        if len(program) <= MAX_INSTRUCTIONS - ROOM:
             return program
     return [ACCEPT]
+
+
+def linked(lines: Sequence[Line]) -> Program:
+    """A program whose labels have become distances, which count from the next instruction."""
+    labels: dict[str, int] = {}
+    code: list[Instruction | Branch] = []
+    for line in lines:
+        if isinstance(line, str):
+            labels[line] = len(code)
+        else:
+            code.append(line)
+    program: Program = []
+    for number, line in enumerate(code, 1):
+        if isinstance(line, Instruction):
+            program.append(line)
+            continue
+        true = labels[line.true] - number
+        if line.code == JUMP:
+            program.append(Instruction(JUMP, 0, 0, true))
+        else:
+            program.append(Instruction(line.code, true, labels[line.false] - number if line.false else 0, line.k))
+    return program
 
 
 def encode(program: Program) -> bytes:

@@ -1,20 +1,18 @@
-"""An AF_PACKET socket on one interface: a ring of frames shared with the kernel, packet(7).
+"""AF_PACKET sockets on one interface: what arrives comes through memory shared with the kernel, packet(7).
 
-TPACKET_V2, because the block timer of V3 adds its time-out to every round trip. A frame longer than a slot (the
-super-frames of virtual cables and of receive offload) is cut in its slot, which then says TP_STATUS_COPY; the whole
-frame waits in the socket's queue, in the same order. The kernel says with each frame whether its checksum is sound.
+SYNs have slots of their own (net.syn_filter), small and many, so that a flood of them pushes no other frame off.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import mmap
+import select
 import socket
 import sys
 from collections.abc import Sequence
 from ipaddress import IPv6Network
-from struct import Struct, pack, unpack_from
+from struct import pack
 from typing import NamedTuple
 
 import trio
@@ -22,41 +20,38 @@ import trio
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet
 from honeystack.net.interface import PRIVILEGES, InterfaceFacts, interface_facts
-from honeystack.net.link import ChecksumState, LinkStatistics, ReceivedFrame
+from honeystack.net.link import LinkStatistics, ReceivedFrame
 from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import ACCEPT, Program, encode
-from honeystack.net.wire.ethernet import VLAN_TAG, vlan_of
+from honeystack.net.slots import SOL_PACKET, Slots, make_slots
+from honeystack.net.syn_filter import only_syns, without_syns
 
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h
-SOL_PACKET = 263
-PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_COPY_THRESH = 1, 5, 6, 7
-PACKET_VERSION, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 10, 15, 23
+PACKET_ADD_MEMBERSHIP, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 1, 15, 23
 PACKET_MR_MULTICAST, PACKET_MR_ALLMULTI = 0, 2
-TPACKET_V2 = 1
-SO_RCVBUFFORCE, SO_ATTACH_FILTER = 33, 26
+SO_ATTACH_FILTER = 26
 ETH_P_ALL = 3
-STATUS_USER, STATUS_COPY, STATUS_CSUMNOTREADY, STATUS_VLAN_VALID = 0x01, 0x02, 0x08, 0x10
-STATUS_CSUM_VALID, STATUS_GSO_TCP = 0x80, 0x100
 
 SLOT = 2048  # bytes; holds the kernel's header and a frame of the usual MTU
 SLOTS = 8192  # 16 MB: what comes in 20 ms of a flood, or while Python collects its garbage
-BLOCK = 1 << 18  # contiguous kernel memory for 128 slots
 COPIES = 16 * 1024 * 1024  # bytes of super-frames that may wait; the socket's receive buffer
-LONGEST = 1 << 19  # bytes; "BIG TCP" reaches up to 512 kB
-
-HEADER = Struct("=IIIHHIIHH")  # struct tpacket2_hdr: status, len, snaplen, mac, net, sec, nsec, vlan tci, vlan tpid
+SYN_SLOT = 256  # bytes; holds the kernel's header and 190 bytes, and a SYN without data has 114 at most
+SYN_SLOTS = 32_768  # 8 MB: 100 ms of 300,000 SYNs a second
+SYN_COPIES = 1024 * 1024  # bytes of SYNs with data that may wait
+CROWD = 32  # SYNs that wait: from here on they are read as a batch
 
 
 class Tap(NamedTuple):
     """The sockets that a ring works on. They may be opened in one process and used in another."""
 
-    packets: socket.socket  # receives, and sends single frames
+    packets: socket.socket  # receives all but SYNs, and sends single frames
+    syns: socket.socket  # receives SYNs
     runs: socket.socket  # sends super-frames only
 
     def close(self) -> None:
         """Give them back; idempotent."""
-        self.packets.close()
-        self.runs.close()
+        for each in self:
+            each.close()
 
 
 def open_tap(
@@ -70,14 +65,14 @@ def open_tap(
     """Open the sockets on an interface; the arguments are those of Ring. Raises Unavailable."""
     facts = interface_facts(interface)
     _ethernet(facts)
-    tap = Tap(_open_socket(), _open_socket())
+    tap = Tap(_open_socket(), _open_socket(), _open_socket())
     try:
         # Bound last: what comes earlier would be frames of other interfaces, and unfiltered ones.
-        if program:
-            attach_program(tap.packets, program)
-        _make_ring(tap.packets, slots)
+        attach_programs(tap, program or [ACCEPT])
+        _make_rings(tap, slots)
         _join_groups(tap.packets, facts.index, addresses or AddressSet(), all_multicast)
-        tap.packets.bind((interface, ETH_P_ALL))
+        for each in (tap.packets, tap.syns):
+            each.bind((interface, ETH_P_ALL))
         tap.runs.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         tap.runs.bind((interface, 0))  # sends only
     except BaseException:
@@ -109,104 +104,64 @@ class Ring:
         inherited = tap is not None
         if tap is None:
             tap = open_tap(interface, program=program, addresses=addresses, all_multicast=all_multicast, slots=slots)
-        else:
-            _take_over(tap.packets, program)
-        self._socket, self._runs = tap
-        self._size = slots * SLOT
-        self._map = mmap.mmap(self._socket.fileno(), self._size)
-        self._at = 0
-        self._copy = bytearray(LONGEST)
-        self._outbox = Outbox(self._socket, self.mtu, runs=self._runs)
-        self._frames_in = self._dropped_in = 0
-        self._adrift = inherited and not self._find_place()  # where the kernel writes next shows with its next frame
+        self._tap = tap
+        self._frames = Slots(tap.packets, slots, SLOT, inherited=inherited)
+        self._syns = Slots(tap.syns, SYN_SLOTS, SYN_SLOT, inherited=inherited)
+        if inherited:
+            self._take_over(program or [ACCEPT])
+        self._either = select.epoll()
+        for each in (tap.packets, tap.syns):
+            self._either.register(each, select.EPOLLIN)
+        self._outbox = Outbox(tap.packets, self.mtu, runs=tap.runs)
 
     async def wait_readable(self) -> None:
-        await trio.lowlevel.wait_readable(self._socket)
+        await trio.lowlevel.wait_readable(self._either)
 
     def receive(self, limit: int = 256) -> list[ReceivedFrame]:
-        """Up to `limit` frames that have arrived; their slots go back to the kernel."""
-        frames: list[ReceivedFrame] = []
-        ring, at, read_header = self._map, self._at, HEADER.unpack_from
-        for _ in range(limit):
-            status, length, kept, start, _, _, _, tag, tag_type = read_header(ring, at)
-            if not status & STATUS_USER:
-                break
-            data: bytes | None = ring[at + start : at + start + kept]
-            ring[at : at + 4] = b"\0\0\0\0"  # TP_STATUS_KERNEL: the slot is the kernel's again
-            at += SLOT
-            if at == self._size:
-                at = 0
-            if kept < length:
-                data = self._receive_copy(length) if status & STATUS_COPY else None
-            if data is None:
-                self._dropped_in += 1
-                continue
-            vlan = vlan_of(tag, tag_type or VLAN_TAG) if status & STATUS_VLAN_VALID else None
-            frames.append(ReceivedFrame(data, _checksum_state(status), vlan))
-        self._at = at
-        self._frames_in += len(frames)
-        if not frames:
-            self._clear_error()
-            if self._adrift and not self._frames_in:
-                self._find_place()
-        return frames
+        """Up to `limit` frames that have arrived, and as many SYNs, in the order in which they came."""
+        if not self._syns.waiting():
+            frames = self._frames.take(limit)
+            if not frames:
+                self._syns.nothing_came()
+            return frames
+        stamps: list[int] = []
+        frames = self._frames.take(limit, stamps)
+        others = len(frames)
+        frames += self._syns.take(limit, stamps)
+        if not others:
+            return frames
+        order = sorted(range(len(frames)), key=stamps.__getitem__)  # a SYN before the reset that follows it
+        return [frames[place] for place in order]
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send in order; what the link does not take after a few tries is counted as lost."""
         self._outbox.send(frames)
 
     def statistics(self) -> LinkStatistics:
-        if self._socket.fileno() >= 0:
-            # The kernel counts since it was last asked.
-            _, dropped = unpack_from("=II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-            self._dropped_in += dropped
-        return LinkStatistics(self._frames_in, self._outbox.sent, self._dropped_in, self._outbox.dropped)
+        both = (self._frames, self._syns)
+        if self._tap.packets.fileno() >= 0:
+            for each in both:
+                each.count_drops()
+        frames, dropped = (sum(counts) for counts in zip(*((each.frames, each.dropped) for each in both), strict=True))
+        return LinkStatistics(frames, self._outbox.sent, dropped, self._outbox.dropped)
 
     def close(self) -> None:
-        """Give the socket and the ring back; idempotent. Who waits is woken with ClosedResourceError."""
-        if self._socket.fileno() < 0:
+        """Give the sockets and their memory back; idempotent. Who waits is woken with ClosedResourceError."""
+        if self._tap.packets.fileno() < 0:
             return
         self.statistics()
         with contextlib.suppress(RuntimeError):  # outside Trio nobody can be waiting
-            trio.lowlevel.notify_closing(self._socket)
-        self._map.close()
-        self._socket.close()
-        self._runs.close()
+            trio.lowlevel.notify_closing(self._either)
+        self._either.close()
+        self._frames.close()
+        self._syns.close()
+        self._tap.close()
 
-    def _receive_copy(self, length: int) -> bytes | None:
-        try:
-            got = self._socket.recv_into(self._copy, LONGEST)
-        except BlockingIOError:
-            return None
-        return bytes(memoryview(self._copy)[:got]) if got == length else None
-
-    def _find_place(self) -> bool:
-        """Go where a process before us stopped, to the first frame behind slots that are the kernel's; whether any is.
-
-        A ring without a slot of the kernel's does not tell its oldest frame: it is old altogether, and given up.
-        """
-        states = [first & STATUS_USER for first in self._map[::SLOT]]
-        for slot, state in enumerate(states):
-            if state and not states[slot - 1]:
-                self._at = slot * SLOT
-                return True
-        if all(states):
-            self._dropped_in += len(states)
-            for at in range(0, self._size, SLOT):
-                self._map[at : at + 4] = b"\0\0\0\0"
-        return False
-
-    def _clear_error(self) -> None:
-        """An interface that went down leaves an error that would wake us for ever."""
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-
-def _checksum_state(status: int) -> ChecksumState:
-    if status & STATUS_CSUMNOTREADY:
-        return ChecksumState.PARTIAL
-    if status & (STATUS_CSUM_VALID | STATUS_GSO_TCP):  # receive offload joins only segments that it has verified
-        return ChecksumState.VALID
-    return ChecksumState.UNKNOWN
+    def _take_over(self, program: Program) -> None:
+        for each, slots in ((self._tap.packets, self._frames), (self._tap.syns, self._syns)):
+            each.setblocking(False)
+            slots.empty_queue()
+        attach_programs(self._tap, program)
 
 
 def _ethernet(facts: InterfaceFacts) -> bytes:
@@ -225,6 +180,12 @@ def _open_socket() -> socket.socket:
         raise Unavailable(f"the netstack needs the capability CAP_NET_RAW: {PRIVILEGES}") from refused
 
 
+def attach_programs(tap: Tap, program: Program) -> None:
+    """Divide what a program accepts between the sockets."""
+    attach_program(tap.packets, without_syns(program))
+    attach_program(tap.syns, only_syns(program))
+
+
 def attach_program(
     packets: socket.socket, program: Program, *, level: int = socket.SOL_SOCKET, option: int = SO_ATTACH_FILTER
 ) -> None:
@@ -233,28 +194,13 @@ def attach_program(
     packets.setsockopt(level, option, pack("HP", len(program), ctypes.addressof(code)))
 
 
-def _take_over(packets: socket.socket, program: Program | None) -> None:
-    """Go on with a socket whose last reader may have died between a slot and its whole frame in the queue."""
-    packets.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        for _ in range(SLOTS):
-            packets.recv(1)
-    attach_program(packets, program or [ACCEPT])
-
-
-def _make_ring(packets: socket.socket, slots: int) -> None:
-    packets.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
-    try:
-        packets.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    except OSError as refused:
-        raise Unavailable("the netstack needs Linux 4.20 or later") from refused
-    packets.setsockopt(SOL_PACKET, PACKET_COPY_THRESH, 1)
-    try:
-        packets.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, COPIES)
-    except PermissionError:
-        packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, COPIES)
-    size = slots * SLOT
-    packets.setsockopt(SOL_PACKET, PACKET_RX_RING, pack("=IIII", BLOCK, size // BLOCK, SLOT, slots))
+def _make_rings(tap: Tap, slots: int) -> None:
+    for each, layout in ((tap.packets, (slots, SLOT, COPIES)), (tap.syns, (SYN_SLOTS, SYN_SLOT, SYN_COPIES))):
+        try:
+            each.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        except OSError as refused:
+            raise Unavailable("the netstack needs Linux 4.20 or later") from refused
+        make_slots(each, *layout)
 
 
 def _join_groups(packets: socket.socket, index: int, addresses: AddressSet, everything: bool) -> None:

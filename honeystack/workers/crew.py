@@ -96,7 +96,7 @@ class Crew:
         return found
 
     def _keeper(self, number: int, core: int | None, tap: Tap) -> Keeper:
-        descriptors = (tap.packets.fileno(), tap.runs.fileno())
+        descriptors = (tap.packets.fileno(), tap.syns.fileno(), tap.runs.fileno())
         setup = Setup(number, core, *descriptors, self._secret, self._orders, self._orders)
         launch = partial(self.launch, descriptors)
         return Keeper(setup, launch, publish=self._bus.publish, died=self._died, back=self._back)

@@ -58,6 +58,7 @@ class Setup:
     number: int  # from 1
     core: int | None  # to keep to
     packets: int  # the descriptors of its tap
+    syns: int
     runs: int
     secret: bytes = attrs.field(repr=False)  # of cookies and sequence numbers, the same for all workers
     listener: Orders  # the listener's settings are those of the honeypot's start: a reload leaves them

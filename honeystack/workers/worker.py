@@ -147,11 +147,11 @@ async def _report(line: Line, honeypot: Honeypot) -> None:
 
 
 def _tap(setup: Setup) -> Tap:
-    packets, runs = (socket.socket(fileno=descriptor) for descriptor in (setup.packets, setup.runs))
-    for one in (packets, runs):
+    tap = Tap._make(socket.socket(fileno=descriptor) for descriptor in (setup.packets, setup.syns, setup.runs))
+    for one in tap:
         one.set_inheritable(False)
         one.setblocking(False)
-    return Tap(packets, runs)
+    return tap
 
 
 async def _fail(line: Line, error: BaseException | None) -> int:

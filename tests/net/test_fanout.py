@@ -209,7 +209,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Packets]:
     def opens(*_: object, **__: object) -> Tap:
         taps.append(Packets(refuses=len(taps) == 2))
         packets: Any = taps[-1]
-        return Tap(packets, packets)
+        syns: Any = Packets()
+        return Tap(packets, syns, packets)
 
     monkeypatch.setattr(fanout, "open_tap", opens)
     monkeypatch.setattr(fanout, "attach_program", lambda *_, **__: None)

@@ -12,23 +12,9 @@ from honeystack.errors import Unavailable
 from honeystack.net import ring
 from honeystack.net.address import AddressSet
 from honeystack.net.interface import InterfaceFacts
-from honeystack.net.link import ChecksumState
-from honeystack.net.ring import Ring
+from honeystack.net.ring import Ring, Tap
 
 ETH0 = InterfaceFacts("eth0", 2, bytes.fromhex("020000000001"), 1500, ())
-
-
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        (ring.STATUS_USER, ChecksumState.UNKNOWN),
-        (ring.STATUS_USER | ring.STATUS_CSUM_VALID, ChecksumState.VALID),
-        (ring.STATUS_USER | ring.STATUS_GSO_TCP, ChecksumState.VALID),
-        (ring.STATUS_USER | ring.STATUS_CSUMNOTREADY | ring.STATUS_GSO_TCP, ChecksumState.PARTIAL),
-    ],
-)
-def test_the_status_tells_of_the_checksum(status: int, state: ChecksumState) -> None:
-    assert ring._checksum_state(status) is state
 
 
 def test_without_the_capability_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,40 +69,7 @@ def test_prefixes_and_sniffers_join_all_groups(addresses: list[str], everything:
 def test_an_old_kernel_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     packets: Any = Packets(refused=ring.PACKET_IGNORE_OUTGOING)
     with pytest.raises(Unavailable, match=r"Linux 4\.20"):
-        ring._make_ring(packets, 128)
-
-
-def left_behind(*slots: bool) -> Any:
-    """A ring as its last reader left it: which slots hold frames that nobody has read."""
-    link: Any = object.__new__(Ring)
-    link._map = bytearray(len(slots) * ring.SLOT)
-    link._size, link._at, link._dropped_in = len(link._map), 0, 0
-    for number, filled in enumerate(slots):
-        link._map[number * ring.SLOT] = ring.STATUS_USER if filled else 0
-    return link
-
-
-@pytest.mark.parametrize(
-    ("slots", "place"),
-    [((0, 0, 1, 1), 2), ((1, 0, 0, 1), 3), ((1, 1, 0, 0), 0), ((0, 1, 0, 0), 1)],
-    ids=["at the end", "over the end", "at the beginning", "one"],
-)
-def test_a_ring_is_taken_over_where_its_last_reader_stopped(slots: tuple[bool, ...], place: int) -> None:
-    link = left_behind(*slots)
-    assert link._find_place()
-    assert link._at == place * ring.SLOT
-
-
-def test_an_empty_ring_does_not_tell_where_the_kernel_is() -> None:
-    link = left_behind(False, False)
-    assert not link._find_place()
-
-
-def test_a_ring_that_is_full_of_old_frames_is_given_up() -> None:
-    link = left_behind(True, True, True)
-    assert not link._find_place()
-    assert link._dropped_in == 3
-    assert not any(link._map)
+        ring._make_rings(Tap(packets, packets, packets), 128)
 
 
 def test_importing_needs_no_linux() -> None:

@@ -14,7 +14,7 @@ ORDERS = Orders("[listener]", None, (), "/data")
 
 
 def setup_of(number: int = 1) -> Setup:
-    return Setup(number, None, 5, 6, b"secret", ORDERS, ORDERS)
+    return Setup(number, None, 5, 6, 7, b"secret", ORDERS, ORDERS)
 
 
 class FakeProcess:

@@ -143,7 +143,11 @@ async def test_all_answer_before_it_says_so_and_are_told_the_same(
     async with running(house):
         house.setups.sort(key=lambda setup: setup.number)
         assert [setup.number for setup in house.setups] == [1, 2, 3]
-        assert [(setup.packets, setup.runs) for setup in house.setups] == [(10, 20), (11, 21), (12, 22)]
+        assert [(setup.packets, setup.syns, setup.runs) for setup in house.setups] == [
+            (10, 20, 30),
+            (11, 21, 31),
+            (12, 22, 32),
+        ]
         assert len({setup.secret for setup in house.setups}) == 1
         assert len(house.setups[0].secret) == 32
         assert {setup.core for setup in house.setups} == {None}

@@ -24,7 +24,7 @@ def read(tmp_path: Path, text: str = TEXT) -> Config:
 
 
 def setup_of(config: Config, **changes: object) -> Setup:
-    made = Setup(2, 1, 5, 6, b"\0\xff", Orders.of(config), Orders.of(config))
+    made = Setup(2, 1, 5, 6, 7, b"\0\xff", Orders.of(config), Orders.of(config))
     return attrs.evolve(made, **changes)
 
 
@@ -47,13 +47,13 @@ def test_a_configuration_may_stand_in_no_file(tmp_path: Path) -> None:
 @given(st.binary(max_size=40), st.none() | st.integers(0, 500))
 def test_a_setup_arrives_as_it_was(secret: bytes, core: int | None) -> None:
     orders = Orders("text", None, ("a=b",), "/data")
-    made = Setup(1, core, 5, 6, secret, orders, orders)
+    made = Setup(1, core, 5, 6, 7, secret, orders, orders)
     assert Setup.from_bytes(made.to_bytes()) == made
 
 
 def test_the_secret_is_not_shown() -> None:
     orders = Orders("text", None, (), "/data")
-    assert "fade" not in repr(Setup(1, None, 5, 6, b"\xfa\xde", orders, orders)).lower()
+    assert "fade" not in repr(Setup(1, None, 5, 6, 7, b"\xfa\xde", orders, orders)).lower()
 
 
 def test_after_a_reload_the_listeners_settings_are_the_old_ones(tmp_path: Path) -> None:

@@ -95,8 +95,8 @@ class Seat:
 
 @asynccontextmanager
 async def seat(orders: Orders, **changes: Any) -> AsyncIterator[Seat]:
-    packets, runs = socket.socketpair()
-    setup = Setup(2, None, packets.detach(), runs.detach(), bytes(32), orders, orders)
+    descriptors = [one.detach() for one in (*socket.socketpair(), socket.socket())]
+    setup = Setup(2, None, *descriptors, bytes(32), orders, orders)
     ours, theirs = trio.testing.memory_stream_pair()
     place = Seat(Line(ours))
 
@@ -213,11 +213,12 @@ async def test_it_keeps_to_its_core(orders: Orders, autojump_clock: object, monk
 
 
 async def test_it_is_a_process_of_its_own_that_ignores_what_is_the_supervisors(orders: Orders) -> None:
-    packets, runs = socket.socketpair()
-    with packets, runs, trio.fail_after(60):
-        process = Worker([packets.fileno(), runs.fileno()])
+    (packets, runs), syns = socket.socketpair(), socket.socket()
+    with packets, syns, runs, trio.fail_after(60):
+        descriptors = [one.fileno() for one in (packets, syns, runs)]
+        process = Worker(descriptors)
         place = Seat(Line(process.stream))
-        setup = Setup(1, None, packets.fileno(), runs.fileno(), bytes(32), orders, orders)
+        setup = Setup(1, None, *descriptors, bytes(32), orders, orders)
         await place.line.send(Kind.SETUP, setup.to_bytes())
         await place.until(Kind.READY)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
