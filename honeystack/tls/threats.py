@@ -21,7 +21,10 @@ _DHE_EXPORT = frozenset({0x000B, 0x000E, 0x0011, 0x0014, 0x0017, 0x0019, 0x0063,
 _SSLV2_WEAK = frozenset({0x020080, 0x040080, 0x060040})  # export RC4 and RC2, DES: what DROWN decrypts with
 
 _CCS, _ALERT, _HANDSHAKE, _HEARTBEAT_RECORD = 20, 21, 22, 24  # content types
-_SERVER_HELLO, _CLIENT_KEY_EXCHANGE = 2, 16
+_SERVER_HELLO, _CLIENT_KEY_EXCHANGE = b"\2", b"\x10"
+_RETRY = bytes.fromhex(  # the random of a ServerHello that asks for another hello, RFC 8446 §4.1.3
+    "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
+)
 _SUITES13 = range(0x1301, 0x1306)
 _RSA_KEY_EXCHANGE = frozenset(  # the client encrypts to the certificate's key, which ROBOT attacks
     {0x0001, 0x0002, 0x0004, 0x0005, 0x0007, 0x0009, 0x000A, 0x002F, 0x0035, 0x003B, 0x003C, 0x003D, 0x0041, 0x0084}
@@ -78,7 +81,7 @@ def _offers_heartbeats_strangely(hello: ClientHello) -> bool:
 class RecordWatch:
     """Looks at the records of one connection, ours and the peer's. Inputs: `received`, `sent`, `failed`, `alerted`.
 
-    Output: `threats`, in the order found, each once. The work is linear in the records.
+    Outputs: `threats`, in the order found, each once, and `answered`. The work is linear in the records.
     """
 
     __slots__ = ("_ciphered", "_inward", "_key_exchanged", "_outward", "_suite", "_we_ciphered", "threats")
@@ -106,12 +109,19 @@ class RecordWatch:
 
     def sent(self, data: bytes) -> None:
         """Our next bytes."""
+        if self._suite is not None and (self._we_ciphered or self._suite in _SUITES13):
+            return  # nothing that matters comes any more
         for kind, start in self._outward.feed(data):
             if kind == _CCS:
                 self._we_ciphered = True
-            elif kind == _HANDSHAKE and self._suite is None and start[:1] == bytes([_SERVER_HELLO]):
+            elif kind == _HANDSHAKE and self._suite is None and start[:1] == _SERVER_HELLO and start[6:38] != _RETRY:
                 at = 39 + start[38] if len(start) > 38 else len(start)
                 self._suite = int.from_bytes(start[at : at + 2], "big")
+
+    @property
+    def answered(self) -> bool:
+        """Whether the peer's hello has got the ServerHello that is final."""
+        return self._suite is not None
 
     def failed(self) -> None:
         """The handshake came to no good end."""
@@ -130,7 +140,7 @@ class RecordWatch:
 
     def _handshake(self, start: bytes) -> None:
         if not self._ciphered:
-            self._key_exchanged = self._key_exchanged or start[:1] == bytes([_CLIENT_KEY_EXCHANGE])
+            self._key_exchanged = self._key_exchanged or start[:1] == _CLIENT_KEY_EXCHANGE
             return
         self._ciphered += 1
         if self._ciphered > 2 and self._suite not in _SUITES13:  # the first is the peer's Finished
@@ -154,30 +164,40 @@ class _Records:
         self._left = 0  # bytes of it still to come
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[tuple[int, bytes]]:
-        found = []
-        view, at = memoryview(data), 0
-        while at < len(view):
-            if len(self._start) < self._HEADER:
-                at = self._take(view, at, self._HEADER - len(self._start))
-                if len(self._start) < self._HEADER:
-                    break
-                self._left = self._length()
-            taken = min(self._left, len(view) - at)
-            self._take(view, at, min(taken, self._KEPT - len(self._start)))
-            at += taken
-            self._left -= taken
-            if not self._left:
-                found.append((self._start[0], bytes(self._start[self._HEADER :])))
-                self._start.clear()
+        found: list[tuple[int, bytes]] = []
+        at, end = 0, len(data)
+        while at < end:
+            stop = 0 if self._start or end - at < self._HEADER else at + self._HEADER + _length(data, at)
+            if 0 < stop <= end:  # as nearly all come: whole, and in one piece
+                found.append((data[at], bytes(data[at + self._HEADER : min(stop, at + self._KEPT)])))
+                at = stop
+            else:
+                at = self._feed_piece(memoryview(data), at, found)
         return found
 
-    def _length(self) -> int:
-        start = self._start
-        if start[0] & 0x80:  # an SSLv2 hello: its header has two bytes
-            return max(0, ((start[0] & 0x7F) << 8 | start[1]) + 2 - self._HEADER)
-        return start[3] << 8 | start[4]
+    def _feed_piece(self, view: memoryview, at: int, found: list[tuple[int, bytes]]) -> int:
+        """Take more of a record that is under way, or begin one that is cut; gives where the next begins."""
+        if len(self._start) < self._HEADER:
+            at = self._take(view, at, self._HEADER - len(self._start))
+            if len(self._start) < self._HEADER:
+                return at
+            self._left = _length(self._start, 0)
+        taken = min(self._left, len(view) - at)
+        self._take(view, at, min(taken, self._KEPT - len(self._start)))
+        self._left -= taken
+        if not self._left:
+            found.append((self._start[0], bytes(self._start[self._HEADER :])))
+            self._start.clear()
+        return at + taken
 
     def _take(self, view: memoryview, at: int, count: int) -> int:
         piece = view[at : at + max(0, count)]
         self._start += piece
         return at + len(piece)
+
+
+def _length(data: bytes | bytearray | memoryview, at: int) -> int:
+    """How much follows the five bytes that a record begins with."""
+    if data[at] & 0x80:  # an SSLv2 hello: its header has two bytes
+        return max(0, ((data[at] & 0x7F) << 8 | data[at + 1]) + 2 - 5)
+    return data[at + 3] << 8 | data[at + 4]

@@ -73,6 +73,8 @@ def test_recorded_hellos_of_clients_are_mostly_none() -> None:
 SERVER_HELLO = record(b"\2\0\0\x26\3\3" + bytes(32) + b"\0\xc0\x2f\0")
 RSA_HELLO = record(b"\2\0\0\x46\3\3" + bytes(32) + b"\x20" + bytes(32) + b"\0\x2f\0")
 TLS13_HELLO = record(b"\2\0\0\x26\3\3" + bytes(32) + b"\0\x13\x01\0")
+RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")  # RFC 8446 §4.1.3
+TLS13_RETRY = record(b"\2\0\0\x26\3\3" + RETRY + b"\0\x13\x01\0")
 HELLO = record(b"\1\0\0\0")
 CCS, KEY_EXCHANGE, FINISHED = record(b"\1", 20), record(b"\x10\0\0\0"), record(bytes(40))
 
@@ -130,6 +132,25 @@ def test_rsa_key_exchange_that_fails_is_robot() -> None:
         watch.failed()
         watch.failed()
         assert watch.threats == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", False),
+        (record(b"\2\x28", 21), False),
+        (SERVER_HELLO, True),
+        (TLS13_HELLO, True),
+        (TLS13_RETRY, False),
+        (TLS13_RETRY + CCS + TLS13_HELLO, True),
+    ],
+)
+@pytest.mark.parametrize("cut", [1, 1000])
+def test_a_hello_is_answered_once_no_other_is_asked_for(sent: bytes, answered: bool, cut: int) -> None:
+    watch = RecordWatch()
+    for at in range(0, len(sent), cut):
+        watch.sent(sent[at : at + cut])
+    assert watch.answered is answered
 
 
 def test_alerts_by_name() -> None:
