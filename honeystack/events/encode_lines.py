@@ -1,8 +1,8 @@
 """The `honeytrap` format as finished lines: what `json_line(encode_honeytrap(…))` gives, at a third of its cost.
 
 A busy sensor makes three events of each connection, so a line is put together from pieces that are encoded once: those
-of a kind, of a conversation's identity, of a key. What is rare goes the long way: other types than text, numbers and
-payloads, and keys that might meet.
+of a kind, of a conversation's identity, of a key. What is rare goes the long way: other types than text, numbers,
+bytes, lists of texts and payloads, and keys that might meet.
 """
 
 from __future__ import annotations
@@ -59,6 +59,10 @@ class HoneytrapLines:
                 parts.append(f"{name}{value!r}")
             elif type(value) is Payload and key == "payload":
                 parts.append(_payload(value))
+            elif type(value) is bytes:
+                parts.append(f'{name}"{value.hex()}"')
+            elif type(value) is list and all(type(item) is str for item in value):
+                parts.append(f"{name}[{','.join(map(_text, value))}]")
             else:
                 break
         else:

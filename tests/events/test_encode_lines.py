@@ -31,7 +31,13 @@ KEYS = (
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=20)
 PAYLOADS = st.builds(Payload, st.binary(max_size=60), st.integers(0, 100))
-VALUES = SCALARS | PAYLOADS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SCALARS, max_size=3)
+VALUES = (
+    SCALARS
+    | PAYLOADS
+    | st.lists(SCALARS, max_size=3)
+    | st.lists(st.text(), max_size=3)
+    | st.dictionaries(st.text(), SCALARS, max_size=3)
+)
 TEXTS = st.none() | st.text()
 IDENTITIES = st.none() | st.builds(
     Identity,
