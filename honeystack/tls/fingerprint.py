@@ -13,6 +13,8 @@ from honeystack.tls.hello import ALPN, GREASE, SERVER_NAME, ClientHello
 
 Transport = Literal["t", "q", "d"]  # TCP, QUIC, DTLS
 
+REMEMBERED = 256  # kinds of hello, of some kilobytes each
+_ORDINARY = 256  # suites and extensions; what is longer is not remembered, as it would cost memory
 _NOTHING = "000000000000"  # JA4.md: instead of the hash of an empty list
 _MOST = 99  # JA4.md: the counts have two digits
 _VERSIONS = {
@@ -39,10 +41,30 @@ class Fingerprint(NamedTuple):
     ja4_raw: str
 
 
+_remembered: dict[tuple[object, ...], Fingerprint] = {}
+
+
 def fingerprint(hello: ClientHello, transport: Transport = "t") -> Fingerprint | None:
-    """All fingerprints at once, which costs half of one by one. None for an SSLv2 hello."""
+    """All fingerprints at once, which costs half of one by one. None for an SSLv2 hello.
+
+    Clients of one kind say hello in the same way again and again, so those of late are remembered.
+    """
     if hello.sslv2:
         return None
+    if len(hello.cipher_suites) + len(hello.extensions) > _ORDINARY:
+        return _fingerprint(hello, transport)
+    kinds = tuple([kind for kind, _ in hello.extensions])
+    lists = (hello.cipher_suites, kinds, hello.groups, hello.point_formats, hello.signature_algorithms)
+    key = (transport, hello.version, hello.cut, hello.supported_versions, hello.alpn[:1], lists)
+    prints = _remembered.get(key)
+    if prints is None:
+        if len(_remembered) >= REMEMBERED:
+            _remembered.clear()
+        prints = _remembered[key] = _fingerprint(hello, transport)
+    return prints
+
+
+def _fingerprint(hello: ClientHello, transport: Transport) -> Fingerprint:
     string = ja3(hello)
     digest = ja3_digest(string)
     head, suites, extensions = _ja4(hello, transport)

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from honeystack.tls.fingerprint import Fingerprint, fingerprint, ja3, ja3_digest, ja3_nogrease, ja4, ja4_raw
+from honeystack.tls.fingerprint import (
+    REMEMBERED,
+    Fingerprint,
+    _remembered,
+    fingerprint,
+    ja3,
+    ja3_digest,
+    ja3_nogrease,
+    ja4,
+    ja4_raw,
+)
 from honeystack.tls.hello import GREASE, ClientHello, HelloReader, parse_hello
 from tests.tls.vectors import body, extension, full_extensions, message, record, vectors_of
 
@@ -60,6 +70,37 @@ def test_one_by_one_they_are_the_same_as_all_at_once() -> None:
         string = ja3(hello)
         together = Fingerprint(string, ja3_digest(string), ja3_digest(ja3_nogrease(hello)), ja4(hello), ja4_raw(hello))
         assert together == prints
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"version": 0x0301},
+        {"cut": True},
+        {"cipher_suites": (1, 2)},
+        {"extensions": ((0, b""),)},
+        {"groups": (29,)},
+        {"point_formats": (0,)},
+        {"signature_algorithms": (0x0403,)},
+        {"alpn": (b"h2",)},
+        {"supported_versions": (0x0304,)},
+    ],
+)
+def test_what_is_remembered_is_never_that_of_another_hello(parts: dict[str, Any]) -> None:
+    hello = hello_of(**parts)
+    for other in (hello_of(), hello, hello_of(random=bytes(range(32)), **parts), hello):
+        string = ja3(other)
+        assert fingerprint(other) == Fingerprint(string, *2 * [ja3_digest(string)], ja4(other), ja4_raw(other))
+    assert fingerprint(hello, "q") != fingerprint(hello)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for number in range(REMEMBERED + 10):
+        fingerprint(hello_of(cipher_suites=(number,)))
+    assert len(_remembered) <= REMEMBERED
+    before = len(_remembered)
+    fingerprint(hello_of(cipher_suites=tuple(range(60_000))))
+    assert len(_remembered) == before
 
 
 def test_an_sslv2_hello_has_none() -> None:
