@@ -44,6 +44,20 @@ HALF_OPEN_STAMPED: dict[str, tuple[int, dict[str, object]]] = {
 }
 
 
+# What comes three times in a handshake under way: all are within the limit of half a second.
+HALF_OPEN_AGAIN = (
+    "the same syn",
+    "a syn outside",
+    "a syn-ack",
+    "rst beside",
+    "wrong ack",
+    "ack beside",
+    "ack outside",
+    "ack with the syn's number",
+    "data without ack",
+)
+
+
 def stamped(peer: Peer, fields: dict[str, object]) -> dict[str, object]:
     """The fields of a segment, with a timestamp so much `later` than the first where that is asked for."""
     fields = {"at": 1, "ack": 1, **fields}
@@ -51,11 +65,13 @@ def stamped(peer: Peer, fields: dict[str, object]) -> dict[str, object]:
     return fields if later is None else fields | {"options": peer.stamps(later)}  # type: ignore[arg-type]
 
 
-def half_open(flags: int, offered: bytes = b"", **fields: object) -> Probe:
+def half_open(flags: int, offered: bytes = b"", *, times: int = 1, **fields: object) -> Probe:
     async def probe(peer: Peer) -> None:
         await peer.open(ECHO, options=offered, quiet=True)
-        await peer.tcp(flags, ECHO, **stamped(peer, fields))
-        await trio.sleep(0.4)
+        for _ in range(times):
+            await peer.tcp(flags, ECHO, **stamped(peer, fields))
+            await trio.sleep(0.05)
+        await trio.sleep(0.35)
         await peer.tcp(ACK | PSH, ECHO, at=1, ack=1, data=b"still?", options=peer.stamps(2) if offered else b"")
         await trio.sleep(0.4)
 
@@ -221,7 +237,7 @@ def watched(port: int, seconds: float, *, options: bytes = MSS, window: int = 64
     return probe
 
 
-def in_time_wait(flags: int, **fields: object) -> Probe:
+def in_time_wait(flags: int, *, times: int = 1, **fields: object) -> Probe:
     """The server has closed first, and is in TIME-WAIT when this comes."""
 
     async def probe(peer: Peer) -> None:
@@ -229,8 +245,10 @@ def in_time_wait(flags: int, **fields: object) -> Probe:
         await peer.tcp(ACK | FIN, CLOSER, at=1, ack=2)
         await trio.sleep(0.2)
         before = peer.iss
-        await peer.tcp(flags, CLOSER, **fields)
-        await trio.sleep(0.4)
+        for _ in range(times):
+            await peer.tcp(flags, CLOSER, **fields)
+            await trio.sleep(0.05)
+        await trio.sleep(0.35)
         assert before is not None
 
     return probe
@@ -308,6 +326,11 @@ def tcp_probes(version: int) -> dict[str, Probe]:
         found[f"syn with ecn to {name}"] = wrapped(port, tos=0x03)
     for name, (flags, fields) in HALF_OPEN.items():
         found[f"half-open: {name}"] = half_open(flags, **fields)
+    for name in HALF_OPEN_AGAIN:
+        flags, fields = HALF_OPEN[name]
+        found[f"half-open: {name}, three times"] = half_open(flags, times=3, **fields)
+        if not fields.get("data") and not flags & SYN:
+            found[f"half-open: {name}, with data, three times"] = half_open(flags, times=3, **fields, data=b"more")
     for name, (flags, fields) in HALF_OPEN_STAMPED.items():
         found[f"half-open with timestamps: {name}"] = half_open(flags, FULL, **fields)
     found |= {f"established: {name}": conversation(steps) for name, steps in ESTABLISHED.items()}
@@ -322,6 +345,9 @@ def tcp_probes(version: int) -> dict[str, Probe]:
         "time-wait: data outside": in_time_wait(ACK | PSH, at=100_000, ack=2, data=b"more"),
         "time-wait: rst": in_time_wait(RST, at=2),
         "time-wait: later syn": in_time_wait(SYN, at=200_000, options=MSS),
+        "time-wait: earlier syn, three times": in_time_wait(SYN, times=3, at=-200_000, options=MSS),
+        "time-wait: old ack, three times": in_time_wait(ACK, times=3, at=1, ack=2),
+        "time-wait: data, three times": in_time_wait(ACK | PSH, times=3, at=2, ack=2, data=b"more"),
         "time-wait: earlier syn": in_time_wait(SYN, at=-200_000, options=MSS),
         "time-wait: syn with ack": in_time_wait(SYN | ACK, at=200_000, ack=2),
         "time-wait: nothing set": in_time_wait(0, at=2),

@@ -18,8 +18,13 @@ INTERVAL: Final = 0.5  # seconds; Linux's tcp_invalid_ratelimit, which also ends
 
 def challenge(conn: Connection, now: float) -> None:
     """Acknowledge what we have, unless that was just done."""
-    if 0 <= now - conn.challenged_at < INTERVAL:
+    if in_interval(conn.challenged_at, now):
         return
     conn.challenged_at = now
     conn.tcp.counters["challenges"] += 1
     send_ack(conn, now)
+
+
+def in_interval(answered_at: float, now: float) -> bool:
+    """Whether the last answer, negative when there was none, is too recent for another."""
+    return 0 <= now - answered_at < INTERVAL

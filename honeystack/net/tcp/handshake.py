@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from honeystack.net.address import Path
 from honeystack.net.notices import HalfOpen, SynFacts
 from honeystack.net.tcp import cookies
+from honeystack.net.tcp.challenge import in_interval
 from honeystack.net.tcp.ecn import asks_for_ecn
-from honeystack.net.tcp.seq import add, between, diff
+from honeystack.net.tcp.seq import add, after, before, between, diff
 from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
@@ -44,6 +45,7 @@ class Embryo(NamedTuple):
     opened_at: float
     retransmitted: int
     ecn: bool = False
+    answered_at: float = -1.0  # when a segment that does not belong here was answered last
 
 
 class Handshakes:
@@ -99,16 +101,17 @@ class Handshakes:
         nxt = add(embryo.irs, 1)
         window = self._tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
         if seg.flags & (SYN | ACK | RST) == SYN and seg.seq == embryo.irs:
-            self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))  # our answer was lost
+            if self._may_answer(key, seg, now):
+                self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))  # our answer was lost
             return None
-        if not between(nxt, seg.seq, add(nxt, window)) or self._is_old(embryo, seg):  # first
-            if not seg.flags & RST:
+        if not _is_acceptable(seg, nxt, add(nxt, window)) or self._is_old(embryo, seg):  # first
+            if not seg.flags & RST and self._may_answer(key, seg, now):
                 self._acknowledge(embryo, now)
             return None
         if seg.flags & RST:  # second; RFC 5961 §3.2; MUST-11
             if seg.seq == nxt:
                 self.abandon(key, reset=True)
-            else:
+            elif self._may_answer(key, seg, now):
                 self._acknowledge(embryo, now)
             return None
         if seg.flags & SYN:  # fourth: back to LISTEN; Linux tells it with a reset
@@ -180,6 +183,19 @@ class Handshakes:
         embryo = self._remove(key)
         self._tcp.notices.append(HalfOpen(embryo.path, *embryo.ports, embryo.syn, reset))
 
+    def _may_answer(self, key: bytes, seg: Segment, now: float) -> bool:
+        """RFC 5961 §7's limit, for each handshake its own: none tells of another, and two confused ends do not storm.
+
+        As in Linux, text and FIN are answered always, since their acknowledgement may have been lost.
+        """
+        if seg.length and not seg.flags & (SYN | RST):
+            return True
+        embryo = self.entries[key]
+        if in_interval(embryo.answered_at, now):
+            return False
+        self.entries[key] = embryo._replace(answered_at=now)
+        return True
+
     def _complete(self, key: bytes, seg: Segment, now: float) -> Connection | None:
         embryo = self._remove(key)
         return self._tcp.accept(key, embryo, seg, now)
@@ -239,3 +255,10 @@ class Handshakes:
             window = -(-window >> tcp.persona.window_scale)  # rounded up, so that the right edge does not move left
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)
         tcp.out.append((path, segment if flags & SYN else StraySegment(segment)))
+
+
+def _is_acceptable(seg: Segment, nxt: int, edge: int) -> bool:
+    """Whether some of a segment lies in the window (RFC 9293 §3.4); a SYN only with its own number."""
+    if seg.flags & SYN or not seg.length:
+        return between(nxt, seg.seq, edge)
+    return after(add(seg.seq, seg.length), nxt) and before(seg.seq, edge)

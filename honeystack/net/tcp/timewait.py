@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from honeystack.net.address import Path
-from honeystack.net.tcp import challenge
+from honeystack.net.tcp.challenge import in_interval
 from honeystack.net.tcp.seq import add, after, diff
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
@@ -31,7 +31,7 @@ class Remembered(NamedTuple):
     window: int
     ts_recent: int | None
     ts_offset: int
-    answered_at: float = -1.0  # when an empty segment was answered last
+    answered_at: float = -1.0  # when a SYN or an empty segment was answered last
 
 
 class TimeWait:
@@ -78,11 +78,11 @@ class TimeWait:
             del self.entries[key]
             self._tcp.timers.cancel(key)
             return add(entry.snd_nxt, REUSE_DISTANCE)
-        if seg.length:
+        if seg.length and not seg.flags & SYN:
             if seg.flags & FIN and add(seg.seq, seg.length) == entry.rcv_nxt:
                 self._tcp.timers.schedule(key, now + SECONDS)  # RFC 9293 §3.10.7.4, eighth: restart the time-out
             self._acknowledge(entry, now)
-        elif seg.flags & ACK and seg.seq != entry.rcv_nxt and not 0 <= now - entry.answered_at < challenge.INTERVAL:
+        elif (seg.length or (seg.flags & ACK and seg.seq != entry.rcv_nxt)) and not in_interval(entry.answered_at, now):
             self.entries[key] = entry._replace(answered_at=now)  # first; two that disagree must not go on for ever
             self._acknowledge(entry, now)
         return None

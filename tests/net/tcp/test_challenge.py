@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from honeystack.net.tcp.challenge import INTERVAL
+import pytest
+
+from honeystack.net.tcp.challenge import INTERVAL, in_interval
 from honeystack.net.wire.tcp import ACK, RST, SYN
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
@@ -30,3 +32,20 @@ def test_two_confused_ends_do_not_storm() -> None:
     peer.open()
     answers = [len(peer.send(ACK, seq=peer.seq + 10_000_000)) for _ in range(50)]
     assert sum(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "now", "within"),
+    [
+        (-1.0, 0.0, False),
+        (-1.0, 1000.0, False),
+        (5.0, 5.0, True),
+        (5.0, 5.49, True),
+        (5.0, 5.5, False),
+        (5.0, 4.0, False),
+    ],
+)
+def test_the_interval_begins_with_an_answer_and_a_clock_that_went_back_ends_it(
+    answered_at: float, now: float, within: bool
+) -> None:
+    assert in_interval(answered_at, now) is within

@@ -137,6 +137,7 @@ def test_an_unacceptable_segment_is_acknowledged() -> None:
     (ack,) = peer.send(SYN, seq=500_000)
     assert (ack.flags, ack.seq, ack.ack) == (ACK, add(answer.seq, 1), 1001)
     peer.timestamp = 49
+    peer.now += 0.5
     (ack,) = peer.send(ACK, seq=1001, ack=add(answer.seq, 1))
     assert ack.flags == ACK
     assert peer.told(Accepted) == []
@@ -259,3 +260,8 @@ def test_cookies_are_counted_both_ways() -> None:
         Peer(tcp, local_port=port).open()
     counted = tcp.statistics()
     assert (counted["cookies_sent"], counted["cookies_returned"]) == (3, 3)
+
+
+def test_a_persona_without_timestamps_takes_none_from_a_returned_cookie() -> None:
+    peer = Peer(make_tcp(3, half_open=0, persona=Persona(timestamps=False)), timestamp=5)
+    assert peer.open().ts_recent is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from honeystack.net.notices import Accepted, BoundReached, Scanned
+from honeystack.net.tcp.challenge import INTERVAL
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.timewait import SECONDS
@@ -100,3 +101,18 @@ def test_beyond_its_bound_the_oldest_is_forgotten_and_told_once() -> None:
     assert [n.bound for n in bounds if isinstance(n, BoundReached)] == ["time_wait"]
     peers[0].wait(100)
     assert tcp.poll_timeout() is None
+
+
+def test_an_earlier_syn_is_not_answered_for_ever() -> None:
+    peer = time_wait()
+    peer.seq = add(peer.seq, -50)
+    assert len(peer.syn()) == 1
+    assert peer.syn() == []
+    peer.now += INTERVAL
+    assert len(peer.syn()) == 1
+
+
+def test_text_and_fin_are_answered_however_often_they_come() -> None:
+    peer = time_wait()
+    answers = [len(peer.send(ACK | flags, b"old")) for flags in (0, FIN) * 5]
+    assert answers == [1] * 10
