@@ -33,7 +33,7 @@ class FirstMemory:
 
 
 class FirstBytes:
-    """Keeps the first bytes of one connection, as they came, and records them once. Inputs: `received`, `answered`, `finish`."""
+    """Keeps the first bytes of one connection and records them once. Inputs: `received`, `answered`, `finish`."""
 
     __slots__ = ("_data", "_identity", "_length", "_limit", "_memory", "_recorder", "told")
 

@@ -93,9 +93,9 @@ class Unwrapper:
                 peer.stream, certificate, first=first, profile=profile, source=_source_of(peer.flow.remote.address)
             )
         except TlsFailed as failed:
-            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome)})
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome, reader.hello)})
             return False
-        peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome)})
+        peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome, reader.hello)})
         stream.on_threat = partial(_tell_threat, peer)
         peer.replace_stream(stream)
         return True
@@ -105,7 +105,8 @@ class Unwrapper:
         if isinstance(certificate, AutoCertificate):
             assert self._authority is not None, "the router plans no such certificate without an authority"
             name = None if hello is None else hello.server_name
-            certificate = self._authority.certificate_for(name, peer.flow.local.address)
+            address = peer.flow.local.address
+            certificate = self._authority.certificate_for(name, address, asks_client=certificate.asks_client)
         if "tls.probe" in peer.facts and plan.appearance.mode != "random":
             return certificate.rsa_alone or certificate  # the servers were measured with RSA keys
         return certificate

@@ -115,7 +115,8 @@ def _tls(entry: PortEntry | None, config: Config) -> str:
         return "; TLS is told, not decoded"
     whose = "" if own else " (of tcp/0)"
     appearance = (entry.appearance if entry is not None else None) or config.appearance
-    return f"; TLS with {certificate.certificate}{whose}, looks {appearance}"
+    asks = ", asks for the client's" if certificate.asks_client else ""
+    return f"; TLS with {certificate.certificate}{whose}{asks}, looks {appearance}"
 
 
 def _channels(config: Config) -> Iterator[str]:

@@ -142,10 +142,14 @@ def _check_tls_speakers(
 
 def _read_certificate(section: PortSection, table: Table, reading: Reading) -> CertificateSource | None:
     certificate, key = (entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key"))
+    asks_client = section.tls_client_certificate == "request"
+    asks = entry_of(table, PortSection, "tls_client_certificate")
+    if asks_client and asks is not None and certificate is None:
+        reading.wrong(asks.key, "this needs 'tls_certificate' beside it: who asks for a certificate has one")
     if section.tls_certificate == "auto":
         if key is not None:
             reading.wrong(key.key, "keys are made too where 'tls_certificate' is \"auto\"", "leave this out")
-        return AutoCertificate()
+        return AutoCertificate(asks_client=asks_client)
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
@@ -159,7 +163,7 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
         return None
     paths = list(zip(_paths(section.tls_certificate), _paths(section.tls_key), strict=True))
     places = [(one, other) for (_, one), (_, other) in zip(certificates, keys, strict=True)]
-    return _load(paths, places, reading)
+    return _load(paths, places, reading, asks_client=asks_client)
 
 
 def _paths(value: Path | tuple[Path, ...] | str | None) -> tuple[Path, ...]:
@@ -174,7 +178,7 @@ def _how_to_make(certificate: Path, key: Path) -> str:
 
 
 def _load(
-    paths: list[tuple[Path, Path]], places: list[tuple[Span, Span]], reading: Reading
+    paths: list[tuple[Path, Path]], places: list[tuple[Span, Span]], reading: Reading, *, asks_client: bool
 ) -> CertificateSource | None:
     """Load the pairs; each refusal is told at the file that is at fault."""
     refused = False
@@ -187,7 +191,7 @@ def _load(
     if refused:
         return None
     try:
-        loaded = load_certificates(paths)
+        loaded = load_certificates(paths, asks_client=asks_client)
     except ConfigError as error:
         # The message begins with the file that is at fault.
         named = [

@@ -39,6 +39,11 @@ class PortSection:
     tls_key: Path | tuple[Path, ...] | None = setting(
         "private key in PEM; as many as there are certificates, in the same order", default=None, aliases=("key_file",)
     )
+    tls_client_certificate: Literal["none", "request"] = setting(
+        "whether clients are asked for a certificate, whose is then told, known or not; few real servers ask",
+        default="none",
+        example="request",
+    )
     tls_fingerprint: str | None = setting(
         'how TLS looks here, where it is not as `[listener]` says: "random", "rotate" or "mimic:NAME"',
         default=None,

@@ -81,7 +81,7 @@ class Authority:
         self._clock = clock
         self._issuer: _Issuer | None = None
         self._leaf_keys: dict[str, _Key] = {}
-        self._made: OrderedDict[tuple[str, int], Certificate] = OrderedDict()
+        self._made: OrderedDict[tuple[str, int, bool], Certificate] = OrderedDict()
         self._per_second = per_second
         self._budget = float(BURST * per_second)
         self._refilled = clock()
@@ -98,22 +98,27 @@ class Authority:
         except (OSError, ValueError) as error:
             raise Unavailable(f"no certificates can be made in {self._folder}: {error}") from error
 
-    def certificate_for(self, server_name: bytes | None, address: str) -> Certificate:
-        """The certificate for what a client asks for; for the address it came to where that is no host name."""
+    def certificate_for(self, server_name: bytes | None, address: str, *, asks_client: bool = False) -> Certificate:
+        """The certificate for what a client asks for; for the address it came to where that is no host name.
+
+        With `asks_client` the client will be asked for its own.
+        """
         self.prepare()
         name = _host_name(server_name) or address.partition("%")[0]
         began = self._period(name)
-        known = self._made.get((name, began))
+        key = (name, began, asks_client)
+        known = self._made.get(key)
         if known is None:
-            if not self._affords():
+            last = next((one for one in reversed(self._made.values()) if one.asks_client == asks_client), None)
+            if not self._affords() and last is not None:
                 if self.on_throttled is not None:
                     self.on_throttled()
-                return next(reversed(self._made.values()))
-            known = self._make(name, began)
+                return last
+            known = self._make(name, began, asks_client=asks_client)
             if len(self._made) >= REMEMBERED:
                 self._made.popitem(last=False)
-            self._made[name, began] = known
-        self._made.move_to_end((name, began))
+            self._made[key] = known
+        self._made.move_to_end(key)
         return known
 
     def _affords(self) -> bool:
@@ -121,7 +126,7 @@ class Authority:
         gained = max(0.0, now - self._refilled) * self._per_second
         self._budget = min(float(BURST * self._per_second), self._budget + gained)
         self._refilled = now
-        if self._budget < 1 and self._made:
+        if self._budget < 1:
             return False
         self._budget -= 1
         return True
@@ -134,7 +139,7 @@ class Authority:
         phase = self._number(f"phase {name}", length)
         return int((self._clock() - phase) // length) * length + phase
 
-    def _make(self, name: str, began: int) -> Certificate:
+    def _make(self, name: str, began: int, *, asks_client: bool) -> Certificate:
         assert self._issuer is not None
         start = datetime.fromtimestamp(began, UTC)
         end = start + timedelta(days=LEAF_DAYS, seconds=-1)
@@ -145,7 +150,7 @@ class Authority:
                 path = Path(draft) / f"{kind}.pem"
                 path.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in (leaf, self._issuer.certificate)))
                 pairs.append((path, self._folder / f"leaf-{kind}.key"))
-            return load_certificates(pairs)
+            return load_certificates(pairs, asks_client=asks_client)
 
     # what is kept
 

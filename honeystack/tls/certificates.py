@@ -37,24 +37,33 @@ class Certificate:
     chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)  # what the first one's file holds, as DER
     rsa_alone: Certificate | None = attrs.field(default=None, repr=False)  # of several, the one with an RSA key
 
+    @property
+    def asks_client(self) -> bool:
+        """Whether clients are asked for a certificate."""
+        return self.contexts.asks_client
+
 
 @attrs.frozen
 class AutoCertificate:
     """Stands for certificates that are made when they are asked for."""
 
     certificate: str = "a certificate for each name"
+    asks_client: bool = False
     keys: tuple[SigningKey, ...] = (SigningKey("ECDSA", 23), SigningKey("RSA"))
 
 
 CertificateSource = Certificate | AutoCertificate
 
 
-def load_certificates(pairs: Sequence[tuple[Path, Path]], *, now: datetime | None = None) -> Certificate:
+def load_certificates(
+    pairs: Sequence[tuple[Path, Path]], *, asks_client: bool = False, now: datetime | None = None
+) -> Certificate:
     """Several certificates of one port, with keys of different kinds: each client is served what it can take.
 
+    With `asks_client` clients are asked for theirs.
     Raises ConfigError as `load_certificate` does, and where two keys are of one kind.
     """
-    loaded = [load_certificate(*pair, now=now) for pair in pairs]
+    loaded = [load_certificate(*pair, asks_client=asks_client, now=now) for pair in pairs]
     kinds = [one.keys[0].algorithm for one in loaded]
     for place, one in enumerate(loaded):
         if kinds[place] in kinds[:place]:
@@ -70,13 +79,15 @@ def load_certificates(pairs: Sequence[tuple[Path, Path]], *, now: datetime | Non
         tuple(dict.fromkeys(name for one in loaded for name in one.names)),
         min(one.expires for one in loaded),
         tuple(warning for one in loaded for warning in one.warnings),
-        Contexts(*pairs, openssl=OpenSsl.find()),
+        Contexts(*pairs, openssl=OpenSsl.find(), asks_client=asks_client),
         loaded[0].chain,
         rsa_alone=next((one for one in loaded if one.keys[0].algorithm == "RSA"), None),
     )
 
 
-def load_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> Certificate:
+def load_certificate(
+    certificate: Path, key: Path, *, asks_client: bool = False, now: datetime | None = None
+) -> Certificate:
     """Load a certificate (with its chain) and its key, both PEM. Raises ConfigError, whose message names the file.
 
     `now` is the time that expiry is judged by, the clock's where it is not given.
@@ -88,14 +99,14 @@ def load_certificate(certificate: Path, key: Path, *, now: datetime | None = Non
     if _spki(public) != _spki(private.public_key()):
         raise ConfigError(f"{key} is not the key of {certificate}")
     try:
-        contexts = Contexts((certificate, key), openssl=OpenSsl.find())
+        contexts = Contexts((certificate, key), openssl=OpenSsl.find(), asks_client=asks_client)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(f"{certificate} cannot be served: {error}") from error
     return Certificate(
         certificate,
         key,
         (_signs_with(public),),
-        _names(leaf),
+        names_of(leaf),
         leaf.not_valid_after_utc,
         tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),
         contexts,
@@ -143,7 +154,8 @@ def _signs_with(public: PublicKeyTypes) -> SigningKey:
     return SigningKey("ECDSA", _CURVES.get(curve))
 
 
-def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
+    """What a certificate is for: its alternative names, else its common names."""
     try:
         alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return tuple(str(name.value) for name in alternatives)

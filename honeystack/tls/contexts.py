@@ -28,8 +28,9 @@ class Contexts:
     Raises ssl.SSLError or OSError where the files cannot be used.
     """
 
-    def __init__(self, *pairs: tuple[Path, Path], openssl: OpenSsl | None = None) -> None:
+    def __init__(self, *pairs: tuple[Path, Path], openssl: OpenSsl | None = None, asks_client: bool = False) -> None:
         self._openssl = openssl
+        self.asks_client = asks_client and openssl is not None  # for a certificate; ssl alone takes only known chains
         self._plain = self._make(pairs, 0)
         self._without_ems = self._make(pairs, _NO_EXTENDED_MASTER_SECRET)
         self._options = {context: int(context.options) for context in (self._plain, self._without_ems)}
@@ -65,6 +66,8 @@ class Contexts:
         if self._openssl is not None:
             self._openssl.keep_no_sessions(context)
             self._openssl.allow_dhe(context)
+            if self.asks_client:
+                self._openssl.ask_for_certificate(context)
         return context
 
     def _apply(self, context: ssl.SSLContext, profile: Profile) -> None:

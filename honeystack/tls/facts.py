@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
+from cryptography import x509
+
 from honeystack.events.catalogue import EventKind
+from honeystack.tls.certificates import names_of
 from honeystack.tls.fingerprint import Fingerprint
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.jarm import jarm_probe
@@ -32,6 +37,16 @@ TLS = EventKind(
         "tls.ciphersuite": "cipher suite agreed on, by its IANA name",
         "tls.next-protocol": "protocol agreed on by ALPN",
         "tls.resumed": "bool: whether an earlier session was resumed",
+        "tls.early-data": "`offered` by a hello that sends data before the handshake ends, `rejected` in the outcome",
+        "tls.client.subject": "of the client's certificate, which only ports with `tls_client_certificate` ask for",
+        "tls.client.issuer": "of the client's certificate, known or not",
+        "tls.client.serial": "of the client's certificate, in hex",
+        "tls.client.names": "list: names and addresses that the client's certificate is for",
+        "tls.client.not-before": "when the client's certificate begins to be valid, RFC 3339",
+        "tls.client.not-after": "when the client's certificate ends to be valid, RFC 3339",
+        "tls.client.sha256": "of the client's certificate",
+        "tls.client.error": "why the client's certificate does not parse to its end",
+        "tls.client.certificate": "hex: the client's certificate itself, in DER",
         "tls.profile": "how our side was configured: `random`, drawn for each connection, or the mimicked server",
         "tls.forged": "bool: a scanner's probe was answered with the bytes of the mimicked server, not by a handshake",
         "tls.error": "why the hello does not parse or the handshake failed",
@@ -40,7 +55,7 @@ TLS = EventKind(
     },
 )
 
-_HELLO_KEYS = ("ja3.", "ja4", "tls.sni", "tls.alpn", "tls.versions", "tls.threat")
+_HELLO_KEYS = ("ja3.", "ja4", "tls.sni", "tls.alpn", "tls.versions", "tls.early-data", "tls.threat")
 UDP_TLS = EventKind(
     "udp",
     "tls",
@@ -81,6 +96,8 @@ def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: byt
             fields["tls.sni"] = hello.sni
         if hello.alpn:
             fields["tls.alpn"] = [name.decode("utf-8", "backslashreplace") for name in hello.alpn]
+        if hello.offers_early_data:
+            fields["tls.early-data"] = "offered"
         fields["tls.versions"] = [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
     return fields
 
@@ -101,17 +118,40 @@ def scanner_fields(prints: Fingerprint | None) -> dict[str, object]:
     return {} if probe is None else {"tls.scanner": "jarm", "tls.probe": probe}
 
 
-def outcome_fields(outcome: TlsOutcome) -> dict[str, object]:
-    """The fields of a handshake that is over; what it did not come to is left out."""
+def outcome_fields(outcome: TlsOutcome, hello: ClientHello | None = None) -> dict[str, object]:
+    """The fields of a handshake that is over, whose hello it was; what it did not come to is left out."""
+    early = hello is not None and hello.offers_early_data and outcome.version is not None
     fields: dict[str, object] = {
         "tls.profile": outcome.profile,
         "tls.version": outcome.version,
         "tls.ciphersuite": outcome.cipher_suite,
         "tls.next-protocol": outcome.alpn,
         "tls.resumed": outcome.resumed or None,
+        "tls.early-data": "rejected" if early else None,  # our contexts never accept it; the client sends it anew
         "tls.forged": outcome.forged or None,
         "tls.error": outcome.error,
         "tls.alert": outcome.alert,
         "tls.threat": list(outcome.threats) or None,
     }
+    if outcome.client_certificate is not None:
+        fields |= certificate_fields(outcome.client_certificate)
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def certificate_fields(certificate: bytes) -> dict[str, object]:
+    """The fields of a client's certificate (DER); of one that does not parse to its end, what there was, and why."""
+    fields: dict[str, object] = {
+        "tls.client.sha256": sha256(certificate).hexdigest(),
+        "tls.client.certificate": certificate,
+    }
+    try:
+        leaf = x509.load_der_x509_certificate(certificate)
+        fields["tls.client.serial"] = f"{leaf.serial_number:x}"
+        fields["tls.client.subject"] = leaf.subject.rfc4514_string()
+        fields["tls.client.issuer"] = leaf.issuer.rfc4514_string()
+        fields["tls.client.not-before"] = f"{leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
+        fields["tls.client.not-after"] = f"{leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+        fields["tls.client.names"] = list(names_of(leaf)) or None
+    except Exception as error:  # a peer's certificate, for whose faults cryptography has many kinds of exceptions
+        fields["tls.client.error"] = str(error) or type(error).__name__
+    return fields

@@ -23,7 +23,7 @@ MAX_RECORD = 16_384 + 2_048  # RFC 5246 §6.2.3; nothing in the clear is longer
 MAX_EMPTY_RECORDS = 32  # OpenSSL gives up at as many; they cost the peer 5 bytes and us memory
 
 SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
-SESSION_TICKET = 35
+SESSION_TICKET, EARLY_DATA = 35, 42
 
 GREASE = frozenset(digit << 12 | 0x0A00 | digit << 4 | 0x0A for digit in range(16))  # RFC 8701 §2
 
@@ -72,6 +72,11 @@ class ClientHello:
         """What the client offers to speak, without GREASE, in its order."""
         listed = tuple(version for version in self.supported_versions if version not in GREASE)
         return listed or (self.version,)
+
+    @property
+    def offers_early_data(self) -> bool:
+        """Whether data comes behind the hello, before the handshake is over (RFC 8446 §4.2.10)."""
+        return self.extension(EARLY_DATA) is not None
 
     def extension(self, kind: int) -> bytes | None:
         """The data of the first extension of a kind."""

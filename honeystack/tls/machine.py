@@ -59,7 +59,8 @@ class TlsMachine:
 
     Inputs: `receive_data`, `receive_eof`, `send`, `send_close`.
     Outputs: `read`, `poll_transmit`.
-    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`, `threats`.
+    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`, `peer_certificate`,
+    `threats`.
 
     `configure` gives the context, configured for this connection; it is asked before every step of the handshake.
     """
@@ -175,6 +176,11 @@ class TlsMachine:
     @property
     def resumed(self) -> bool:
         return bool(self._object.session_reused)
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The certificate that the peer has shown the key of, as DER, once ESTABLISHED; None where it has none."""
+        return self._object.getpeercert(binary_form=True) if self.state is TlsState.ESTABLISHED else None
 
     # work
 

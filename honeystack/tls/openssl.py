@@ -39,6 +39,7 @@ class OpenSsl:
             library = ctypes.PyDLL(spec.origin if spec is not None and spec.has_location else None)
             control, suites = library.SSL_CTX_ctrl, library.SSL_CTX_set_ciphersuites
             alpn, key_log = library.SSL_CTX_set_alpn_select_cb, library.SSL_CTX_set_keylog_callback
+            verify = library.SSL_CTX_set_verify
         except (OSError, AttributeError):
             return None
         control.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p
@@ -49,6 +50,8 @@ class OpenSsl:
         alpn.restype = None
         key_log.argtypes = ctypes.c_void_p, _KeyLogCallback
         key_log.restype = None
+        verify.argtypes = ctypes.c_void_p, ctypes.c_int, _VerifyCallback
+        verify.restype = None
         return cls(library)
 
     def set_versions(self, context: ssl.SSLContext, minimum: int, maximum: int) -> None:
@@ -76,6 +79,13 @@ class OpenSsl:
         """Answer every offer of protocols with the alert no_application_protocol, until `set_alpn_protocols`."""
         self._select_alpn(context, _refusing)
 
+    def ask_for_certificate(self, context: ssl.SSLContext) -> None:
+        """Ask clients for a certificate and take whatever they have, or none; ssl itself takes only what it can verify.
+
+        That the client has the key to it is proved all the same.
+        """
+        self._library.SSL_CTX_set_verify(_pointer(context), _VERIFY_PEER, _accepting)
+
     def log_keys(self, context: ssl.SSLContext, take: Callable[[bytes], None]) -> object:
         """Give each line of the key log to `take`. The answer must be kept for as long as the context."""
         callback = _KeyLogCallback(lambda _connection, line: take(line))
@@ -99,6 +109,8 @@ _AlpnAnswer = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
 )
 _KeyLogCallback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
+_VerifyCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+_VERIFY_PEER = 1  # SSL_VERIFY_PEER
 _ALERT_FATAL = 2  # SSL_TLSEXT_ERR_ALERT_FATAL
 
 
@@ -112,6 +124,7 @@ def _imposing(protocol: bytes) -> object:
     return _AlpnAnswer(answer)
 
 
+_accepting = _VerifyCallback(lambda *_: 1)
 _refusing = _AlpnAnswer(lambda *_: _ALERT_FATAL)
 
 

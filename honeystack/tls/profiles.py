@@ -113,7 +113,8 @@ def _versions(hello: ClientHello, keys: Sequence[SigningKey], rng: Rng) -> tuple
     if not offered:
         return OLDEST, NEWEST
     maximum = offered[-1]
-    if maximum == TLS13 and any(_can_speak_12(hello, offered, key) for key in keys):
+    # Early data ends any handshake but one of 1.3 (RFC 8446 appendix D.3).
+    if maximum == TLS13 and not hello.offers_early_data and any(_can_speak_12(hello, offered, key) for key in keys):
         can_speak_13 = not SUITE13_NUMBERS.isdisjoint(hello.cipher_suites)
         maximum = rng.choice((TLS12, TLS13)) if can_speak_13 else TLS12
     # Below what it was offered a server is only ever left by clients that have a lowest version of their own.

@@ -36,6 +36,7 @@ class TlsOutcome:
     alert: str | None = None  # the alert that ended it, sent by either side
     threats: tuple[str, ...] = ()  # attacks that the peer tried
     forged: bool = False  # a scanner was sent another server's hello, which no handshake follows
+    client_certificate: bytes | None = None  # as DER
 
 
 class TlsFailed(HoneystackError):
@@ -141,6 +142,7 @@ async def accept_tls(
         None if established else machine.error or error,
         machine.alert,
         tuple(machine.threats),
+        client_certificate=machine.peer_certificate if certificate.contexts.asks_client else None,
     )
     tls.threats_told = len(machine.threats)
     if not established:

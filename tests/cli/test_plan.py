@@ -56,6 +56,7 @@ port = "tcp/443"
 tls_certificate = "own.crt"
 tls_key = "own.key"
 tls_fingerprint = "mimic:nginx"
+tls_client_certificate = "request"
 [[port]]
 port = "tcp/0"
 tls_certificate = "own.crt"
@@ -131,7 +132,7 @@ def test_certificates_of_ports_and_of_all_others(tmp_path: Path) -> None:
     made.private_key_pem.write_to_path(str(tmp_path / "own.key"))
     ports = sections(NETSTACK + TLS, path=tmp_path / "config.toml")["ports"]
     own = tmp_path / "own.crt"
-    assert f"tcp/443               sensor mode; TLS with {own}, looks mimic:nginx" in ports
+    assert f"tcp/443               sensor mode; TLS with {own}, asks for the client's, looks mimic:nginx" in ports
     assert f"tcp/2222              sensor mode; TLS with {own} (of tcp/0), looks random" in ports
     assert f"every other tcp port  sensor mode; TLS with {own} (of tcp/0), looks random" in ports
 

@@ -19,6 +19,7 @@ from honeystack.config.ports import PortSpec, parse_port
 from honeystack.config.positions import parse_toml
 from honeystack.config.structure import Reading
 from honeystack.tls.certificates import AutoCertificate, Certificate
+from honeystack.tls.openssl import OpenSsl
 
 Parse = Callable[[str], Config]
 SERVICES = "[service.tcp]\ntype='./tcp.py'\n[service.both]\ntype='./both.py'\n[service.tls]\ntype='./tls.py'\n"
@@ -217,6 +218,19 @@ def test_certificates_may_be_made(parse: Parse) -> None:
     assert isinstance(config.fallback_certificate, AutoCertificate)
 
 
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [("", False), ("tls_client_certificate='none'\n", False), ("tls_client_certificate='request'\n", True)],
+)
+def test_clients_are_asked_for_a_certificate_where_that_is_said(
+    certificates: Path, parse: Parse, text: str, asks: bool
+) -> None:
+    for own in ("tls_certificate='a.crt'\ntls_key='a.key'\n", "tls_certificate='auto'\n"):
+        certificate = parse(f"[[port]]\nport='tcp/1'\n{own}{text}").ports[0].certificate
+        assert certificate is not None
+        assert certificate.asks_client is (asks and (own == "tls_certificate='auto'\n" or OpenSsl.find() is not None))
+
+
 def test_several_certificates_of_one_port(certificates: Path, parse: Parse, authority: trustme.CA) -> None:
     made = authority.issue_cert("r.example", key_type=trustme.KeyType.RSA)
     made.cert_chain_pems[0].write_to_path(str(certificates / "r.crt"))
@@ -238,6 +252,8 @@ def test_several_certificates_of_one_port(certificates: Path, parse: Parse, auth
         ("tls_certificate=['a.crt','c.crt']\ntls_key=['a.key','b.key']", "2:26", "there is no file"),
         ("tls_certificate=['a.crt','b.crt']\ntls_key=['b.key','a.key']", "3:10", "b.key is not the key of"),
         ("tls_certificate=3\ntls_key='a.key'", "2:17", 'must be "auto" or a path'),
+        ("tls_client_certificate='request'", "2:1", "this needs 'tls_certificate' beside it"),
+        ("tls_client_certificate='always'", "2:24", 'must be "none" or "request"'),
     ],
 )
 def test_lists_that_do_not_fit_are_told(

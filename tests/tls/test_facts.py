@@ -6,15 +6,18 @@ import pytest
 
 from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
+from honeystack.tls.facts import TLS, certificate_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, parse_hello
 from honeystack.tls.stream import TlsOutcome
 from tests.tls.peers import hello_in
 from tests.tls.scans import probes
-from tests.tls.vectors import body, full_extensions, message
+from tests.tls.vectors import body, extension, full_extensions, message
 
 HELLO = parse_hello(message(body(extensions=full_extensions())))
+EARLY = parse_hello(message(body(extensions=full_extensions() + extension(42, b""))))
+# Of a client's certificate that parses: tests/tls/test_client_certificates.py
+SEEN_ELSEWHERE = [f"tls.client.{name}" for name in ("subject", "issuer", "serial", "names", "not-before", "not-after")]
 
 
 def test_a_hello_tells_all_that_is_in_it() -> None:
@@ -71,12 +74,20 @@ def test_an_outcome_tells_what_it_came_to() -> None:
     }
 
 
+def test_early_data_is_offered_and_then_rejected() -> None:
+    assert hello_fields(EARLY, None, b"")["tls.early-data"] == "offered"
+    assert outcome_fields(TlsOutcome("random", "1.3"), EARLY)["tls.early-data"] == "rejected"
+    assert "tls.early-data" not in outcome_fields(TlsOutcome("random", error="the connection broke"), EARLY)
+    assert "tls.early-data" not in outcome_fields(TlsOutcome("random", "1.3"), HELLO)
+
+
 def test_every_field_is_declared() -> None:
     outcome = TlsOutcome(
         "random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",), forged=True
     )
     fields = {"tls.stage": "hello", "payload": b""}
-    fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome)
+    fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome, EARLY)
+    fields |= certificate_fields(b"none") | dict.fromkeys(SEEN_ELSEWHERE)
     assert undeclared(Event("id", 0.0, TLS, fields)) == []
     scan = hello_in(probes()[3][1])
     assert scan is not None

@@ -50,6 +50,11 @@ def test_the_session_cache_is_off(library: OpenSsl, context: ssl.SSLContext) -> 
     assert control(openssl._pointer(context), _GET_SESSION_CACHE_MODE, 0, None) == 0
 
 
+def test_clients_are_asked_for_any_certificate(library: OpenSsl, context: ssl.SSLContext) -> None:
+    library.ask_for_certificate(context)
+    assert context.verify_mode is ssl.VerifyMode.CERT_OPTIONAL
+
+
 def test_another_interpreter_is_not_trusted_to_have_the_same_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "implementation", SimpleNamespace(name="pypy"))
     assert OpenSsl.find() is None

@@ -64,6 +64,11 @@ def test_13_is_served_where_12_could_fail(parts: dict[str, Any], key: SigningKey
     assert maxima(hello_of(**MODERN | parts), key) == {0x0304}
 
 
+def test_13_is_served_where_early_data_would_spoil_12() -> None:
+    assert maxima(hello_of(**MODERN)) == {0x0303, 0x0304}
+    assert maxima(hello_of(**MODERN | {"extensions": ((42, b""),)})) == {0x0304}
+
+
 def test_12_is_served_where_13_must_fail() -> None:
     assert maxima(hello_of(**MODERN | {"cipher_suites": (0xC02F,)})) == {0x0303}
 
