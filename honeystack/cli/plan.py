@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -147,4 +148,4 @@ def _fence(attachment: AttachmentSettings) -> list[str]:
 
 def _bounds(limits: Any) -> Iterator[str]:
     if limits is not None and attrs.has(type(limits)):
-        yield from (f"{name} = {value}" for name, value in attrs.asdict(limits).items())
+        yield from (f"{name} = {json.dumps(value)}" for name, value in attrs.asdict(limits).items())

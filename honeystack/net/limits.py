@@ -1,13 +1,21 @@
 """Named bounds: everything that a peer can make grow, with the reason for its number.
 
-Reaching one is told by a BoundReached notice that carries the field's name.
+Reaching one is told by a BoundReached notice that carries the field's name; how long a peer is waited for, by the end
+of what it was waited for.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
-from honeystack.settings import setting
+from honeystack.settings import positive, setting
+
+
+def _several(_: Any, field: attrs.Attribute[Any], value: int) -> None:
+    if value < 2:
+        raise ValueError(f"{field.name!r} must be 2 at least: a single answer may be lost")  # MUST-29
 
 
 @attrs.frozen
@@ -69,3 +77,26 @@ class Limits:
         default=10,
     )
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")
+    retries: int = setting(
+        "how often TCP sends a segment again before it gives the connection up (R2); 15 take about as many minutes",
+        default=15,  # Linux's tcp_retries2
+        validator=positive,
+    )
+    keep_alive: bool = setting("ask TCP peers that have been silent whether they are still there", default=False)
+    keep_alive_seconds: float = setting(
+        "with `keep_alive`: after how much silence a peer is asked",
+        default=7200.0,  # Linux's tcp_keepalive_time; MUST-28
+        unit="seconds",
+        validator=positive,
+    )
+    keep_alive_interval_seconds: float = setting(
+        "with `keep_alive`: how long an answer is waited for before the next question",
+        default=75.0,  # Linux's tcp_keepalive_intvl
+        unit="seconds",
+        validator=positive,
+    )
+    keep_alive_probes: int = setting(
+        "with `keep_alive`: how many questions without an answer end a connection",
+        default=9,  # Linux's tcp_keepalive_probes
+        validator=_several,
+    )

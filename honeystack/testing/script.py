@@ -112,7 +112,8 @@ class _Run:
             ),
             rng=random.Random(0),
         )
-        self.stack.tcp.keep_alive = settings.keep_alive
+        if settings.keep_alive is not None:
+            self.stack.tcp.keep_alive = settings.keep_alive
         if settings.listen:
             self.stack.tcp.listen(LOCAL_PORT)
         self.flows: dict[int, Flow] = {}

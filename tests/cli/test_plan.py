@@ -209,3 +209,10 @@ def test_a_bad_configuration_has_no_plan(invoke: Invoke, config: Path) -> None:
     result = invoke("plan", "--set", "listener.type=sokcet")
     assert result.exit_code == 2
     assert "did you mean 'socket'?" in result.stderr
+
+
+def test_how_long_peers_are_waited_for_is_said() -> None:
+    said = sections(NETSTACK)["bounds"]
+    assert {"keep_alive = false", "keep_alive_seconds = 7200.0", "keep_alive_probes = 9", "retries = 15"} <= {*said}
+    text = NETSTACK.replace('interface = "eth0"', 'interface = "eth0"\nlimits.keep_alive = true\nlimits.retries = 4')
+    assert {"keep_alive = true", "retries = 4"} <= {*sections(text)["bounds"]}

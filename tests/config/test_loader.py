@@ -283,3 +283,18 @@ def test_a_configuration_knows_its_text(tmp_path: Path) -> None:
     again = parse_config(source.text, path=source.path, overrides=source.overrides, data=config.data)
     assert again == config
     assert again.sensor == "pot"
+
+
+def test_how_long_a_peer_is_waited_for_is_set_with_the_bounds(
+    refused: Callable[..., list[str]], written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HS_LOGS", "logs")
+    more = "limits.half_open = 10\nlimits.keep_alive = true\nlimits.keep_alive_seconds = 600\nlimits.retries = 4\n"
+    limits = load_config(written(WHOLE.replace("limits.half_open = 10\n", more))).listener.limits
+    assert (limits.keep_alive, limits.keep_alive_seconds, limits.keep_alive_probes, limits.retries) == (True, 600, 9, 4)
+    wrong = "limits.retries = 0\nlimits.keep_alive = 1\nlimits.keep_alive_probes = 1\n"
+    assert refused(WHOLE.replace("limits.half_open = 10\n", wrong)) == [
+        "5:18: 'retries' must be greater than zero",
+        "6:21: 'keep_alive' must be true or false",
+        "7:28: 'keep_alive_probes' must be 2 at least: a single answer may be lost",
+    ]

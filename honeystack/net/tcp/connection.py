@@ -15,7 +15,6 @@ from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, SynFacts
 from honeystack.net.tcp.assembler import Assembler
 from honeystack.net.tcp.ecn import Ecn
-from honeystack.net.tcp.retransmit import RETRIES
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import SENDING, State
@@ -120,7 +119,7 @@ class Connection:
         self.ecn = Ecn.OFF
         self.timer = Timer.NONE
         self.probes = 0  # unanswered probes in a row: zero-window, keep-alive, SYN
-        self.retries = RETRIES  # R2: retransmissions of one segment before the connection is given up; MUST-21
+        self.retries = tcp.limits.retries  # R2: how often one segment is repeated; MUST-21
         self.keep_alive = tcp.keep_alive  # seconds of silence before keep-alive probes; None: no probes
         self.challenged_at = -1.0
         self.eof_received = False

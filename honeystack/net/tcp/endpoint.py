@@ -49,7 +49,8 @@ class Tcp:
         self.persona = settings.persona
         self.secret = settings.secret[:32]
         self.cookies = Cookies(self.secret)
-        self.keep_alive = settings.keep_alive
+        limits = settings.limits
+        self.keep_alive = limits.keep_alive_seconds if limits.keep_alive else None  # MUST-25, MUST-27
         self._shared_offset = shared_offset(self.secret) if self.persona.linear_timestamps else None
         self.cuts_runs = settings.cuts_runs
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()

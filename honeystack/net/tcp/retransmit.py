@@ -8,7 +8,6 @@ MIN_RTO: Final = 0.2  # seconds; what current systems use in place of RFC 6298's
 MAX_RTO: Final = 120.0
 INITIAL_RTO: Final = 3.0  # RFC 6298 §5.7: the handshake gave no measurement, so something in it was lost
 SYN_RETRIES: Final = 6  # Linux's tcp_syn_retries
-RETRIES: Final = 15  # Linux's tcp_retries2: about 15 minutes, R2 of RFC 9293 §3.8.3
 ORPHAN_RETRIES: Final = 8  # nobody reads a released connection any more: Linux's tcp_orphan_retries
 
 

@@ -16,5 +16,4 @@ class TcpSettings:
     persona: Persona
     secret: bytes = attrs.field(repr=False)  # of cookies, sequence numbers and timestamp offsets; 32 bytes count
     mtu: int = 1500
-    keep_alive: float | None = None  # seconds of silence before keep-alive probes; None: no probes; MUST-25
     cuts_runs: bool = False  # the link takes runs (net.wire.runs)

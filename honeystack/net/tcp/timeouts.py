@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 FIN_WAIT_2_SECONDS: Final = 60.0  # Linux's tcp_fin_timeout, which is for released connections
 HALF_CLOSED_SECONDS: Final = 300.0  # while somebody reads: two of the longest RTOs of a peer on a lossy path
-KEEP_ALIVE_INTERVAL: Final = 75.0  # Linux's tcp_keepalive_intvl and _probes
-KEEP_ALIVE_PROBES: Final = 9  # MUST-29
 DELAYED_ACK: Final = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
 
 
@@ -69,7 +67,8 @@ def _next_timer(conn: Connection) -> tuple[Timer, float]:
         patience = FIN_WAIT_2_SECONDS if conn.released else HALF_CLOSED_SECONDS
         return Timer.FIN_WAIT_2, conn.last_activity + patience
     if conn.keep_alive is not None:  # MUST-26
-        return Timer.KEEP_ALIVE, conn.last_activity + conn.keep_alive + conn.probes * KEEP_ALIVE_INTERVAL
+        wait = conn.keep_alive + conn.probes * conn.tcp.limits.keep_alive_interval_seconds
+        return Timer.KEEP_ALIVE, conn.last_activity + wait
     return Timer.NONE, 0.0
 
 
@@ -137,7 +136,7 @@ def _probe_window(conn: Connection, sending: Sending, now: float) -> None:
 
 
 def _keep_alive(conn: Connection, now: float) -> None:
-    if conn.probes >= KEEP_ALIVE_PROBES:
+    if conn.probes >= conn.tcp.limits.keep_alive_probes:
         conn.tcp.finish(conn, CloseReason.TIMEOUT)
     elif now - conn.last_activity >= (conn.keep_alive or 0.0):
         conn.probes += 1

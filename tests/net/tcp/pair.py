@@ -41,13 +41,12 @@ def make_tcp(
     seed: int = 0,
     *,
     persona: Persona | None = None,
-    keep_alive: float | None = None,
     mtu: int = 1500,
     cuts_runs: bool = False,
     **limits: float,
 ) -> Tcp:
     secret = random.Random(seed).randbytes(32)
-    settings = TcpSettings(Limits(**limits), persona or Persona(), secret, mtu, keep_alive, cuts_runs)
+    settings = TcpSettings(Limits(**limits), persona or Persona(), secret, mtu, cuts_runs)
     return Tcp(settings, rng=random.Random(seed))
 
 

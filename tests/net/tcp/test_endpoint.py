@@ -252,7 +252,7 @@ def test_a_bound_reached_during_the_handshake_resets_it() -> None:
 
 
 def test_keep_alive_for_all_counts_from_the_handshake() -> None:
-    peer = Peer(make_tcp(3, keep_alive=10.0))
+    peer = Peer(make_tcp(3, keep_alive=True, keep_alive_seconds=10.0))
     conn = peer.open()
     assert [seg.seq for seg in peer.wait(11)] == [add(conn.snd_una, -1)]
 

@@ -12,7 +12,7 @@ from honeystack.net.tcp.settings import TcpSettings
 
 def test_nothing_is_probed_and_nothing_cut_unless_told() -> None:
     settings = TcpSettings(Limits(), Persona(), bytes(32))
-    assert (settings.mtu, settings.keep_alive, settings.cuts_runs) == (1500, None, False)
+    assert (settings.mtu, settings.limits.keep_alive, settings.cuts_runs) == (1500, False, False)
 
 
 def test_settings_stay_as_they_are() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from honeystack.net.limits import Limits
 from honeystack.net.notices import Closed, CloseReason
 from honeystack.net.tcp.connection import Timer
 from honeystack.net.tcp.flight import SACKED
-from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, RETRIES, SYN_RETRIES
+from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.timeouts import _probe_for_loss
@@ -32,7 +33,7 @@ def test_unanswered_data_is_given_up_after_fifteen_retries() -> None:
     conn = peer.open()
     conn.send(b"hello", peer.now)
     segments = peer.wait(3000)
-    assert sum(bytes(seg.data) == b"hello" for seg in segments) == 1 + RETRIES
+    assert sum(bytes(seg.data) == b"hello" for seg in segments) == 1 + Limits().retries
     assert reasons(peer) == [CloseReason.TIMEOUT]
 
 
@@ -198,7 +199,7 @@ def test_keep_alive_is_off_unless_asked_for() -> None:
 
 
 def test_a_silent_peer_is_probed_and_given_up() -> None:
-    peer = Peer(make_tcp(3, keep_alive=60.0))
+    peer = Peer(make_tcp(3, keep_alive=True, keep_alive_seconds=60.0))
     conn = peer.open()
     probes = peer.wait(59 + 9 * 75)
     assert [(seg.seq, seg.flags) for seg in probes] == [(add(peer.ack, -1), ACK)] * 9
@@ -207,7 +208,7 @@ def test_a_silent_peer_is_probed_and_given_up() -> None:
 
 
 def test_an_answer_to_a_probe_keeps_the_connection() -> None:
-    peer = Peer(make_tcp(3, keep_alive=60.0))
+    peer = Peer(make_tcp(3, keep_alive=True, keep_alive_seconds=60.0))
     conn = peer.open()
     for _ in range(30):
         if peer.wait(61):
@@ -261,7 +262,7 @@ def test_a_shrunk_window_is_probed_while_somebody_answers(answers: bool, left: l
     conn.send(b"hello", peer.now)
     peer.answers()
     peer.send(window=0)
-    for _ in range(RETRIES + 5):
+    for _ in range(Limits().retries + 5):
         peer.wait(120)
         if answers:
             peer.send(window=0)
@@ -296,7 +297,7 @@ def test_a_probe_repeats_nothing_that_has_arrived() -> None:
 
 
 def test_unanswered_keep_alive_probes_come_at_their_times_until_the_last() -> None:
-    peer = Peer(make_tcp(3, keep_alive=60.0))
+    peer = Peer(make_tcp(3, keep_alive=True, keep_alive_seconds=60.0))
     conn = peer.open()
     for probe in range(1, 10):
         peer.wait(59.9 if probe == 1 else 74.9)
@@ -310,8 +311,54 @@ def test_unanswered_keep_alive_probes_come_at_their_times_until_the_last() -> No
 
 
 def test_a_keep_alive_probe_says_the_time() -> None:
-    peer = Peer(make_tcp(3, keep_alive=60.0), timestamp=5)
+    peer = Peer(make_tcp(3, keep_alive=True, keep_alive_seconds=60.0), timestamp=5)
     peer.open()
     echo = peer.echo
     (probe,) = peer.wait(61)
     assert probe.timestamps == (add(echo, 60_000), 5)
+
+
+def test_time_interval_and_number_of_keep_alive_probes_are_settings() -> None:
+    tcp = make_tcp(3, keep_alive=True, keep_alive_seconds=10.0, keep_alive_interval_seconds=3.0, keep_alive_probes=2)
+    peer = Peer(tcp)
+    peer.open()
+    for wait in (10, 3):
+        assert peer.wait(wait - 0.1) == []
+        assert len(peer.wait(0.1)) == 1
+    assert peer.wait(2.9) == []
+    assert reasons(peer) == []
+    peer.wait(0.1)
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_what_the_other_keep_alive_settings_say_is_nothing_without_it() -> None:
+    peer = Peer(make_tcp(3, keep_alive_seconds=10.0, keep_alive_interval_seconds=3.0, keep_alive_probes=2))
+    conn = peer.open()
+    assert peer.wait(10_000) == []
+    assert conn.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize("retries", [1, 4])
+def test_r2_is_a_setting_for_all_connections(retries: int) -> None:
+    peer = Peer(make_tcp(3, retries=retries), sack=False)
+    conn = peer.open()
+    assert conn.retries == retries
+    conn.send(b"hello", peer.now)
+    assert sum(bytes(seg.data) == b"hello" for seg in peer.wait(3000)) == 1 + retries
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_r2_of_a_window_that_stays_shut_is_the_same() -> None:
+    peer = Peer(make_tcp(3, retries=3), window=0)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    assert len(peer.wait(3000)) == 3
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_released_connection_has_no_more_retries_than_others() -> None:
+    peer = Peer(make_tcp(3, retries=2), sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    conn.release(peer.now)
+    assert sum(bool(seg.data) for seg in peer.wait(3000)) == 1 + 2
