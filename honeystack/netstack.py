@@ -122,6 +122,8 @@ async def _running(
                 net.capture_with(_attendant(recorder, witness, nursery, limits, rng))
             await nursery.start(net.driver.run)
             nursery.start_soon(witness.run)
+            for conflict in attachment.conflicts:
+                witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(recorder))
             try:
                 yield net

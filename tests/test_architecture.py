@@ -39,6 +39,7 @@ FLOORS = {
     "net.output": PROTOCOL,
     "net.neighbours": PROTOCOL,
     "net.groups": PROTOCOL,
+    "net.duplicates": PROTOCOL,
     "net.fragments": PROTOCOL,
     "net.icmp": PROTOCOL,
     "net.udp": PROTOCOL,

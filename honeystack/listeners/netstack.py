@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -86,6 +87,11 @@ class Netstack:
         "what becomes of frames with a VLAN tag: answered with the same tag, or ignored and left to the host",
         default="answer",
     )
+    duplicate_detection: bool = setting(
+        "ask for a second at start whether another host has one of the addresses that this host does not have itself "
+        "(prefixes are not asked for); such an address is not answered for",
+        default=True,
+    )
     tls_fingerprint: str = setting(
         'how TLS looks: "random" (every connection differs), "rotate" (another real server for each client network, '
         'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
@@ -118,6 +124,7 @@ class Netstack:
             limits=self.limits,
             fence=self.fence,
             vlan=self.vlan,
+            duplicate_detection=self.duplicate_detection,
         )
 
     @property
@@ -140,11 +147,15 @@ class Netstack:
         *,
         tap: Tap,
         secret: bytes,
+        withheld: Sequence[str] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """As `run`, as one of several workers: on a tap that another process has opened, behind that one's fence."""
+        """As `run`, as one of several workers: on a tap that another process has opened, behind that one's fence.
+
+        `withheld` are the addresses that it has found to be others'.
+        """
         rng = random.Random(secrets.randbits(128))
-        with attach_tap(self.attachment, tap, rng=rng, secret=secret) as attachment:
+        with attach_tap(self.attachment, tap, rng=rng, secret=secret, withheld=withheld) as attachment:
             await serve(attachment, reception, limits=self.limits, rng=rng, task_status=task_status)
 
 
@@ -168,6 +179,8 @@ async def serve(
             reception.watch(partial(counters, driver), witness.noticed)
             await nursery.start(driver.run)
             nursery.start_soon(witness.run)
+            for conflict in attachment.conflicts:
+                witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(reception.recorder))
             task_status.started()
             try:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 import attrs
 import trio
 
-from honeystack.errors import ConfigError
+from honeystack.errors import ConfigError, Unavailable
 from honeystack.net import fence as fences
 from honeystack.net.address import AddressSet, Exclusions
 from honeystack.net.fanout import Spread, open_taps
 from honeystack.net.interface import InterfaceFacts, interface_facts
 from honeystack.net.limits import Limits
 from honeystack.net.link import Link
+from honeystack.net.notices import AddressConflict
 from honeystack.net.output import Rng
 from honeystack.net.packet_filter import assemble
 from honeystack.net.persona import Persona
+from honeystack.net.probing import CLAIMS, addresses_to_probe, find_conflicts, without
 from honeystack.net.ring import Ring, Tap
 from honeystack.net.settings import StackSettings, VlanPolicy
 from honeystack.net.stack import Stack
@@ -40,6 +43,7 @@ class AttachmentSettings:
     limits: Limits = attrs.field(factory=Limits)
     fence: fences.FenceKind = "auto"
     vlan: VlanPolicy = "answer"
+    duplicate_detection: bool = True
 
 
 @attrs.frozen
@@ -49,6 +53,7 @@ class Attachment:
     stack: Stack
     link: Link
     fence: fences.Fence = attrs.field(factory=fences.Fence)
+    conflicts: Sequence[AddressConflict] = ()  # addresses that others have
 
 
 @attrs.frozen
@@ -57,6 +62,7 @@ class Taps:
 
     taps: list[Tap]
     fence: fences.Fence
+    conflicts: Sequence[AddressConflict] = ()
 
 
 @asynccontextmanager
@@ -68,7 +74,8 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
     """
     check_exclusions(settings)
     facts = interface_facts(settings.interface)
-    addresses = owned_addresses(settings, facts)
+    conflicts = await _conflicts(settings, facts, rng)
+    addresses = owned_addresses(settings, facts, withheld=[conflict.address for conflict in conflicts])
     ring = Ring(
         settings.interface,
         program=assemble(settings.exclusions),
@@ -77,7 +84,7 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
     )
     try:
         async with _fence(settings, addresses) as fence:
-            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, fence)
+            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, fence, conflicts)
     finally:
         ring.close()
 
@@ -89,23 +96,30 @@ async def attach_many(settings: AttachmentSettings, count: int, *, spread: Sprea
     Each process makes a stack of its own of its tap by `attach_tap`. `seed` has 32 bits, and is secret.
     """
     check_exclusions(settings)
-    addresses = owned_addresses(settings, interface_facts(settings.interface))
+    facts = interface_facts(settings.interface)
+    conflicts = await _conflicts(settings, facts, random.Random(seed))
+    addresses = owned_addresses(settings, facts, withheld=[conflict.address for conflict in conflicts])
     taps = open_taps(
         settings.interface, count, addresses=addresses, all_multicast=settings.sniffer, spread=spread, seed=seed
     )
     try:
         async with _fence(settings, addresses) as fence:
-            yield Taps(taps, fence)
+            yield Taps(taps, fence, conflicts)
     finally:
         for tap in taps:
             tap.close()
 
 
 @contextmanager
-def attach_tap(settings: AttachmentSettings, tap: Tap, *, rng: Rng, secret: bytes) -> Iterator[Attachment]:
-    """A stack on a tap of `attach_many`, while the block runs. `secret` is the same for all of them."""
+def attach_tap(
+    settings: AttachmentSettings, tap: Tap, *, rng: Rng, secret: bytes, withheld: Sequence[str] = ()
+) -> Iterator[Attachment]:
+    """A stack on a tap of `attach_many`, while the block runs. `secret` is the same for all of them.
+
+    `withheld` are the addresses that others have.
+    """
     facts = interface_facts(settings.interface)
-    addresses = owned_addresses(settings, facts)
+    addresses = owned_addresses(settings, facts, withheld=[ipaddress.ip_address(text).packed for text in withheld])
     ring = Ring(settings.interface, program=assemble(settings.exclusions), tap=tap)
     try:
         yield Attachment(_stack(settings, facts, addresses, rng, secret), ring)
@@ -138,6 +152,18 @@ def _fence(settings: AttachmentSettings, addresses: AddressSet) -> AbstractAsync
     return fences.fence(settings.fence, settings.interface, addresses, settings.exclusions, vlan=settings.vlan)
 
 
+async def _conflicts(settings: AttachmentSettings, facts: InterfaceFacts, rng: Rng) -> list[AddressConflict]:
+    """Which of the addresses others have; with a ring of its own, which nobody else reads from."""
+    asked = addresses_to_probe(owned_addresses(settings, facts), facts) if settings.duplicate_detection else []
+    if not asked:
+        return []
+    ring = Ring(settings.interface, program=CLAIMS, addresses=AddressSet(map(ipaddress.ip_address, asked)))
+    try:
+        return await find_conflicts(ring, asked, rng=rng)
+    finally:
+        ring.close()
+
+
 def check_exclusions(settings: AttachmentSettings) -> None:
     """Raises ConfigError where the host would lose all remote access unasked."""
     if not settings.exclusions and not settings.allow_no_exclude:
@@ -147,10 +173,18 @@ def check_exclusions(settings: AttachmentSettings) -> None:
         )
 
 
-def owned_addresses(settings: AttachmentSettings, facts: InterfaceFacts) -> AddressSet:
-    """The addresses that the honeypot answers for: the configured ones, or those of the interface."""
+def owned_addresses(
+    settings: AttachmentSettings, facts: InterfaceFacts, *, withheld: Sequence[bytes] = ()
+) -> AddressSet:
+    """The addresses that the honeypot answers for: the configured ones that others do not have, or the interface's."""
     if settings.addresses:
-        return AddressSet(settings.addresses)
+        addresses = without(AddressSet(settings.addresses), withheld)
+        if not addresses:
+            raise Unavailable(
+                "other hosts on the link have every address that is to be answered for: name others in addresses, or "
+                "set duplicate_detection = false where it is not hosts that answer, but for example a router for all"
+            )
+        return addresses
     if not facts.addresses:
         raise ConfigError(f"the interface {facts.name} has no addresses: name some in addresses")
     return AddressSet(ipaddress.ip_interface(address).ip for address in facts.addresses)

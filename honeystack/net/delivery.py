@@ -15,7 +15,7 @@ from honeystack.net.address import Exclusions, Path
 from honeystack.net.groups import Groups
 from honeystack.net.icmp import Icmp, read_error
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
-from honeystack.net.notices import Anomaly, BoundReached, Notice, PacketSeen
+from honeystack.net.notices import AddressConflict, Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
@@ -154,9 +154,14 @@ class Delivery:
         return Fate.DELIVERED
 
     def _learn(self, packet: IpPacket, message: IcmpMessage, now: float) -> None:
-        neighbour = icmpv6.decode_neighbour(message)
-        if packet.facts.ttl == icmpv6.NDP_HOP_LIMIT and neighbour.link_address and packet.path.remote != UNSPECIFIED:
-            self.remember(packet.path.remote, neighbour.link_address, packet.path.vlan, now)
+        neighbour, path = icmpv6.decode_neighbour(message), packet.path
+        if packet.facts.ttl != icmpv6.NDP_HOP_LIMIT:
+            return
+        if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT and self.neighbours.owns(neighbour.target):  # RFC 4862 §5.4.4
+            mac = neighbour.link_address or path.remote_mac
+            self._notices.append(AddressConflict(neighbour.target, mac, withdrawn=False))
+        if neighbour.link_address and path.remote != UNSPECIFIED:
+            self.remember(path.remote, neighbour.link_address, path.vlan, now)
 
     def _see(self, tell: Callable[[IpPacket], PacketSeen], packet: IpPacket) -> None:
         if self._sniffer:

@@ -33,6 +33,9 @@ class Neighbours:
         self._known: OrderedDict[bytes, tuple[bytes, int | None]] = OrderedDict()
         self.forgotten = 0  # neighbours that gave way to others
 
+    def owns(self, address: bytes) -> bool:
+        return address in self._addresses
+
     def receive_arp(self, packet: Arp, ethernet: EthernetHeader) -> bool:
         """Answer a request for one of our addresses, also one that only asks whether it is taken (RFC 5227 §2.1.1)."""
         if packet.operation != arp.REQUEST or packet.target not in self._addresses:

@@ -124,6 +124,14 @@ class Anomaly(NamedTuple):
     remote_port: int = 0
 
 
+class AddressConflict(NamedTuple):
+    """Another host uses an address of ours."""
+
+    address: bytes  # packed
+    mac: bytes  # of the other host
+    withdrawn: bool  # found before we answered for it, and so we do not
+
+
 class BoundReached(NamedTuple):
     """A named bound was reached, and what was given up for it."""
 
@@ -144,5 +152,6 @@ Notice = (
     | Damaged
     | Fault
     | Anomaly
+    | AddressConflict
     | BoundReached
 )

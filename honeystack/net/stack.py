@@ -15,7 +15,7 @@ from honeystack.net.address import Path
 from honeystack.net.anomalies import damage_anomaly
 from honeystack.net.delivery import Delivery, Fate
 from honeystack.net.internet import Internet, is_martian
-from honeystack.net.notices import Damaged, Fault, Notice
+from honeystack.net.notices import AddressConflict, Damaged, Fault, Notice
 from honeystack.net.output import Output, Rng
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
@@ -224,7 +224,10 @@ class Stack:
             return Fate.EXCLUDED
         if self.settings.sniffer:
             self._notices.append(sniffer.arp_seen(packet, ethernet))
-        if packet.sender in self.addresses or (any(packet.sender) and is_martian(packet.sender)):
+        if packet.sender in self.addresses:  # RFC 5227 §2.4
+            self._notices.append(AddressConflict(packet.sender, packet.sender_mac, withdrawn=False))
+            return Fate.IGNORED
+        if any(packet.sender) and is_martian(packet.sender):
             return Fate.IGNORED
         if packet.target in self.addresses:
             self._delivery.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)

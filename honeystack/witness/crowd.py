@@ -71,7 +71,7 @@ class Crowd:
         return True
 
     def join(
-        self, group: Hashable, kind: EventKind, identity: Identity, fields: dict[str, object], source: bytes
+        self, group: Hashable, kind: EventKind, identity: Identity | None, fields: dict[str, object], source: bytes
     ) -> None:
         """Count one of a group that was just not admitted; `source` is what tells sources apart."""
         room = self._groups[group]
@@ -80,7 +80,8 @@ class Crowd:
         row = room.others
         row.count = (row.count or 0) + 1
         room.sources.add(source)
-        row.identity = common(row.identity or identity, identity)
+        if row.identity is not None and identity is not None:
+            row.identity = common(row.identity, identity)
         if row.fields != fields:
             row.fields = {key: value for key, value in row.fields.items() if fields.get(key) == value}
 

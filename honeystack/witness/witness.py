@@ -22,6 +22,7 @@ from honeystack.net.address import Flow, Path, flow_of
 from honeystack.net.anomalies import NAMES
 from honeystack.net.limits import Limits
 from honeystack.net.notices import (
+    AddressConflict,
     Anomaly,
     BoundReached,
     CloseReason,
@@ -36,6 +37,7 @@ from honeystack.net.notices import (
 )
 from honeystack.net.scans import ScanDetector, ScanReport
 from honeystack.reception import CaptureLimits
+from honeystack.witness.conflict import CONFLICT, conflict_fields
 from honeystack.witness.crowd import Crowd, common
 from honeystack.witness.fault import fault_fields
 from honeystack.witness.hellos import DatagramHellos
@@ -142,6 +144,8 @@ class Witness:
             self._unfinished(notice)
         elif isinstance(notice, Anomaly):
             self._anomaly(notice)
+        elif isinstance(notice, AddressConflict):
+            self._conflict(notice)
         elif isinstance(notice, BoundReached):
             self._aggregate(DROP, notice.bound, {"reason": notice.bound, "limit": notice.limit})
         elif isinstance(notice, Damaged):
@@ -215,6 +219,15 @@ class Witness:
             self._anomalies.add(key, Row(kind, identity, fields), self._clock())
         else:
             self._crowd.join(group, kind, identity, fields, path.remote)
+
+    def _conflict(self, notice: AddressConflict) -> None:
+        key = (CONFLICT, notice)
+        if self._self.count(key) is not None:
+            return
+        if self._alone("conflict"):
+            self._self.add(key, Row(CONFLICT, None, conflict_fields(notice)), self._clock())
+        else:
+            self._crowd.join("conflict", CONFLICT, None, conflict_fields(notice), notice.address + notice.mac)
 
     def _alone(self, group: Hashable, bound: str = "told_sources") -> bool:
         """Whether one more of a group is told by itself; if not, that a bound was reached is told."""

@@ -14,9 +14,11 @@ from honeystack.config.model import Config
 from honeystack.events.bus import Bus
 from honeystack.events.catalogue import EventKind
 from honeystack.events.recorder import Recorder
+from honeystack.net.address import address_text
 from honeystack.net.attachment import attach_many
 from honeystack.net.ring import Tap
 from honeystack.reception import Reception
+from honeystack.witness.conflict import CONFLICT, conflict_fields
 from honeystack.witness.fence import fence_teller
 from honeystack.workers.keeper import Keeper
 from honeystack.workers.launch import Worker
@@ -54,6 +56,7 @@ class Crew:
         self._bus = bus
         self._secret = secrets.token_bytes(32)
         self._keepers: list[Keeper] = []
+        self._withheld: tuple[str, ...] = ()
         self._nursery: trio.Nursery | None = None
         self._recorder: Recorder | None = None
 
@@ -65,6 +68,9 @@ class Crew:
         async with attach_many(
             listener.attachment, len(cores), spread=listener.spread, seed=secrets.randbits(32)
         ) as shared:
+            for conflict in shared.conflicts:
+                reception.recorder.record(CONFLICT, conflict_fields(conflict))
+            self._withheld = tuple(address_text(conflict.address) for conflict in shared.conflicts)
             pairs = zip(cores, shared.taps, strict=True)
             self._keepers = [self._keeper(number, *pair) for number, pair in enumerate(pairs, 1)]
             async with trio.open_nursery() as self._nursery:
@@ -97,7 +103,7 @@ class Crew:
 
     def _keeper(self, number: int, core: int | None, tap: Tap) -> Keeper:
         descriptors = (tap.packets.fileno(), tap.syns.fileno(), tap.runs.fileno())
-        setup = Setup(number, core, *descriptors, self._secret, self._orders, self._orders)
+        setup = Setup(number, core, *descriptors, self._secret, self._orders, self._orders, self._withheld)
         launch = partial(self.launch, descriptors)
         return Keeper(setup, launch, publish=self._bus.publish, died=self._died, back=self._back)
 

@@ -63,6 +63,7 @@ class Setup:
     secret: bytes = attrs.field(repr=False)  # of cookies and sequence numbers, the same for all workers
     listener: Orders  # the listener's settings are those of the honeypot's start: a reload leaves them
     orders: Orders  # all else
+    withheld: tuple[str, ...] = attrs.field(converter=_texts, default=())  # addresses that other hosts have
 
     def load(self) -> Config:
         """The configuration in force. Raises ConfigErrors where files that it names have changed."""

@@ -101,7 +101,7 @@ async def _serve(setup: Setup, line: Line) -> None:
         config = setup.load()
         log_as(config)
         relay = Relay(line)
-        listen = partial(config.listener.run_worker, tap=tap, secret=setup.secret)
+        listen = partial(config.listener.run_worker, tap=tap, secret=setup.secret, withheld=setup.withheld)
         honeypot = Honeypot(as_worker(config, relay), listen=listen)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_obey, line, honeypot, relay, nursery.cancel_scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
@@ -56,8 +56,10 @@ async def test_a_worker_answers_on_its_tap_with_the_secret_of_all(
     tap: Any = object()
 
     @contextmanager
-    def attach_tap(settings: AttachmentSettings, tap: object, *, rng: Any, secret: bytes) -> Iterator[Attachment]:
-        told.extend([settings.interface, tap, secret])
+    def attach_tap(
+        settings: AttachmentSettings, tap: object, *, rng: Any, secret: bytes, withheld: Sequence[str]
+    ) -> Iterator[Attachment]:
+        told.extend([settings.interface, tap, secret, withheld])
         stack = Stack(StackSettings(ours.mac, AddressSet(SENSOR), secret=secret), rng=random.Random(1))
         try:
             yield Attachment(stack, ours)
@@ -67,10 +69,10 @@ async def test_a_worker_answers_on_its_tap_with_the_secret_of_all(
     monkeypatch.setattr(netstack, "attach_tap", attach_tap)
     publisher = RecordingPublisher()
     listener = Netstack(interface="eth0", workers=2, exclude_ports=("tcp/22",))
-    run = partial(listener.run_worker, tap=tap, secret=bytes(32))
+    run = partial(listener.run_worker, tap=tap, secret=bytes(32), withheld=("192.0.2.7",))
     async with open_netstack(link=theirs, addresses=PEER) as peer, trio.open_nursery() as nursery:
         await nursery.start(run, router(publisher))
-        assert told == ["eth0", tap, bytes(32)]
+        assert told == ["eth0", tap, bytes(32), ("192.0.2.7",)]
         stream = await peer.connect_tcp(SENSOR[0], 4711, mac=ours.mac)
         await stream.send_all(b"hello")
         assert await stream.receive_some() == b""

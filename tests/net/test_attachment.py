@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from honeystack.net.attachment import (
 )
 from honeystack.net.fence import Fence
 from honeystack.net.interface import InterfaceFacts
+from honeystack.net.notices import AddressConflict
 
 ETH0 = InterfaceFacts("eth0", 2, bytes.fromhex("020000000001"), 1400, ("192.0.2.1/24", "2001:db8::1/64"))
 SSH = Exclusions((parse_port_range("tcp/22"),))
@@ -72,6 +74,70 @@ async def test_a_stack_is_made_for_its_interface() -> None:
         assert found.fence.kind == "nft"
         assert rings[0].options["all_multicast"] is True
         assert not rings[0].closed
+    assert rings[0].closed
+
+
+STRANGER = b"\x02\0\0\0\0\x99"
+BOTH = ("192.0.2.1/32", "192.0.2.7/32", "2001:db8::7/128", "203.0.113.0/28")
+
+
+@pytest.fixture
+def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[AddressConflict]:
+    """What others have; with the packed addresses that were asked for at the end of `asked_for`."""
+    found = [AddressConflict(ip_address("192.0.2.7").packed, STRANGER, withdrawn=True)]
+
+    async def find_conflicts(ring: FakeRing, addresses: list[bytes], *, rng: object) -> list[AddressConflict]:
+        assert not ring.closed
+        asked_for.extend(str(ip_address(address)) for address in addresses)
+        return found
+
+    asked_for.clear()
+    monkeypatch.setattr(attachment, "find_conflicts", find_conflicts)
+    return found
+
+
+asked_for: list[str] = []
+
+
+async def test_what_others_have_is_not_answered_for(conflicts: list[AddressConflict]) -> None:
+    settings = AttachmentSettings("eth0", addresses=BOTH, exclusions=SSH)
+    async with attach(settings, rng=random.Random(1), secret=bytes(32)) as found:
+        assert asked_for == ["192.0.2.7", "2001:db8::7"]
+        assert list(map(str, found.stack.addresses)) == ["192.0.2.1/32", "2001:db8::7/128", "203.0.113.0/28"]
+        assert found.conflicts == conflicts
+        assert rings[0].closed  # that of the search
+        assert list(map(str, rings[0].options["addresses"])) == ["192.0.2.7/32", "2001:db8::7/128"]  # type: ignore[call-overload]
+        assert ip_address("192.0.2.7").packed not in rings[1].options["addresses"]  # type: ignore[operator]
+
+
+async def test_nothing_is_asked_for_where_that_is_not_wanted_or_all_is_the_hosts(
+    conflicts: list[AddressConflict],
+) -> None:
+    foreign = AttachmentSettings("eth0", addresses=BOTH, exclusions=SSH, duplicate_detection=False)
+    for settings in (foreign, AttachmentSettings("eth0", exclusions=SSH)):
+        async with attach(settings, rng=random.Random(1), secret=bytes(32)) as found:
+            assert found.conflicts == []
+    assert asked_for == []
+
+
+async def test_where_others_have_everything_that_is_an_error(conflicts: list[AddressConflict]) -> None:
+    settings = AttachmentSettings("eth0", addresses=("192.0.2.7/32",), exclusions=SSH)
+    with pytest.raises(Unavailable, match="duplicate_detection = false"):
+        async with attach(settings, rng=random.Random(1), secret=bytes(32)):
+            raise AssertionError
+    assert all(ring.closed for ring in rings)
+
+
+async def test_a_search_that_fails_gives_its_ring_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def find_conflicts(*_: object, **__: object) -> list[AddressConflict]:
+        raise OSError("the interface is down")
+
+    monkeypatch.setattr(attachment, "find_conflicts", find_conflicts)
+    with pytest.raises(OSError, match="is down"):
+        async with attach(
+            AttachmentSettings("eth0", addresses=BOTH, exclusions=SSH), rng=random.Random(1), secret=bytes(32)
+        ):
+            raise AssertionError
     assert rings[0].closed
 
 
@@ -128,6 +194,17 @@ async def test_many_share_one_fence_and_all_is_given_back(taps: list[FakeTap]) -
     assert (interface, options["all_multicast"], options["spread"], options["seed"]) == ("eth0", True, "flows", 7)
     assert [str(network) for network in options["addresses"]] == ["192.0.2.1/32", "2001:db8::1/128"]  # type: ignore[attr-defined]
     assert rings == []
+
+
+async def test_what_others_have_none_of_many_answers_for(taps: list[FakeTap], conflicts: list[AddressConflict]) -> None:
+    settings = AttachmentSettings("eth0", addresses=BOTH, exclusions=SSH)
+    async with attach_many(settings, 2, spread="sources", seed=7) as found:
+        assert found.conflicts == conflicts
+        tap: Any = taps[0]
+        with attach_tap(settings, tap, rng=random.Random(1), secret=b"all", withheld=["192.0.2.7"]) as one:
+            assert ip_address("192.0.2.7").packed not in one.stack.addresses
+            assert ip_address("2001:db8::7").packed in one.stack.addresses
+    assert ip_address("192.0.2.7").packed not in asked[0][1]["addresses"]  # type: ignore[operator]
 
 
 async def test_many_are_refused_as_one_is(taps: list[FakeTap]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.limits import Limits
-from honeystack.net.notices import BoundReached, Damaged, Datagram, PacketSeen, Scanned
+from honeystack.net.notices import AddressConflict, BoundReached, Damaged, Datagram, Notice, PacketSeen, Scanned
 from honeystack.net.wire import icmpv6, ipv4, ipv6
 from honeystack.net.wire.checksum import checksum, pseudo_header_sum
 from honeystack.net.wire.ethernet import multicast_mac
@@ -181,6 +181,20 @@ def test_a_neighbour_is_answered_and_remembered() -> None:
     assert fate(stack, solicitation(remote=FRIENDS[6], ttl=64)) == "ignored"
     assert stack.path_to(US6, FRIENDS[6]) is None
     assert fate(stack, solicitation(target=PEER6)) == "ignored"
+
+
+@pytest.mark.parametrize("option", [None, b"\x02\0\0\0\0\x99"])
+def test_who_advertises_an_address_of_ours_is_told(option: bytes | None) -> None:
+    stack = make_stack()
+
+    def advertise(target: bytes, ttl: int = 255) -> list[Notice]:
+        message = icmpv6.encode_neighbour(icmpv6.NEIGHBOUR_ADVERTISEMENT, Neighbour(target, 0, option))
+        assert fate(stack, icmp_frame(PATH6, message, ttl=ttl)) == "ignored"
+        return notices(stack)
+
+    assert advertise(US6) == [AddressConflict(US6, option or PEER_MAC, withdrawn=False)]
+    assert advertise(PEER6) == []
+    assert advertise(US6, ttl=254) == []
 
 
 def test_neighbours_are_bounded_and_that_is_told() -> None:

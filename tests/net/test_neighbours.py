@@ -181,6 +181,11 @@ def test_any_neighbour_message_is_answered_ignored_or_malformed(kind: int, code:
     assert len(bench.output) == answered
 
 
+def test_it_knows_which_addresses_are_ours() -> None:
+    neighbours = Bench().neighbours
+    assert [neighbours.owns(address) for address in (US4, US6, PEER4, PEER6)] == [True, True, False, False]
+
+
 def test_a_reply_goes_to_who_the_request_says_it_is_from() -> None:
     bench = Bench()
     assert bench.neighbours.receive_arp(Arp(REQUEST, b"\x02\0\0\0\0\x42", PEER4, bytes(6), US4), ETHERNET)

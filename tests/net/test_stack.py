@@ -8,10 +8,10 @@ import pytest
 
 from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
-from honeystack.net.notices import Accepted, Damaged, Fault, PacketSeen, Readable
+from honeystack.net.notices import Accepted, AddressConflict, Damaged, Fault, PacketSeen, Readable
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import flow_key
-from honeystack.net.wire.arp import REPLY, Arp, decode_arp
+from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp
 from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
 from honeystack.net.wire.facts import ChecksumState
 from honeystack.net.wire.tcp import ACK, PSH, RST
@@ -198,6 +198,13 @@ def test_arp(octets: bytes, expected: str) -> None:
     stack = make_stack()
     assert fate(stack, octets) == expected
     assert len(stack.poll_transmit(1.0)) == (expected == "answered")
+
+
+def test_who_says_that_an_address_of_ours_is_his_is_told() -> None:
+    stack = make_stack()
+    for operation in (REQUEST, REPLY):
+        assert fate(stack, arp_frame(ASK._replace(operation=operation, sender=US4))) == "ignored"
+    assert notices(stack) == [AddressConflict(US4, PEER_MAC, withdrawn=False)] * 2
 
 
 def test_an_arp_answer_goes_back_with_its_tag_and_its_sender_is_remembered() -> None:

@@ -23,6 +23,7 @@ from honeystack.events.event import Event
 from honeystack.events.recorder import Recorder
 from honeystack.net.attachment import Taps
 from honeystack.net.fence import Fence
+from honeystack.net.notices import AddressConflict
 from honeystack.net.ring import Tap
 from honeystack.workers import crew as crews
 from honeystack.workers.crew import STOP_SECONDS, Crew
@@ -94,6 +95,9 @@ class House:
                 return
 
 
+CONFLICTS = [AddressConflict(bytes([192, 0, 2, 7]), b"\x02\0\0\0\0\x99", withdrawn=True)]
+
+
 @pytest.fixture
 def attached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was attached, how, and that it is taken down."""
@@ -104,7 +108,7 @@ def attached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         told.append(f"{settings.interface} {count} {spread}")
         try:
             taps = [Tap(*(Descriptor(ten + n) for ten in (10, 20, 30))) for n in range(count)]  # type: ignore[arg-type]
-            yield Taps(taps, Fence())
+            yield Taps(taps, Fence(), CONFLICTS)
         finally:
             told.append("down")
 
@@ -152,14 +156,16 @@ async def test_all_answer_before_it_says_so_and_are_told_the_same(
         assert len(house.setups[0].secret) == 32
         assert {setup.core for setup in house.setups} == {None}
         assert house.office.counters()["workers.answering"] == 3
+        assert {setup.withheld for setup in house.setups} == {("192.0.2.7",)}
         assert attached == ["eth0 3 flows"]
     assert attached == ["eth0 3 flows", "down"]
 
 
 async def test_the_last_events_of_all_come_before_its_end(house: House, autojump_clock: object) -> None:
     async with running(house):
-        assert house.events == []
-    assert [event.id for event in house.events] == ["last"] * 3
+        (conflict,) = house.events
+        assert conflict.fields["conflict.address"] == "192.0.2.7"
+    assert [event.id for event in house.events[1:]] == ["last"] * 3
 
 
 async def test_counters_are_sums_with_a_part_for_each(house: House, autojump_clock: object) -> None:
@@ -186,7 +192,7 @@ async def test_a_death_is_told_as_an_event_and_so_is_the_return(house: House, au
         async with trio.open_nursery() as nursery:
             nursery.start_soon(house.be, house.processes[2])
             await trio.testing.wait_all_tasks_blocked()
-            died, back = house.events
+            _, died, back = house.events
             assert house.office.counters()["workers.2.restarts"] == 1
             nursery.cancel_scope.cancel()
     assert died.fields == {

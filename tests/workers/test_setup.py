@@ -47,7 +47,7 @@ def test_a_configuration_may_stand_in_no_file(tmp_path: Path) -> None:
 @given(st.binary(max_size=40), st.none() | st.integers(0, 500))
 def test_a_setup_arrives_as_it_was(secret: bytes, core: int | None) -> None:
     orders = Orders("text", None, ("a=b",), "/data")
-    made = Setup(1, core, 5, 6, 7, secret, orders, orders)
+    made = Setup(1, core, 5, 6, 7, secret, orders, orders, ("192.0.2.7",))
     assert Setup.from_bytes(made.to_bytes()) == made
 
 

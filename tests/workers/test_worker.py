@@ -43,7 +43,7 @@ class Ear:
 
     refuses: bool = setting("to start", default=False)
 
-    async def run_worker(self, reception, *, tap, secret, task_status):
+    async def run_worker(self, reception, *, tap, secret, withheld, task_status):
         if self.refuses:
             from honeystack.errors import Unavailable
             raise Unavailable("no ear")
