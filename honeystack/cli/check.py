@@ -23,7 +23,8 @@ from honeystack.config import ConfigErrors, Problem, find_config, load_config
 def command(ctx: click.Context, path: Path | None, overrides: tuple[str, ...], form: str) -> None:
     """Find every error in a configuration.
 
-    Exit code 0: it can be used, 2: it cannot. Notes tell what could be written better and change nothing.
+    Exit code 0: it can be used, 2: it cannot. Warnings tell what will not do what is expected of it, as an expired
+    certificate; notes what could be written better. Neither changes anything.
     """
     found = find_config(path)
     try:
@@ -38,12 +39,15 @@ def command(ctx: click.Context, path: Path | None, overrides: tuple[str, ...], f
 def _text(path: Path, problems: Sequence[Problem], notes: Sequence[Problem]) -> str:
     colour = wants_colour(sys.stdout)
     shown = [problem.render(colour=colour) for problem in (*notes, *problems)]
-    verdict = f"{path}: {_count(problems, 'error')}, {_count(notes, 'note')}" if shown else f"{path}: fine"
-    return "\n".join([*shown, verdict])
+    warnings = [note for note in notes if note.severity == "warning"]
+    counts = [_count(len(problems), "error"), _count(len(notes) - len(warnings), "note")]
+    if warnings:
+        counts.insert(1, _count(len(warnings), "warning"))
+    return "\n".join([*shown, f"{path}: {', '.join(counts)}" if shown else f"{path}: fine"])
 
 
-def _count(problems: Sequence[Problem], noun: str) -> str:
-    return f"{len(problems) or 'no'} {noun}{'' if len(problems) == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _json(path: Path, problems: Sequence[Problem], notes: Sequence[Problem]) -> str:
@@ -56,7 +60,7 @@ def _github(path: Path, problems: Sequence[Problem], notes: Sequence[Problem]) -
 
 def _annotation(problem: Problem) -> str:
     """A workflow command, with what has a meaning in it escaped as the runner expects."""
-    kind = "error" if problem.severity == "error" else "notice"
+    kind = "notice" if problem.severity == "note" else problem.severity
     message = f"{problem.message}; {problem.suggestion}" if problem.suggestion else problem.message
     file = _escaped(problem.file).replace(":", "%3A").replace(",", "%2C")
     last = problem.column + problem.length

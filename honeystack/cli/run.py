@@ -49,6 +49,7 @@ def command(
     load = functools.partial(load_config, find_config(path), overrides=overrides, data=data, machine=True)
     config = load()
     log_as(config)
+    log_warnings(config)
     raise_descriptor_limit()
     try:
         with rare_collections():
@@ -113,6 +114,7 @@ class Supervisor:
         try:
             config = self.load()
             log_as(config)
+            log_warnings(config)
             self._honeypot.reload(config)
             log.notice("reloaded", config=str(config.path))
         except HoneystackError as error:
@@ -128,6 +130,13 @@ class Supervisor:
         log.error("not confirmed in time: everything is undone")
         self._kept = False
         self._stop()
+
+
+def log_warnings(config: Config) -> None:
+    """Say what will not do what is expected of it, as `check` does."""
+    for note in config.notes:
+        if note.severity == "warning":
+            log.warning(note.message, place=f"{note.file}:{note.line}:{note.column}")
 
 
 async def _forget(signals: AsyncIterator[int]) -> None:

@@ -11,6 +11,9 @@ import attrs
 
 from honeystack.errors import ConfigError
 
+Severity = Literal["error", "warning", "note"]
+_PAINTS: dict[Severity, str] = {"error": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[36m"}
+
 
 @attrs.frozen(eq=False)
 class Source:
@@ -48,7 +51,7 @@ class Span:
 
 @attrs.frozen
 class Problem:
-    """One thing to tell the operator about one place; a note leaves the configuration usable."""
+    """One thing to tell the operator about one place; warnings and notes leave the configuration usable."""
 
     file: str
     line: int
@@ -57,15 +60,14 @@ class Problem:
     length: int  # of what is underlined
     message: str
     suggestion: str = ""
-    severity: Literal["error", "note"] = "error"
+    severity: Severity = "error"
 
     def render(self, *, colour: bool = False) -> str:
         """`file:line:column: message`, the line, a caret under the place, and the suggestion."""
-        kind = "note: " if self.severity == "note" else ""
+        kind = "" if self.severity == "error" else f"{self.severity}: "
         head, caret = f"{self.file}:{self.line}:{self.column}: {kind}{self.message}", self._caret()
         if colour:
-            paint = "\x1b[36m" if kind else "\x1b[31m"
-            head, caret = f"\x1b[1m{head}\x1b[0m", f"{paint}{caret}\x1b[0m"
+            head, caret = f"\x1b[1m{head}\x1b[0m", f"{_PAINTS[self.severity]}{caret}\x1b[0m"
         lines = [head, f"    {_printable(self.text)}", f"    {caret}"]
         return "\n".join([*lines, f"    {self.suggestion}"] if self.suggestion else lines)
 
@@ -75,9 +77,7 @@ class Problem:
         return indent + "^" * max(1, sum(map(_width, self.text[self.column - 1 :][: self.length])))
 
 
-def problem_at(
-    span: Span, message: str, suggestion: str = "", *, severity: Literal["error", "note"] = "error"
-) -> Problem:
+def problem_at(span: Span, message: str, suggestion: str = "", *, severity: Severity = "error") -> Problem:
     """A problem about a stretch of a source; the caret stays on the line where the stretch begins."""
     line, column = span.source.line_and_column(span.start)
     text = span.source.line(line)

@@ -19,6 +19,7 @@ from honeystack.config.sections import PortSection
 from honeystack.config.structure import INVALID, Reading, entry_of, structure
 from honeystack.errors import ConfigError
 from honeystack.tls.certificates import AutoCertificate, CertificateSource, load_certificates
+from honeystack.tls.openssl import OpenSsl
 
 
 @attrs.frozen
@@ -146,6 +147,8 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
     asks = entry_of(table, PortSection, "tls_client_certificate")
     if asks_client and asks is not None and certificate is None:
         reading.wrong(asks.key, "this needs 'tls_certificate' beside it: who asks for a certificate has one")
+    elif asks_client and asks is not None and OpenSsl.find() is None:
+        reading.warn(asks.node.span, "this Python hides the functions of OpenSSL, so that no client is asked")
     if section.tls_certificate == "auto":
         if key is not None:
             reading.wrong(key.key, "keys are made too where 'tls_certificate' is \"auto\"", "leave this out")
@@ -203,13 +206,10 @@ def _load(
         reading.wrong(at, str(error))
         return None
     for warning in loaded.warnings:
-        reading.note(
-            next(
-                (spans[0] for pair, spans in zip(paths, places, strict=True) if warning.startswith(str(pair[0]))),
-                places[0][0],
-            ),
-            warning,
-        )
+        named_by = (spans[0] for pair, spans in zip(paths, places, strict=True) if warning.startswith(f"{pair[0]} "))
+        reading.warn(next(named_by, places[0][0]), warning)
+    if not loaded.names:
+        reading.note(places[0][0], f"{loaded.certificate} is for no name: whoever checks it will refuse it")
     return loaded
 
 

@@ -39,6 +39,10 @@ class Reading:
         self.problems.append(problem_at(span, message, suggestion))
         return INVALID
 
+    def warn(self, span: Span, message: str, suggestion: str = "") -> None:
+        """Tell something that is no error, but will not do what is expected of it."""
+        self.notes.append(problem_at(span, message, suggestion, severity="warning"))
+
     def note(self, span: Span, message: str, suggestion: str = "") -> None:
         """Tell something that is no error."""
         self.notes.append(problem_at(span, message, suggestion, severity="note"))

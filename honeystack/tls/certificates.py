@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from honeystack.errors import ConfigError
@@ -20,6 +22,9 @@ from honeystack.tls.openssl import OpenSsl
 from honeystack.tls.profiles import SigningKey
 
 SLOW_RSA_BITS = 4096  # 150-180 handshakes a second and core, against 2 000 with P-256
+WEAK_RSA_BITS = 2048  # NIST SP 800-57 part 1 §5.6: below it nothing is signed since 2014
+_WEAK_HASHES = (MD5, SHA1)
+_TAKEN_CURVES = ("secp256r1", "secp384r1")  # by every client of today
 _CURVES = {"secp256r1": 23, "secp384r1": 24, "secp521r1": 25}  # RFC 8422 §5.1.1
 
 
@@ -108,7 +113,7 @@ def load_certificate(
         (_signs_with(public),),
         names_of(leaf),
         leaf.not_valid_after_utc,
-        tuple(_warnings(certificate, leaf, now or datetime.now(UTC))),
+        tuple(_warnings(certificate, chain, now or datetime.now(UTC))),
         contexts,
         tuple(one.public_bytes(Encoding.DER) for one in chain),
     )
@@ -163,13 +168,42 @@ def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
         return tuple(str(name.value) for name in leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
 
 
-def _warnings(path: Path, leaf: x509.Certificate, now: datetime) -> list[str]:
-    found = []
-    if now > leaf.not_valid_after_utc:
-        found.append(f"{path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}")
-    if now < leaf.not_valid_before_utc:
-        found.append(f"{path} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}")
+def _warnings(path: Path, chain: Sequence[x509.Certificate], now: datetime) -> Iterator[str]:
+    """What clients, or the operator, will not like; each sentence begins with the file."""
+    leaf, *above = chain
+    yield from (f"{path} {what}" for what in (*_out_of_time(leaf, now), *_weaknesses(leaf)))
+    for one in above:
+        name = one.subject.rfc4514_string()
+        yield from (f"{path} holds {name}, which {what}" for what in _out_of_time(one, now))
+        if one.subject != one.issuer:  # nobody looks at the signature of a root
+            yield from (f"{path} holds {name}, which {what}" for what in _weak_signature(one))
+    if above and above[0].subject != leaf.issuer:
+        yield f"{path} holds no certificate of the issuer in the second place, so clients cannot follow the chain"
+
+
+def _out_of_time(one: x509.Certificate, now: datetime) -> Iterator[str]:
+    if now > one.not_valid_after_utc:
+        yield f"expired on {one.not_valid_after_utc:%Y-%m-%d}"
+    if now < one.not_valid_before_utc:
+        yield f"is not valid before {one.not_valid_before_utc:%Y-%m-%d}"
+
+
+def _weaknesses(leaf: x509.Certificate) -> Iterator[str]:
     public = leaf.public_key()
-    if isinstance(public, RSAPublicKey) and public.key_size >= SLOW_RSA_BITS:
-        found.append(f"{path} has an RSA key of {public.key_size} bits, which is slow to serve; use P-256 or RSA-2048")
-    return found
+    if isinstance(public, RSAPublicKey):
+        if public.key_size >= SLOW_RSA_BITS:
+            yield f"has an RSA key of {public.key_size} bits, which is slow to serve; use P-256 or RSA-2048"
+        if public.key_size < WEAK_RSA_BITS:
+            yield f"has an RSA key of {public.key_size} bits, which clients of today refuse"
+    elif not isinstance(public, EllipticCurvePublicKey) or public.curve.name not in _TAKEN_CURVES:
+        yield "has a key of a kind that many clients refuse; use P-256 or RSA-2048"
+    yield from _weak_signature(leaf)
+
+
+def _weak_signature(one: x509.Certificate) -> Iterator[str]:
+    try:
+        found = one.signature_hash_algorithm
+    except UnsupportedAlgorithm:  # one that cryptography has no name for is none of those
+        return
+    if isinstance(found, _WEAK_HASHES):
+        yield f"is signed with {found.name.upper()}, which clients of today refuse"

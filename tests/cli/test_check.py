@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import Result
 
 from honeystack.cli import check
@@ -54,6 +56,48 @@ def test_notes_alone_are_no_failure(invoke: Invoke, config: Path) -> None:
     result = invoke("check", "-c", config)
     assert result.exit_code == 0
     assert result.stdout.endswith(": no errors, 1 note\n")
+
+
+@pytest.fixture
+def warned(tmp_path: Path, config: Path) -> Path:
+    """A configuration with a certificate that has expired, and a spelling of the past."""
+    issued = trustme.CA().issue_cert("a.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "old.pem"))
+    with config.open("a") as file:
+        file.write('[[port]]\nport = "tcp/28018"\ntls_certificate = "old.pem"\nkey_file = "old.pem"\n')
+    return config
+
+
+def test_warnings_alone_are_no_failure(invoke: Invoke, warned: Path, tmp_path: Path) -> None:
+    result = invoke("check", "-c", warned)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        f"{warned}:19:19: warning: {tmp_path / 'old.pem'} expired on 2020-01-01\n"
+        '    tls_certificate = "old.pem"\n'
+        "                      ^^^^^^^^^\n"
+        f"{warned}:20:1: note: "
+    )
+    assert result.stdout.endswith(f"{warned}: no errors, 1 warning, 1 note\n")
+
+
+def test_warnings_for_programs_and_code_hosts(invoke: Invoke, warned: Path, tmp_path: Path) -> None:
+    result = invoke("check", "-c", warned, "--format", "json")
+    assert result.exit_code == 0
+    told = [(each["line"], each["column"], each["severity"]) for each in json.loads(result.stdout)]
+    assert told == [(19, 19, "warning"), (20, 1, "note")]
+    result = invoke("check", "-c", warned, "--format", "github")
+    assert result.exit_code == 0
+    (line, _) = result.stdout.splitlines()
+    expected = f"file={warned},line=19,col=19,endColumn=28::{tmp_path / 'old.pem'} expired on 2020-01-01"
+    assert line == f"::warning {expected}"
+
+
+def test_a_key_of_another_certificate_is_an_error(invoke: Invoke, warned: Path, tmp_path: Path) -> None:
+    trustme.CA().issue_cert("b.example").private_key_pem.write_to_path(str(tmp_path / "other.key"))
+    warned.write_text(warned.read_text().replace('key_file = "old.pem"', 'tls_key = "other.key"'))
+    result = invoke("check", "-c", warned)
+    assert result.exit_code == 2
+    assert f"{warned}:20:11: {tmp_path / 'other.key'} is not the key of {tmp_path / 'old.pem'}\n" in result.stdout
 
 
 def test_programs_get_json(invoke: Invoke, bad: Path) -> None:

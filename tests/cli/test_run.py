@@ -7,12 +7,14 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
+import trustme
 from click.testing import Result
 
 from honeystack.cli import run as running
@@ -71,10 +73,16 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Log:
-    """Keeps nothing; `notice` is ours and not in structlog's bare loggers."""
+    """Keeps the warnings; `notice` is ours and not in structlog's bare loggers."""
+
+    def __init__(self) -> None:
+        self.warnings: list[tuple[str, str]] = []
 
     def __getattr__(self, level: str) -> Callable[..., None]:
         return lambda *_, **__: None
+
+    def warning(self, message: str, *, place: str) -> None:
+        self.warnings.append((message, place))
 
 
 @pytest.fixture
@@ -151,6 +159,40 @@ async def test_hangup_reads_the_configuration_again(
         await send(signal.SIGHUP)
         assert [each.sensor for each in pot.reloaded] == ["bee"]
         assert told == ["READY=1", "RELOADING=1", "READY=1"]
+        await send(signal.SIGTERM)
+
+
+@pytest.fixture
+def expired(config: Path) -> Path:
+    """Adds a certificate that nobody takes any more to the configuration."""
+    issued = trustme.CA().issue_cert("a.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    issued.private_key_and_cert_chain_pem.write_to_path(str(config.with_name("old.pem")))
+    append(config, '[[port]]\nport = "tcp/28018"\ntls_certificate = "old.pem"\ntls_key = "old.pem"\n')
+    return config
+
+
+@pytest.mark.usefixtures("told")
+def test_warnings_are_logged_at_the_start(
+    invoke: Invoke, expired: Path, pot: Pot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    monkeypatch.setattr(running, "log", log)
+    pot.ends_by_itself = True
+    assert invoke("run", "-c", expired).exit_code == 0
+    assert log.warnings == [(f"{expired.with_name('old.pem')} expired on 2020-01-01", f"{expired}:19:19")]
+
+
+async def test_warnings_are_logged_at_a_reload(
+    supervisor: Supervisor, told: list[str], expired: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    monkeypatch.setattr(running, "log", log)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert log.warnings == []  # which the command has told
+        await send(signal.SIGHUP)
+        assert len(log.warnings) == 1
         await send(signal.SIGTERM)
 
 

@@ -38,7 +38,8 @@ def test_a_problem_shows_the_line_the_caret_and_the_suggestion() -> None:
     )
 
 
-def test_a_note_says_that_it_is_one() -> None:
+def test_a_note_and_a_warning_say_that_they_are() -> None:
+    assert problem_at(span(0, 1), "oh", severity="warning").render().startswith("a.toml:1:1: warning: oh\n")
     assert problem_at(span(0, 1), "well", severity="note").render().startswith("a.toml:1:1: note: well\n")
 
 
@@ -46,6 +47,7 @@ def test_colour_marks_only_head_and_caret() -> None:
     error = problem_at(span(0, 1), "bad").render(colour=True)
     assert error == "\x1b[1ma.toml:1:1: bad\x1b[0m\n    [listener]\n    \x1b[31m^\x1b[0m"
     assert "\x1b[36m^" in problem_at(span(0, 1), "hm", severity="note").render(colour=True)
+    assert "\x1b[33m^" in problem_at(span(0, 1), "oh", severity="warning").render(colour=True)
 
 
 def test_the_caret_stays_on_its_line() -> None:

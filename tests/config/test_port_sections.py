@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from honeystack.config.positions import parse_toml
 from honeystack.config.structure import Reading
 from honeystack.tls.certificates import AutoCertificate, Certificate
 from honeystack.tls.openssl import OpenSsl
+from tests.tls.certificates import self_signed
 
 Parse = Callable[[str], Config]
 SERVICES = "[service.tcp]\ntype='./tcp.py'\n[service.both]\ntype='./both.py'\n[service.tls]\ntype='./tls.py'\n"
@@ -192,7 +194,35 @@ def test_what_is_odd_about_a_certificate_is_noted(folder: Path, parse: Parse, au
     old.cert_chain_pems[0].write_to_path(str(folder / "x.crt"))
     old.private_key_pem.write_to_path(str(folder / "x.key"))
     notes = parse("[[port]]\nport='tcp/443'\ntls_certificate='x.crt'\ntls_key='x.key'\n").notes
-    assert any("x.crt expired on 2020-01-01" in note.message and note.line == FREE + 2 for note in notes)
+    (note,) = [note for note in notes if "x.crt expired on 2020-01-01" in note.message]
+    assert (note.line, note.severity) == (FREE + 2, "warning")
+
+
+def test_a_certificate_for_no_name_is_noted(folder: Path, parse: Parse) -> None:
+    self_signed(folder, ec.generate_private_key(ec.SECP256R1()), name=None)
+    notes = parse("[[port]]\nport='tcp/443'\ntls_certificate='cert.pem'\ntls_key='key.pem'\n").notes
+    (note,) = [note for note in notes if "is for no name" in note.message]
+    assert (note.line, note.severity) == (FREE + 2, "note")
+
+
+def test_warnings_stand_at_the_certificate_that_they_are_about(
+    folder: Path, parse: Parse, authority: trustme.CA
+) -> None:
+    for name, kind in (("a", trustme.KeyType.ECDSA), ("a.b", trustme.KeyType.RSA)):  # one's path begins as the other's
+        old = authority.issue_cert("x.example", not_after=datetime(2020, 1, 1, tzinfo=UTC), key_type=kind)
+        old.cert_chain_pems[0].write_to_path(str(folder / name))
+        old.private_key_pem.write_to_path(str(folder / f"{name}.key"))
+    notes = parse("[[port]]\nport='tcp/443'\ntls_certificate=['a', 'a.b']\ntls_key=['a.key', 'a.b.key']\n").notes
+    assert [(note.column, note.message.split()[0]) for note in notes if note.severity == "warning"] == [
+        (18, str(folder / "a")),
+        (23, str(folder / "a.b")),
+    ]
+
+
+def test_a_python_that_cannot_ask_clients_is_warned_of(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenSsl, "find", lambda: None)
+    notes = parse("[[port]]\nport='tcp/1'\ntls_certificate='auto'\ntls_client_certificate='request'\n").notes
+    assert any("no client is asked" in note.message and note.severity == "warning" for note in notes)
 
 
 @given(ranges=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=12))

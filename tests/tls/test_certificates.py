@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,38 +13,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from honeystack.errors import ConfigError
-from honeystack.tls.certificates import AutoCertificate, load_certificate, load_certificates
+from honeystack.tls.certificates import AutoCertificate, _weak_signature, load_certificate, load_certificates
 from honeystack.tls.profiles import SigningKey
+from tests.tls.certificates import (
+    ECDSA_SHA1,
+    ECDSA_SHA256,
+    MD5_RSA,
+    NOW,
+    SHA1_RSA,
+    SHA256_RSA,
+    other_signature,
+    self_signed,
+    signed_with,
+)
 from tests.tls.peers import KeyPair, client_context, connected
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def self_signed(
-    folder: Path,
-    key: CertificateIssuerPrivateKeyTypes,
-    *,
-    days: tuple[int, int] = (-10, 10),
-    encryption: KeySerializationEncryption | None = None,
-) -> KeyPair:
-    """A certificate with a common name and no other, valid from and to so many days from NOW."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "only.example")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(NOW + timedelta(days=days[0])).not_valid_after(NOW + timedelta(days=days[1]))
-    certificate = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
-    pair = KeyPair(folder / "cert.pem", folder / "key.pem")
-    pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
-    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()))
-    return pair
 
 
 def problem(certificate: Path, key: Path) -> str:
@@ -107,11 +93,65 @@ def test_a_certificate_out_of_its_time_is_warned_of(
     assert load_certificate(*pair, now=NOW).warnings == expected
 
 
-def test_a_slow_key_is_warned_of(tmp_path: Path) -> None:
-    pair = self_signed(tmp_path, rsa.generate_private_key(65537, 4096))
+@pytest.mark.parametrize(
+    ("key", "warning"),
+    [
+        (
+            lambda: rsa.generate_private_key(65537, 4096),
+            "has an RSA key of 4096 bits, which is slow to serve; use P-256",
+        ),
+        (lambda: rsa.generate_private_key(65537, 1024), "has an RSA key of 1024 bits, which clients of today refuse"),
+        (lambda: ec.generate_private_key(ec.SECP521R1()), "has a key of a kind that many clients refuse"),
+        (ed25519.Ed25519PrivateKey.generate, "has a key of a kind that many clients refuse"),
+        (lambda: rsa.generate_private_key(65537, 2048), None),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), None),
+    ],
+    ids=["RSA-4096", "RSA-1024", "P-521", "Ed25519", "RSA-2048", "P-384"],
+)
+def test_slow_and_weak_keys_are_warned_of(
+    tmp_path: Path, key: Callable[[], CertificateIssuerPrivateKeyTypes], warning: str | None
+) -> None:
+    pair = self_signed(tmp_path, key())
+    warnings = load_certificate(*pair, now=NOW).warnings
+    assert [one.startswith(f"{pair.certificate} {warning}") for one in warnings] == [True] * (warning is not None)
+
+
+@pytest.mark.parametrize(("oid", "name"), [(SHA1_RSA, "SHA1"), (MD5_RSA, "MD5")])
+def test_a_weak_signature_is_warned_of(tmp_path: Path, oid: bytes, name: str) -> None:
+    pair = self_signed(tmp_path, rsa.generate_private_key(65537, 2048))
+    signed_with(pair, oid)
     (warning,) = load_certificate(*pair, now=NOW).warnings
-    assert "4096 bits" in warning
-    assert "P-256" in warning
+    assert warning == f"{pair.certificate} is signed with {name}, which clients of today refuse"
+
+
+def test_a_signature_that_nobody_knows_is_none_of_the_weak(tmp_path: Path) -> None:
+    pair = self_signed(tmp_path, rsa.generate_private_key(65537, 2048))
+    signed_with(pair, SHA256_RSA[:-1] + b"\x7e")
+    leaf = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+    assert list(_weak_signature(leaf)) == []
+
+
+def test_what_is_wrong_with_the_chain_is_warned_of(tmp_path: Path, authority: trustme.CA) -> None:
+    issued = authority.create_child_ca().issue_cert("a.example")
+    pair = KeyPair(tmp_path / "chain.pem", tmp_path / "chain.key")
+    pair.key.write_bytes(issued.private_key_pem.bytes())
+    leaf, between = (blob.bytes() for blob in issued.cert_chain_pems)
+    root = authority.cert_pem.bytes()
+
+    def warnings(*chain: bytes, now: datetime = NOW) -> list[str]:
+        pair.certificate.write_bytes(b"".join(chain))
+        return [one.removeprefix(f"{pair.certificate} ") for one in load_certificate(*pair, now=now).warnings]
+
+    assert warnings(leaf, between) == warnings(leaf, between, root) == warnings(leaf) == []
+    (warning,) = warnings(leaf, root)
+    assert warning.startswith("holds no certificate of the issuer in the second place")
+    late = warnings(leaf, between, now=datetime(9999, 1, 1, tzinfo=UTC))
+    assert late[0].startswith("expired on ")
+    assert any(one.startswith("holds ") and ", which expired on " in one for one in late[1:])
+    old = other_signature(between, ECDSA_SHA256, ECDSA_SHA1)
+    (warning,) = warnings(leaf, old)
+    assert warning.endswith(", which is signed with SHA1, which clients of today refuse")
+    assert warnings(leaf, between, other_signature(root, ECDSA_SHA256, ECDSA_SHA1)) == []
 
 
 # errors
