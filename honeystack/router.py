@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -132,26 +132,29 @@ class Router:
         return self._counters()
 
     async def converse(self, peer: Conversation) -> None:
-        async with self._written_down(peer):
-            try:
-                await self._contained(peer, self._hold(peer))
-            finally:
-                peer.tell_first()
-                with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
-                    await peer.aclose()
+        if self.transcripts is None:  # a context that does nothing would cost each conversation 700 bytes
+            await self._converse(peer)
+        else:
+            await self._write_down(peer, self.transcripts)
+
+    async def _converse(self, peer: Conversation) -> None:
+        try:
+            await self._contained(peer, self._hold(peer))
+        finally:
+            peer.tell_first()
+            with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
+                await peer.aclose()
 
     async def converse_datagrams(self, peer: DatagramConversation) -> None:
         await self._contained(peer, self._hold_datagrams(peer))
 
-    @contextlib.asynccontextmanager
-    async def _written_down(self, peer: Conversation) -> AsyncIterator[None]:
-        """Keep a transcript of the conversation, where that is wanted."""
-        transcripts = self.transcripts
-        transcript = None if transcripts is None else transcripts.begin(peer)
+    async def _write_down(self, peer: Conversation, transcripts: Transcripts) -> None:
+        """Converse, and keep a transcript of it."""
+        transcript = transcripts.begin(peer)
         try:
-            yield
+            await self._converse(peer)
         finally:
-            if transcripts is not None and transcript is not None:
+            if transcript is not None:
                 try:
                     await transcripts.end(peer, transcript)
                 except OSError as error:
