@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -18,6 +18,8 @@ from honeystack.net.namespaces import Host, Lab, assign
 POT, CLIENT, SOURCES = "192.0.2.1", "192.0.2.2", 16
 INTERFACE = "eth0"
 PORT = 7
+CHATTERS = 10
+STOP_SECONDS = 30.0  # 100,000 connections are not ended in order within a moment
 HERE = Path(__file__).parent
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -60,6 +62,16 @@ class Server:
         """What the process has used until now, in user and in system mode."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICK
+
+    def run_seconds(self) -> float:
+        """As `cpu_seconds`, to the nanosecond, and with the kernel's own work that interrupted it."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def wake_ups(self) -> int:
+        """How often it has waited and gone on."""
+        counts = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        return sum(int(re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", one.read_text(), re.M)[0]) for one in counts)
 
     def resident_bytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -125,7 +137,11 @@ class Bed:
             yield Server(name, process, time.monotonic() - began)
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()  # what was to be measured has been
+                process.wait()
 
     def load(self, *argv: str, program: str = "load") -> list[float]:
         """Run the load on the second core to its end; the numbers that it says."""
@@ -143,6 +159,44 @@ class Bed:
             yield
             assert holding.stdin is not None
             holding.stdin.close()
+
+    @contextlib.contextmanager
+    def chat(self, count: int) -> Iterator[Callable[[str], tuple[int, float]]]:
+        """Hold so many connections; what is yielded has the loads talk on them, and says how often and how long.
+
+        Ten processes share them, as one may not have 100,000 files; each waits for one echo at a time.
+        """
+        share = -(-count // CHATTERS)
+        command = self.client.command(
+            *("taskset", "-c", last_core(), str(self.folder / "load")),
+            *("chat", POT, str(PORT), str(SOURCES), str(share), "1"),
+        )
+        with contextlib.ExitStack() as stack:
+            loads = [
+                stack.enter_context(
+                    subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+                )
+                for _ in range(CHATTERS)
+            ]
+            if any(_said(load) != "open" for load in loads):
+                raise RuntimeError("the connections could not be opened")
+
+            def ask(line: str) -> tuple[int, float]:
+                for load in loads:
+                    assert load.stdin is not None
+                    load.stdin.write(line + "\n")
+                told = [_said(load).split() for load in loads]
+                return sum(int(done) for done, _ in told), max(float(took) for _, took in told)
+
+            yield ask
+            for load in loads:
+                assert load.stdin is not None
+                load.stdin.close()
+
+    def packets(self, kind: str, source: str, target: str, port: int, sources: int, rate: float, seconds: float) -> int:
+        """Have packets sent from so many sources at a steady rate; how many were."""
+        asked = [kind, INTERFACE, self.pot_mac(), source, target, *map(str, (port, sources, rate, seconds))]
+        return int(self.load(*asked, program="packets")[0])
 
     def answered(self) -> int:
         """SYN-ACKs that the client's interface has received."""
@@ -170,10 +224,15 @@ class Bed:
         return self.pot.run("cat", f"/sys/class/net/{INTERFACE}/address").stdout.strip()
 
 
+def _said(load: subprocess.Popen[str]) -> str:
+    assert load.stdout is not None
+    return load.stdout.readline().strip()
+
+
 @contextlib.contextmanager
 def bed(folder: Path) -> Iterator[Bed]:
     """Build it all and take it down again."""
-    for program, libraries in (("load", ()), ("tls_load", ("-lssl", "-lcrypto"))):
+    for program, libraries in (("load", ()), ("packets", ()), ("tls_load", ("-lssl", "-lcrypto"))):
         subprocess.run(["gcc", "-O2", "-o", str(folder / program), str(HERE / f"{program}.c"), *libraries], check=True)
     with Lab("hs-bench") as lab:
         pot, client = lab.add("pot"), lab.add("client")

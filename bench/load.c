@@ -1,9 +1,13 @@
 /* The load: Python as the client would be what is measured.
  *
  *   load talk  ADDRESS PORT SOURCES AT_ONCE SECONDS REPLY   connect, send 100 bytes, await REPLY bytes, close; over and over
+ *   load get   ADDRESS PORT SOURCES AT_ONCE SECONDS         connect, GET / without keep-alive, await the end; over and over
  *   load pull  ADDRESS PORT SOURCES SECONDS                 one connection: receive as much as comes
  *   load push  ADDRESS PORT SOURCES SECONDS                 one connection: send as much as goes
  *   load hold  ADDRESS PORT SOURCES COUNT                   open COUNT connections, say "open", hold them until stdin ends
+ *   load chat  ADDRESS PORT SOURCES COUNT AT_ONCE           open COUNT connections, say "open", then obey lines on stdin:
+ *                                                           "all": 100 bytes and their echo on each; "for SECONDS": on
+ *                                                           one after the other
  *   load syns  INTERFACE MAC ADDRESS PORT SECONDS           SYNs from 198.18.0.0/15 as fast as they go
  *
  * SOURCES is how many addresses from 192.0.2.100 on clients bind to, in turn. One line of numbers goes to stdout.
@@ -11,6 +15,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -60,12 +65,14 @@ static int open_connection(int flags) {
     return fd;
 }
 
-static void talk(int at_once, double seconds, int reply) {
+#define TO_THE_END INT_MAX
+
+/* `reply` octets are awaited, or the end of the connection. */
+static void talk(const char *request, int size, int at_once, double seconds, int reply) {
     int epoll = epoll_create1(0), *got = calloc(65536, sizeof *got);
     long done = 0, failed = 0;
-    char request[REQUEST], answer[4096];
+    char answer[4096];
     double began = now(), end = began + seconds;
-    memset(request, 'x', sizeof request);
     for (int live = 0; live < at_once; live++) {
         int fd = open_connection(SOCK_NONBLOCK);
         if (fd < 0) die("connect");
@@ -78,14 +85,15 @@ static void talk(int at_once, double seconds, int reply) {
         for (int i = 0; i < count; i++) {
             int fd = ready[i].data.fd, finished = 0, broken = 0;
             if (got[fd] < 0) {
-                if (send(fd, request, REQUEST, MSG_NOSIGNAL) != REQUEST) broken = 1;
+                if (send(fd, request, size, MSG_NOSIGNAL) != size) broken = 1;
                 got[fd] = 0;
                 finished = reply == 0;
                 if (!finished) epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = fd});
             } else {
-                ssize_t size = recv(fd, answer, sizeof answer, 0);
-                if (size <= 0) broken = size == 0 || errno != EAGAIN;
-                else finished = (got[fd] += size) >= reply;
+                ssize_t came = recv(fd, answer, sizeof answer, 0);
+                if (came == 0 && reply == TO_THE_END) finished = got[fd] > 0;
+                if (came <= 0) broken = !finished && (came == 0 || errno != EAGAIN);
+                else finished = (got[fd] += came) >= reply;
             }
             if (!finished && !broken) continue;
             done += finished && !broken;
@@ -122,6 +130,67 @@ static void hold(int count) {
     printf("open\n");
     fflush(stdout);
     while (getchar() != EOF) {}
+}
+
+/* One exchange after the other, `at_once` of them under way, on connections in turn: `most` of them, or until `end`. */
+static long exchange(int epoll, const int *fds, int count, int at_once, long most, double end) {
+    char text[REQUEST], answer[REQUEST];
+    int one = 1, *got = calloc(1 << 20, sizeof *got);
+    long begun = 0, done = 0;
+    memset(text, 'x', sizeof text);
+    while (done < most && now() < end) {
+        struct epoll_event ready[64];
+        for (; begun < most && begun - done < at_once && begun - done < count; begun++)
+            if (send(fds[begun % count], text, REQUEST, MSG_NOSIGNAL) != REQUEST) die("send");
+        int found = epoll_wait(epoll, ready, 64, 1000);
+        for (int i = 0; i < found; i++) {
+            int fd = ready[i].data.fd;
+            ssize_t came = recv(fd, answer, sizeof answer, 0);
+            if (came <= 0) die("recv");
+            setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one); /* or how many packets come depends on COUNT */
+            if ((got[fd] += came) >= REQUEST) got[fd] = 0, done++;
+        }
+    }
+    while (done < begun) { /* what is under way */
+        struct epoll_event ready;
+        if (epoll_wait(epoll, &ready, 1, 1000) < 1) die("lost");
+        ssize_t came = recv(ready.data.fd, answer, sizeof answer, 0);
+        if (came <= 0) die("recv");
+        if ((got[ready.data.fd] += came) >= REQUEST) done++;
+    }
+    free(got);
+    return done;
+}
+
+static void chat(int count, int at_once) {
+    int epoll = epoll_create1(0), *fds = calloc(count, sizeof *fds), one = 1;
+    char line[64];
+    for (int begun = 0, open = 0; open < count;) {
+        for (; begun < count && begun - open < 64; begun++) {
+            if ((fds[begun] = open_connection(SOCK_NONBLOCK)) < 0) die("connect");
+            setsockopt(fds[begun], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+            epoll_ctl(epoll, EPOLL_CTL_ADD, fds[begun], &(struct epoll_event){.events = EPOLLOUT, .data.fd = fds[begun]});
+        }
+        struct epoll_event ready[64];
+        int found = epoll_wait(epoll, ready, 64, 5000);
+        if (found < 1) die("open");
+        for (int i = 0; i < found; i++, open++) {
+            if (ready[i].events & (EPOLLERR | EPOLLHUP)) die("refused");
+            epoll_ctl(epoll, EPOLL_CTL_MOD, ready[i].data.fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = ready[i].data.fd});
+        }
+    }
+    for (int i = count - 1; i > 0; i--) { /* neighbours in memory shall not be neighbours in time */
+        int other = rand() % (i + 1), fd = fds[i];
+        fds[i] = fds[other], fds[other] = fd;
+    }
+    printf("open\n");
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        double began = now(), seconds;
+        long done = sscanf(line, "for %lf", &seconds) == 1 ? exchange(epoll, fds, count, at_once, LONG_MAX, began + seconds) : exchange(epoll, fds, count, at_once, count, began + 600);
+        printf("%ld %.6f\n", done, now() - began);
+        fflush(stdout);
+    }
 }
 
 static uint32_t sum(const void *data, int size, uint32_t total) {
@@ -185,12 +254,17 @@ int main(int count, char **argument) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     if (count == 7 && !strcmp(argument[1], "syns")) return syns(argument + 2), 0;
-    if (count < 6) return fprintf(stderr, "usage: load talk|hold|syns ...\n"), 2;
+    if (count < 6) return fprintf(stderr, "usage: load talk|get|pull|push|hold|chat|syns ...\n"), 2;
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argument[3])), .sin_addr.s_addr = inet_addr(argument[2])};
     sources = atoi(argument[4]);
-    if (!strcmp(argument[1], "talk") && count == 8) talk(atoi(argument[5]), atof(argument[6]), atoi(argument[7]));
+    static const char get[] = "GET / HTTP/1.1\r\nHost: honeypot\r\nUser-Agent: load\r\nConnection: close\r\n\r\n";
+    char text[REQUEST];
+    memset(text, 'x', sizeof text);
+    if (!strcmp(argument[1], "talk") && count == 8) talk(text, REQUEST, atoi(argument[5]), atof(argument[6]), atoi(argument[7]));
+    else if (!strcmp(argument[1], "get") && count == 7) talk(get, sizeof get - 1, atoi(argument[5]), atof(argument[6]), TO_THE_END);
     else if (!strcmp(argument[1], "pull") || !strcmp(argument[1], "push")) stream(atof(argument[5]), argument[1][2] == 's');
     else if (!strcmp(argument[1], "hold")) hold(atoi(argument[5]));
+    else if (!strcmp(argument[1], "chat") && count == 7) chat(atoi(argument[5]), atoi(argument[6]));
     else return 2;
     return 0;
 }
