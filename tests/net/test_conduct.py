@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -15,7 +14,6 @@ from honeystack.net.limits import Limits
 from honeystack.net.notices import Accepted, BoundReached, Datagram, HalfOpen, Notice, Readable
 from honeystack.net.settings import StackSettings
 from honeystack.net.stack import Stack
-from honeystack.net.tcp.connection import Connection
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.tcp import ACK, FIN, PSH, SYN, decode_segment, encode_segment
 from honeystack.testing import StackPair
@@ -216,38 +214,6 @@ def test_five_thousand_slow_peers_make_few_notices() -> None:
         stack.poll_transmit(2.0 + turn)
     assert Counter(type(notice) for notice in notices(stack)) == {Readable: 5000}  # who has not read is told no more
     assert stack.statistics()["tcp_buffer_memory"] == 20_000
-
-
-STATES: list[Callable[[Stack, Path, int, int], None]] = [
-    lambda stack, path, port, ack: None,  # ESTABLISHED
-    lambda stack, path, port, ack: stack.receive_frame(piece(path, ACK | FIN, 1001, ack, port=port), 1.0),  # CLOSE-WAIT
-    lambda stack, path, port, ack: last(stack).close(1.0),  # FIN-WAIT-1
-]
-
-
-def last(stack: Stack) -> Connection:
-    return next(reversed(stack.tcp.flows.values()))
-
-
-def resident() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-
-
-@pytest.mark.slow
-def test_sixty_thousand_connections_cost_little_each() -> None:
-    stack, before, count = make_stack(), resident(), 60_000
-    for number in range(count):
-        path = PATH4._replace(remote=source(number % 20))
-        port = 1 + number // 20
-        ack = shake_hands(stack, path, port)
-        STATES[number % len(STATES)](stack, path, port, ack)
-        stack.poll_transmit(1.0)
-        notices(stack)
-    assert stack.tcp.connections == count
-    each = (resident() - before) / count
-    sys.stderr.write(f"{each:.0f} bytes for each connection\n")
-    assert each < 4096
 
 
 # UDP that neither amplifies nor loops
