@@ -17,6 +17,7 @@ import attrs
 from honeystack.conversation import Conversation, FirstBytes, FirstMemory
 from honeystack.events.event import Payload
 from honeystack.net.limits import Limits
+from honeystack.tls.acceptor import TlsAcceptor
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
 from honeystack.tls.decoy import answer_probe
@@ -24,9 +25,9 @@ from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fiel
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, HelloReader
 from honeystack.tls.mimicry import DAY, RANDOM, Appearance, Server, mimic, rotated_server
-from honeystack.tls.profiles import Profile, random_profile
+from honeystack.tls.profiles import Deck, Profile, random_profile
 from honeystack.tls.servers import shipped_servers
-from honeystack.tls.stream import TlsAcceptor, TlsFailed
+from honeystack.tls.stream import TlsFailed
 
 
 @attrs.frozen
@@ -55,6 +56,7 @@ class Unwrapper:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._rng = rng
+        self._deck = Deck()
         self._authority = authority
         self._secret = secret
         self._clock = clock
@@ -133,7 +135,7 @@ class Unwrapper:
         server: Server | None,
     ) -> Profile:
         if server is None:
-            return random_profile(hello, certificate.keys, alpn=plan.alpn, rng=self._rng)
+            return random_profile(hello, certificate.keys, alpn=plan.alpn, rng=self._rng, deck=self._deck)
         return mimic(server, hello, certificate.keys, alpn=plan.alpn, probe="tls.probe" in peer.facts)
 
     async def _forge(

@@ -24,7 +24,7 @@ async def connect_tls(
 
     Raises TlsFailed; the stream below stays open.
     """
-    machine = TlsMachine(functools.partial(_context, alpn), server_side=False, server_name=_askable(server_name))
+    machine = TlsMachine(lambda _: _context(alpn), server_side=False, server_name=_askable(server_name))
     tls = TlsStream(stream, machine)
     error = machine.error
     try:

@@ -62,11 +62,13 @@ class TlsMachine:
     Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`, `peer_certificate`,
     `threats`.
 
-    `configure` gives the context, configured for this connection; it is asked before every step of the handshake.
+    `configure` gives a context that is configured for this connection. It is asked first with None, and again with the
+    context that it gave, before each step until the hello has been answered.
     """
 
     __slots__ = (
         "_configure",
+        "_context",
         "_incoming",
         "_object",
         "_outgoing",
@@ -79,15 +81,20 @@ class TlsMachine:
     )
 
     def __init__(
-        self, configure: Callable[[], ssl.SSLContext], *, server_side: bool = True, server_name: str | None = None
+        self,
+        configure: Callable[[ssl.SSLContext | None], ssl.SSLContext],
+        *,
+        server_side: bool = True,
+        server_name: str | None = None,
     ) -> None:
         self.state = TlsState.HANDSHAKE
         self.error: str | None = None  # once FAILED
         self.alert: str | None = None  # the alert that ended it, sent by either side
-        self._configure = configure
+        self._configure: Callable[[ssl.SSLContext | None], ssl.SSLContext] | None = configure
+        self._context = configure(None)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = configure().wrap_bio(
+        self._object = self._context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
         )
         self._plain = bytearray()  # decrypted before `send_close`, which needs OpenSSL to have nothing left
@@ -144,6 +151,8 @@ class TlsMachine:
         data = self._outgoing.read()
         if self._watch is not None:
             self._watch.sent(data)
+            if self._watch.answered:
+                self._configure = None
         return data
 
     # getters
@@ -187,7 +196,8 @@ class TlsMachine:
     def _handshake(self) -> None:
         if self.state is not TlsState.HANDSHAKE:
             return
-        self._configure()
+        if self._configure is not None:
+            self._configure(self._context)
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:

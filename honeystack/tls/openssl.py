@@ -18,9 +18,13 @@ import attrs
 
 # openssl/ssl.h
 _SET_SESSION_CACHE_MODE = 44
+_SET_TICKET_KEYS = 59
+_GET_CHAIN = 115
+_SET_CURRENT_CERTIFICATE, _FIRST, _NEXT = 117, 1, 2
 _SET_DH_AUTO = 118
 _SET_MINIMUM_VERSION = 123
 _SET_MAXIMUM_VERSION = 124
+TICKET_KEYS = 80  # bytes: a name of 16, and keys of 32 for HMAC and for AES
 
 
 @attrs.frozen
@@ -40,6 +44,8 @@ class OpenSsl:
             control, suites = library.SSL_CTX_ctrl, library.SSL_CTX_set_ciphersuites
             alpn, key_log = library.SSL_CTX_set_alpn_select_cb, library.SSL_CTX_set_keylog_callback
             verify = library.SSL_CTX_set_verify
+            certificate, key = library.SSL_CTX_get0_certificate, library.SSL_CTX_get0_privatekey
+            use = library.SSL_CTX_use_cert_and_key
         except (OSError, AttributeError):
             return None
         control.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p
@@ -52,7 +58,23 @@ class OpenSsl:
         key_log.restype = None
         verify.argtypes = ctypes.c_void_p, ctypes.c_int, _VerifyCallback
         verify.restype = None
+        certificate.argtypes = key.argtypes = (ctypes.c_void_p,)
+        certificate.restype = key.restype = ctypes.c_void_p
+        use.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int
+        use.restype = ctypes.c_int
         return cls(library)
+
+    def copy_certificates(self, source: ssl.SSLContext, target: ssl.SSLContext) -> None:
+        """Have one context serve the certificates of another, with their chains and keys; no file is read again."""
+        library, from_context = self._library, _pointer(source)
+        more = library.SSL_CTX_ctrl(from_context, _SET_CURRENT_CERTIFICATE, _FIRST, None)
+        while more:
+            chain = ctypes.c_void_p()
+            library.SSL_CTX_ctrl(from_context, _GET_CHAIN, 0, ctypes.byref(chain))
+            leaf = library.SSL_CTX_get0_certificate(from_context)
+            key = library.SSL_CTX_get0_privatekey(from_context)
+            library.SSL_CTX_use_cert_and_key(_pointer(target), leaf, key, chain, 1)
+            more = library.SSL_CTX_ctrl(from_context, _SET_CURRENT_CERTIFICATE, _NEXT, None)
 
     def set_versions(self, context: ssl.SSLContext, minimum: int, maximum: int) -> None:
         """What `minimum_version` and `maximum_version` do, without their deprecation warnings for old versions."""
@@ -86,11 +108,17 @@ class OpenSsl:
         """
         self._library.SSL_CTX_set_verify(_pointer(context), _VERIFY_PEER, _accepting)
 
-    def log_keys(self, context: ssl.SSLContext, take: Callable[[bytes], None]) -> object:
-        """Give each line of the key log to `take`. The answer must be kept for as long as the context."""
-        callback = _KeyLogCallback(lambda _connection, line: take(line))
-        self._library.SSL_CTX_set_keylog_callback(_pointer(context), callback)
-        return callback
+    def share_ticket_keys(self, context: ssl.SSLContext, keys: bytes) -> None:
+        """What tickets are named, signed and sealed with: as many bytes as `TICKET_KEYS`, random ones."""
+        self._library.SSL_CTX_ctrl(_pointer(context), _SET_TICKET_KEYS, len(keys), keys)
+
+    def key_log(self, take: Callable[[bytes], None]) -> object:
+        """What `log_keys` needs to give lines to `take`; it must be kept for as long as the contexts."""
+        return _KeyLogCallback(lambda _connection, line: take(line))
+
+    def log_keys(self, context: ssl.SSLContext, key_log: object) -> None:
+        """Give each line of the key log to whom `key_log` was made for."""
+        self._library.SSL_CTX_set_keylog_callback(_pointer(context), key_log)
 
     def _select_alpn(self, context: ssl.SSLContext, answer: object) -> None:
         self._library.SSL_CTX_set_alpn_select_cb(_pointer(context), answer, None)

@@ -1,4 +1,4 @@
-"""How TLS looks to one client: a configuration drawn anew for each connection, within what its hello can live with.
+"""How TLS looks to one client: a configuration drawn for each connection, within what its hello can live with.
 
 A server whose answers differ from scan to scan has no JARM. What moves JARM are the order of the suites, the version,
 the extended master secret, tickets, the answer to SNI and ALPN. Drawn blindly one client in eight would fail, so:
@@ -8,21 +8,28 @@ the extended master secret, tickets, the answer to SNI and ALPN. Drawn blindly o
 - never an ALPN that the service cannot speak, and left unanswered only where HTTP/1.1 is what the client falls back to.
 
 Curves are left alone: they do not move JARM, and narrowing them breaks clients.
+
+To change a context costs as much as half a handshake. So a `Deck` holds some drawn faces; each connection is dealt one
+of them at random, and a range of versions of its own. After some connections a face makes way for a new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableSequence, Sequence
+from collections.abc import MutableSequence, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 
-from honeystack.tls.hello import ClientHello
+from honeystack.tls.hello import GREASE, ClientHello
 
 Algorithm = Literal["RSA", "ECDSA"]
 
 TLS10, TLS12, TLS13 = 0x0301, 0x0303, 0x0304
 OLDEST, NEWEST = TLS10, TLS13
+FACES = 16  # of a deck; a context for each has some 30 kB
+DEALS = 64  # connections that a face is for; a new one costs a handshake's half
+REMEMBERED = 256  # lists of versions
 
 # For either key in the same order; OpenSSL takes those that fit the certificate.
 _AEAD = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
@@ -71,40 +78,113 @@ class Profile:
     server_order: bool = True  # else the client's order decides
     extended_master_secret: bool = True
     tickets: bool = True
+    tickets13: int = 2  # how many a handshake of TLS 1.3 ends with
     answers_sni: bool = True
     alpn: tuple[str, ...] = ()
     alpn_imposed: str | None = None  # answered whatever is offered, as some servers do
     alpn_refused: bool = False  # an offer ends the handshake with an alert
     dhe: bool = True  # Diffie-Hellman over a prime is offered too
+    look: tuple[object, ...] = attrs.field(init=False, repr=False, eq=False)  # all that a context keeps
+
+    @look.default
+    def _look(self) -> tuple[object, ...]:
+        order = (self.ciphers, self.suites13, self.server_order, self.dhe)
+        sessions = (self.extended_master_secret, self.tickets, self.tickets13)
+        return (*order, *sessions, self.answers_sni, self.alpn, self.alpn_imposed, self.alpn_refused)
+
+
+class Face:
+    """What is drawn for any hello; `profile` fits it to one."""
+
+    __slots__ = ("_alpn", "_answers_sni", "_drawn", "_order", "_profiles", "_quiet", "_suites13", "_tickets", "dealt")
+
+    def __init__(self, alpn: Sequence[str], rng: Rng) -> None:
+        self.dealt = 0
+        self._order = _ciphers(alpn, rng)
+        self._suites13 = ":".join((*_shuffled(_SUITES13, rng), *REST13))
+        # As most real servers; the client's order moves JARM less. And whether there is an extended master secret.
+        self._drawn = (rng.random() < 0.75, rng.random() < 0.5)
+        self._tickets = rng.random() < 0.5
+        self._answers_sni = rng.random() < 0.5
+        self._quiet = "http/1.1" in alpn and rng.random() < 0.5
+        self._alpn = tuple(_shuffled(alpn, rng))
+        self._profiles: dict[tuple[int, int, bool, bool], Profile] = {}
+
+    def profile(self, hello: ClientHello | None, minimum: int, maximum: int) -> Profile:
+        """The configuration for a hello, with a range of versions; the same each time for hellos of one kind."""
+        answers_sni = self._answers_sni and sni_is_plain(hello)
+        quiet = self._quiet and hello is not None and (not hello.alpn or b"http/1.1" in hello.alpn)
+        key = (minimum, maximum, answers_sni, quiet)
+        profile = self._profiles.get(key)
+        if profile is None:
+            profile = self._profiles[key] = Profile(
+                "random",
+                self._order,
+                self._suites13,
+                minimum,
+                maximum,
+                *self._drawn,
+                tickets=self._tickets,
+                tickets13=int(self._tickets),
+                answers_sni=answers_sni,
+                alpn=() if quiet else self._alpn,
+            )
+        return profile
+
+
+class Deck:
+    """Faces that are in use, for each list of protocols that a service speaks."""
+
+    def __init__(self, *, faces: int = FACES, deals: int = DEALS) -> None:
+        self._faces: dict[tuple[str, ...], list[Face]] = {}
+        self._size = faces
+        self._deals = deals
+
+    def deal(self, alpn: Sequence[str], rng: Rng) -> Face:
+        """One of the faces; each has its turn so many times, and is then drawn anew."""
+        spoken = tuple(alpn)
+        faces = self._faces.get(spoken)
+        if faces is None:
+            faces = self._faces[spoken] = []
+        place = int(rng.random() * self._size)
+        if place >= len(faces):
+            faces.append(Face(spoken, rng))
+            place = len(faces) - 1
+        elif faces[place].dealt >= self._deals:
+            faces[place] = Face(spoken, rng)
+        face = faces[place]
+        face.dealt += 1
+        return face
 
 
 def random_profile(
-    hello: ClientHello | None, keys: Sequence[SigningKey], *, alpn: Sequence[str] = (), rng: Rng
+    hello: ClientHello | None,
+    keys: Sequence[SigningKey],
+    *,
+    alpn: Sequence[str] = (),
+    rng: Rng,
+    deck: Deck | None = None,
 ) -> Profile:
     """Draw a configuration that this client can live with; without a hello, one that leaves every version open.
 
-    `alpn` is what the service speaks, `keys` what its certificates sign with.
+    `alpn` is what the service speaks, `keys` what its certificates sign with. Without a deck all is drawn anew.
     """
     minimum, maximum = (OLDEST, NEWEST) if hello is None else _versions(hello, keys, rng)
-    return Profile(
-        name="random",
-        ciphers=_ciphers(alpn, rng),
-        suites13=":".join((*_shuffled(_SUITES13, rng), *REST13)),
-        minimum=minimum,
-        maximum=maximum,
-        server_order=rng.random() < 0.75,  # as most real servers; the client's order moves JARM less
-        extended_master_secret=rng.random() < 0.5,
-        tickets=rng.random() < 0.5,
-        answers_sni=sni_is_plain(hello) and rng.random() < 0.5,
-        alpn=_alpn(hello, alpn, rng),
-    )
+    face = Face(alpn, rng) if deck is None else deck.deal(alpn, rng)
+    return face.profile(hello, minimum, maximum)
 
 
 def offered_versions(hello: ClientHello) -> tuple[int, ...]:
     """Which of the versions that we speak the hello offers, ascending; empty where there is none."""
-    if hello.supported_versions:
-        return tuple(sorted({version for version in hello.versions if OLDEST <= version <= NEWEST}))
-    return tuple(range(OLDEST, min(hello.version, TLS12) + 1))  # RFC 8446 §4.2.1: without the list, never 1.3
+    return _offered(hello.version, hello.supported_versions)
+
+
+@lru_cache(REMEMBERED)
+def _offered(version: int, supported: tuple[int, ...]) -> tuple[int, ...]:
+    if not supported:
+        return tuple(range(OLDEST, min(version, TLS12) + 1))  # RFC 8446 §4.2.1: without the list, never 1.3
+    listed = [number for number in supported if number not in GREASE] or [version]
+    return tuple(sorted({number for number in listed if OLDEST <= number <= NEWEST}))
 
 
 def _versions(hello: ClientHello, keys: Sequence[SigningKey], rng: Rng) -> tuple[int, int]:
@@ -113,18 +193,20 @@ def _versions(hello: ClientHello, keys: Sequence[SigningKey], rng: Rng) -> tuple
     if not offered:
         return OLDEST, NEWEST
     maximum = offered[-1]
-    # Early data ends any handshake but one of 1.3 (RFC 8446 appendix D.3).
-    if maximum == TLS13 and not hello.offers_early_data and any(_can_speak_12(hello, offered, key) for key in keys):
-        can_speak_13 = not SUITE13_NUMBERS.isdisjoint(hello.cipher_suites)
-        maximum = rng.choice((TLS12, TLS13)) if can_speak_13 else TLS12
+    if maximum == TLS13 and _may_speak_12(hello, offered, keys):
+        maximum = rng.choice((TLS12, TLS13)) if not SUITE13_NUMBERS.isdisjoint(hello.cipher_suites) else TLS12
     # Below what it was offered a server is only ever left by clients that have a lowest version of their own.
-    return rng.choice([version for version in offered if version <= maximum]), maximum
+    return rng.choice(offered[: offered.index(maximum) + 1]), maximum
 
 
-def _can_speak_12(hello: ClientHello, offered: Iterable[int], key: SigningKey) -> bool:
+def _may_speak_12(hello: ClientHello, offered: tuple[int, ...], keys: Sequence[SigningKey]) -> bool:
+    """Whether a hello that offers 1.3 succeeds under 1.2: with early data behind it, it fails (RFC 8446 §D.3)."""
+    return TLS12 in offered and any(_can_speak_12(hello, key) for key in keys) and not hello.offers_early_data
+
+
+def _can_speak_12(hello: ClientHello, key: SigningKey) -> bool:
     return (
-        TLS12 in offered
-        and not _AEAD_NUMBERS[key.algorithm].isdisjoint(hello.cipher_suites)
+        not _AEAD_NUMBERS[key.algorithm].isdisjoint(hello.cipher_suites)
         and not GROUPS.isdisjoint(hello.groups)
         and (key.group is None or key.group in hello.groups)  # 1.3 no longer asks this, RFC 8422 §5.3 does
     )
@@ -146,13 +228,6 @@ def _ciphers(alpn: Sequence[str], rng: Rng) -> str:
 def sni_is_plain(hello: ClientHello | None) -> bool:
     """Whether Python's callback can take the name: other than ASCII it would end the handshake with an alert."""
     return hello is not None and (hello.server_name is None or hello.server_name.isascii())
-
-
-def _alpn(hello: ClientHello | None, spoken: Sequence[str], rng: Rng) -> tuple[str, ...]:
-    offered = () if hello is None else hello.alpn
-    if "http/1.1" in spoken and b"http/1.1" in offered and rng.random() < 0.5:
-        return ()
-    return tuple(_shuffled(spoken, rng))
 
 
 def _shuffled(items: Sequence[_T], rng: Rng) -> list[_T]:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -207,7 +208,7 @@ def theirs(port: int, flights: Flights) -> bytes:
 def ours(certificate: Certificate, flights: Flights) -> bytes:
     hello = hello_in(flights[0])
     profile = mimic(shipped_servers()["openssl"], hello, certificate.keys, probe=True)
-    machine = TlsMachine(lambda: certificate.contexts.configure(profile))
+    machine = TlsMachine(partial(certificate.contexts.configure, profile))
     heard = b""
     for flight in flights:
         machine.receive_data(flight)

@@ -13,10 +13,11 @@ import trio
 import trustme
 from jarm.scanner.scanner import Scanner
 
+from honeystack.tls.acceptor import accept_tls
 from honeystack.tls.certificates import Certificate, load_certificate
 from honeystack.tls.hello import HelloReader, Progress
 from honeystack.tls.profiles import random_profile
-from honeystack.tls.stream import TlsFailed, TlsOutcome, accept_tls
+from honeystack.tls.stream import TlsFailed, TlsOutcome
 
 pytestmark = pytest.mark.live
 

@@ -8,9 +8,10 @@ import pytest
 import trio
 import trio.testing
 
+from honeystack.tls.acceptor import accept_tls
 from honeystack.tls.certificates import Certificate
 from honeystack.tls.client import connect_tls
-from honeystack.tls.stream import TlsFailed, TlsStream, accept_tls
+from honeystack.tls.stream import TlsFailed, TlsStream
 from tests.tls.peers import hello_in, profile_for
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import ssl
 from collections import Counter
+from functools import partial
+from pathlib import Path
 
 import pytest
 import trustme
 
 from honeystack.tls.certificates import Certificate, load_certificate
-from honeystack.tls.contexts import Contexts
+from honeystack.tls.contexts import CHANGES, MOST, Contexts
 from honeystack.tls.machine import TlsMachine, TlsState
 from honeystack.tls.openssl import OpenSsl
-from honeystack.tls.profiles import Profile
+from honeystack.tls.profiles import Profile, random_profile
 from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for, shake
 from tests.tls.vectors import body, full_extensions, message, record, sslv2
 
@@ -40,8 +42,10 @@ SHAPES: dict[str, tuple[tuple[int, int], str | None, str | None, bool]] = {
     "CHACHA20": ((0x0304, 0x0304), None, "TLS_CHACHA20_POLY1305_SHA256", True),
 }
 
+NEEDS_LIBSSL = pytest.mark.skipif(OpenSsl.find() is None, reason="needs libssl")
 
-@pytest.mark.skipif(OpenSsl.find() is None, reason="clients of all shapes need libssl")
+
+@NEEDS_LIBSSL
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_client_of_any_shape_fails(rsa: Certificate, ecdsa: Certificate, shape: str) -> None:
     versions, ciphers, suites13, speaks_ecdsa = SHAPES[shape]
@@ -104,21 +108,146 @@ def test_without_tickets_no_session_is_kept(rsa_pair: KeyPair) -> None:
     context = contexts.configure(profile)
     for _ in range(5):
         client = Client(client_context())
-        machine = TlsMachine(lambda: contexts.configure(profile))
+        machine = TlsMachine(partial(contexts.configure, profile))
         shake(machine, client, client.step())
         assert machine.state is TlsState.ESTABLISHED
         assert not client.tls.session.has_ticket  # type: ignore[union-attr]
     assert context.session_stats()["number"] == 0
 
 
-def test_the_same_profile_is_applied_once(rsa_pair: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def applied(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
+    """Every profile that a context is changed to, from now on."""
+    changes: list[Profile] = []
+    apply = Contexts._apply
+    monkeypatch.setattr(
+        Contexts, "_apply", lambda self, slot, profile: (changes.append(profile), apply(self, slot, profile))
+    )
+    return changes
+
+
+def looks(count: int) -> list[Profile]:
+    return [random_profile(None, (), rng=random.Random(seed)) for seed in range(count)]
+
+
+def test_the_same_profile_is_applied_once(rsa_pair: KeyPair, applied: list[Profile]) -> None:
     contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
     one, other = Profile("", "DEFAULT", ""), Profile("", "HIGH", "")
-    applied = []
-    monkeypatch.setattr(contexts, "_apply", lambda context, profile: applied.append(profile))
-    for profile in (one, one, other, one):
+    for profile in (one, one, Profile("", "DEFAULT", "", minimum=0x0303), other, one):
         contexts.configure(profile)
     assert applied == [one, other, one]
+
+
+def test_another_range_of_versions_needs_no_change(rsa_pair: KeyPair, applied: list[Profile]) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    for version in (0x0303, 0x0304, 0x0303):
+        context = contexts.configure(Profile("", "DEFAULT", "", minimum=version, maximum=version))
+        assert context.minimum_version == context.maximum_version == version
+    assert len(applied) == 1
+
+
+@NEEDS_LIBSSL
+def test_contexts_become_more_with_the_changes_that_they_see(rsa_pair: KeyPair, applied: list[Profile]) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    profiles = [profile for profile in looks(40) if profile.extended_master_secret][:MOST]
+    used = [contexts.configure(profile) for _ in range(MOST) for profile in profiles]
+    assert len(set(used[: CHANGES - 1])) == 1
+    assert len(set(used)) == MOST
+    changes = len(applied)
+    for profile in profiles:  # by now each look has a context of its own
+        contexts.configure(profile)
+    assert len(applied) == changes
+    contexts.configure(Profile("", "HIGH", ""))
+    contexts.configure(profiles[-1])
+    assert len(applied) == changes + 1  # it was the one used longest ago that had to change
+
+
+def test_without_the_library_contexts_do_not_become_more(rsa_pair: KeyPair) -> None:
+    contexts = Contexts(rsa_pair)
+    assert len({contexts.configure(profile) for _ in range(MOST) for profile in looks(20)}) == 2
+
+
+def test_a_context_that_another_has_changed_is_changed_back(rsa_pair: KeyPair) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    ours, theirs = Profile("", "AES128-SHA", ""), Profile("", "AES256-SHA", "")
+    for openssl_looks_at_it_again in range(3):
+        context = contexts.configure(ours)
+        assert contexts.configure(theirs) is context
+        assert contexts.configure(ours, context) is context, openssl_looks_at_it_again
+        assert [suite["name"] for suite in context.get_ciphers()][-1] == "AES128-SHA"
+
+
+@NEEDS_LIBSSL
+def test_two_contexts_may_come_to_look_alike(rsa_pair: KeyPair) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    ours, *others = [profile for profile in looks(40) if profile.extended_master_secret][:MOST]
+    first = contexts.configure(ours)
+    while contexts.configure(ours) is first:  # another context is made for this look
+        for other in others:
+            contexts.configure(other)
+    again = contexts.configure(ours)
+    assert contexts.configure(ours, first) is first
+    assert contexts.configure(ours) is first
+    for other in others:
+        assert contexts.configure(other) is not first or len(others) < MOST
+    assert contexts.configure(ours, again) is again
+
+
+@NEEDS_LIBSSL
+def test_every_context_serves_all_certificates_and_their_chains(
+    authority: trustme.CA, rsa_pair: KeyPair, ecdsa_pair: KeyPair, tmp_path: Path
+) -> None:
+    pairs = [(tmp_path / f"{kind}.crt", tmp_path / f"{kind}.key") for kind in ("rsa", "ecdsa")]
+    for pair, copies in zip((rsa_pair, ecdsa_pair), pairs, strict=True):
+        copies[0].write_bytes(pair[0].read_bytes() + authority.cert_pem.bytes())
+        copies[1].write_bytes(pair[1].read_bytes())
+    contexts = Contexts(*pairs, openssl=OpenSsl.find())
+    for file in tmp_path.iterdir():
+        file.unlink()
+    chain = ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())
+    profiles = looks(60)
+    used = Counter(contexts.configure(profile) for profile in profiles)
+    assert len(used) > 4
+    for ciphers, names in (("ECDHE+aRSA:@SECLEVEL=0", "RSA"), ("ECDHE+aECDSA:@SECLEVEL=0", "ECDSA")):
+        for profile in profiles[:20]:
+            client = Client(client_context(versions=(0x0303, 0x0303), ciphers=ciphers))
+            machine = TlsMachine(partial(contexts.configure, profile))
+            machine.receive_data(client.step())
+            flight = machine.poll_transmit()
+            assert chain in flight
+            shake(machine, client, client.step(flight))
+            assert names in contexts.iana_name(str(machine.cipher)), machine.error
+
+
+@NEEDS_LIBSSL
+def test_tickets_of_one_context_are_good_for_others(rsa_pair: KeyPair) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    profiles = [profile for profile in looks(80) if profile.extended_master_secret and profile.tickets]
+    for profile in profiles:
+        contexts.configure(profile)
+    context, session = client_context(versions=(0x0303, 0x0303)), None
+    used = set()
+    for profile in profiles:
+        client = Client(context, session=session)
+        configure = partial(contexts.configure, profile)
+        machine = TlsMachine(configure)
+        shake(machine, client, client.step())
+        assert machine.resumed == (session is not None)
+        session = client.tls.session
+        used.add(configure())
+    assert len(used) > 2
+
+
+@pytest.mark.parametrize("tickets", [0, 1, 2])
+def test_so_many_tickets_follow_a_handshake_of_13(rsa_pair: KeyPair, tickets: int) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    profile = Profile("", "DEFAULT", "TLS_AES_128_GCM_SHA256", tickets13=tickets)
+    client = Client(client_context(versions=(0x0304, 0x0304)))
+    machine = TlsMachine(partial(contexts.configure, profile))
+    machine.receive_data(client.step())
+    machine.receive_data(client.step(machine.poll_transmit()))
+    assert machine.state is TlsState.ESTABLISHED
+    assert machine.poll_transmit().count(b"\x17\3\3\0") == tickets
 
 
 def test_what_a_profile_says_is_in_the_context(rsa_pair: KeyPair) -> None:
@@ -142,7 +271,7 @@ def test_without_the_functions_of_openssl_clients_are_served_too(rsa_pair: KeyPa
     for version, maximum in (("1.0", 0x0301), ("1.2", 0x0303), ("1.3", 0x0304)):
         profile = Profile("", "ALL:@SECLEVEL=0", "", minimum=maximum, maximum=maximum, tickets=False)
         client = Client(client_context())
-        machine = TlsMachine(lambda profile=profile: contexts.configure(profile))  # type: ignore[misc]
+        machine = TlsMachine(partial(contexts.configure, profile))
         shake(machine, client, client.step())
         assert machine.version == version
         assert not contexts.configure(profile).options & ssl.OP_NO_TICKET
@@ -164,6 +293,21 @@ def test_odd_server_names_are_served(rsa: Certificate, name: bytes) -> None:
         machine, _ = machine_for(rsa, wire, rng)
         machine.receive_data(wire)
         assert machine.state is TlsState.HANDSHAKE, machine.error
+
+
+@NEEDS_LIBSSL
+def test_contexts_that_come_later_give_their_secrets_too(rsa_pair: KeyPair) -> None:
+    contexts = Contexts(rsa_pair, openssl=OpenSsl.find())
+    lines: list[bytes] = []
+    contexts.log_keys(lines.append)
+    used = set()
+    for number, profile in enumerate(looks(60), 1):
+        configure = partial(contexts.configure, profile)
+        client = Client(client_context(versions=(0x0303, 0x0303)))
+        shake(TlsMachine(configure), client, client.step())
+        used.add(configure())
+        assert len(lines) == number
+    assert len(used) > 4
 
 
 @pytest.mark.parametrize(("version", "labels"), [(0x0303, 1), (0x0304, 5)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
+from typing import Any
 
 import pytest
 import trustme
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from honeystack.errors import StateError
 from honeystack.tls.certificates import Certificate, load_certificate
+from honeystack.tls.contexts import Contexts
 from honeystack.tls.machine import TlsMachine, TlsState
-from honeystack.tls.profiles import Profile
 from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for, shake
 from tests.tls.vectors import body, full_extensions, message, record, sslv2
 
@@ -235,12 +236,39 @@ def test_a_broken_record_is_found_when_we_close(ecdsa: Certificate, rng: random.
     assert machine.state is TlsState.FAILED
 
 
-def test_handshakes_that_interleave_keep_their_own_configuration(ecdsa_pair: KeyPair) -> None:
+def test_the_context_is_asked_for_until_the_hello_is_answered(ecdsa: Certificate, rng: random.Random) -> None:
+    client = Client(client_context(versions=TLS12_ONLY))
+    wire = client.step()
+    _, profile = machine_for(ecdsa, wire, rng)
+    asked: list[ssl.SSLContext | None] = []
+
+    def configure(context: ssl.SSLContext | None) -> ssl.SSLContext:
+        asked.append(context)
+        return ecdsa.contexts.configure(profile, context)
+
+    machine = TlsMachine(configure)
+    machine.receive_data(wire[:100])
+    assert machine.poll_transmit() == b""
+    shake(machine, client, wire[100:])
+    assert machine.state is TlsState.ESTABLISHED
+    assert asked[0] is None
+    assert len(asked) == 3
+    assert asked[1] is asked[2] is not None
+
+
+def test_handshakes_that_interleave_keep_their_own_configuration(
+    ecdsa_pair: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a hello that is asked for again: OpenSSL chooses the suite twice and must choose the same."""
+    make = Contexts._make
+
+    def with_a_curve(*args: Any) -> ssl.SSLContext:
+        context = make(*args)
+        context.set_ecdh_curve("secp384r1")  # which the client sends no share for
+        return context
+
+    monkeypatch.setattr(Contexts, "_make", with_a_curve)
     certificate = load_certificate(*ecdsa_pair)
-    for extended_master_secret in (True, False):
-        profile = Profile("", "DEFAULT", "", extended_master_secret=extended_master_secret)
-        certificate.contexts.configure(profile).set_ecdh_curve("secp384r1")  # which the client sends no share for
     rng = random.Random(5)
     context = client_context(versions=TLS13_ONLY)
     under_way = []
@@ -275,7 +303,7 @@ def test_any_bytes_are_survived(ecdsa: Certificate, data: bytes, start: bytes) -
 
 
 def test_as_a_client_it_speaks_first(ecdsa: Certificate, rng: random.Random) -> None:
-    ours = TlsMachine(client_context, server_side=False)
+    ours = TlsMachine(lambda _: client_context(), server_side=False)
     ours.receive_data(b"")
     wire = ours.poll_transmit()
     theirs, _ = machine_for(ecdsa, wire, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -187,7 +188,7 @@ def test_no_client_fails(rsa: Certificate, server: Server, shape: dict[str, Any]
     client = Client(client_context(**shape))
     wire = client.step()
     profile = mimic(server, hello_in(wire), rsa.keys, alpn=("http/1.1",))
-    machine = TlsMachine(lambda: rsa.contexts.configure(profile))
+    machine = TlsMachine(partial(rsa.contexts.configure, profile))
     shake(machine, client, wire)
     assert (machine.state, client.done) == (TlsState.ESTABLISHED, True), (machine.error, client.error, profile)
 

@@ -11,8 +11,9 @@ import pytest
 
 from honeystack.tls import openssl
 from honeystack.tls.openssl import OpenSsl
+from tests.tls.peers import KeyPair
 
-_GET_SESSION_CACHE_MODE = 45  # openssl/ssl.h
+_GET_SESSION_CACHE_MODE, _GET_TICKET_KEYS = 45, 58  # openssl/ssl.h
 
 
 @pytest.fixture
@@ -53,6 +54,23 @@ def test_the_session_cache_is_off(library: OpenSsl, context: ssl.SSLContext) -> 
 def test_clients_are_asked_for_any_certificate(library: OpenSsl, context: ssl.SSLContext) -> None:
     library.ask_for_certificate(context)
     assert context.verify_mode is ssl.VerifyMode.CERT_OPTIONAL
+
+
+def test_certificates_are_copied_from_context_to_context(library: OpenSsl, rsa_pair: KeyPair) -> None:
+    source, target = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    library.copy_certificates(source, target)  # none
+    source.load_cert_chain(*rsa_pair)
+    library.copy_certificates(source, target)
+    of = library._library.SSL_CTX_get0_certificate
+    assert of(openssl._pointer(target)) == of(openssl._pointer(source)) is not None
+
+
+def test_keys_of_tickets_are_those_given(library: OpenSsl, context: ssl.SSLContext) -> None:
+    keys = bytes(range(openssl.TICKET_KEYS))
+    library.share_ticket_keys(context, keys)
+    found = ctypes.create_string_buffer(len(keys))
+    assert library._library.SSL_CTX_ctrl(openssl._pointer(context), _GET_TICKET_KEYS, len(keys), found) == 1
+    assert found.raw == keys
 
 
 def test_another_interpreter_is_not_trusted_to_have_the_same_layout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from honeystack.tls.hello import ClientHello
-from honeystack.tls.profiles import Profile, SigningKey, offered_versions, random_profile
+from honeystack.tls.profiles import Deck, Profile, SigningKey, offered_versions, random_profile
 from tests.tls.peers import hello_in
 from tests.tls.vectors import vectors_of
 
@@ -127,6 +128,44 @@ def test_what_is_drawn_differs() -> None:
 
 def test_the_same_source_draws_the_same() -> None:
     assert draw(hello_of(**MODERN)) == draw(hello_of(**MODERN))
+
+
+# a deck
+
+
+def dealt(deck: Deck, hello: ClientHello | None, count: int, alpn: tuple[str, ...] = ()) -> list[Profile]:
+    rng = random.Random(3)
+    return [random_profile(hello, [RSA], alpn=alpn, rng=rng, deck=deck) for _ in range(count)]
+
+
+def test_a_deck_deals_some_faces_again_and_again() -> None:
+    profiles = dealt(Deck(faces=16, deals=10_000), hello_of(**MODERN), 600)
+    used = Counter(profile.look for profile in profiles)
+    assert len(used) == 16
+    assert max(used.values()) < 600 / 8
+    assert len({id(profile) for profile in profiles}) == len(set(profiles)) <= 16 * 3  # for each, ranges of versions
+    for name in ("server_order", "extended_master_secret", "tickets", "answers_sni", "minimum", "maximum"):
+        assert len({getattr(profile, name) for profile in profiles}) == 2
+
+
+def test_a_face_makes_way_for_a_new_one() -> None:
+    assert len({profile.ciphers for profile in dealt(Deck(faces=2, deals=5), hello_of(**MODERN), 100)}) >= 20
+    assert len({profile.ciphers for profile in dealt(Deck(faces=1, deals=1), hello_of(**MODERN), 100)}) == 100
+
+
+def test_what_is_dealt_is_drawn_for_the_service_and_fits_the_hello() -> None:
+    deck = Deck()
+    web = ("h2", "http/1.1")
+    assert {profile.alpn for profile in dealt(deck, hello_of(**MODERN), 60)} == {()}
+    assert {profile.alpn for profile in dealt(deck, hello_of(**MODERN, alpn=(b"http/1.1",)), 60, web)} > {()}
+    for profile in dealt(deck, hello_of(**MODERN, alpn=(b"h2",), server_name=b"\xff"), 60, web):
+        assert set(profile.alpn) == set(web)
+        assert not profile.answers_sni
+
+
+def test_tickets_of_13_are_sent_where_there_are_tickets() -> None:
+    for profile in draw(hello_of(**MODERN)):
+        assert profile.tickets13 == int(profile.tickets)
 
 
 # the server's name and ALPN

@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 import random
-import ssl
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
 
+from honeystack.tls.acceptor import accept_tls
 from honeystack.tls.certificates import Certificate
 from honeystack.tls.machine import TlsMachine
-from honeystack.tls.stream import CLOSE_SECONDS, HANDSHAKE_SECONDS, TlsAcceptor, TlsFailed, TlsStream, accept_tls
-from tests.tls.peers import client_context, hello_in, profile_for
-from tests.tls.vectors import body, full_extensions, message, record
+from honeystack.tls.profiles import Profile
+from honeystack.tls.stream import CLOSE_SECONDS, TlsStream
+from tests.tls.doors import Door, Pair
+from tests.tls.peers import client_context
+from tests.tls.vectors import record
 
 Pipe = trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]
-Pair = tuple[TlsStream, TlsStream]
 VERSIONS = pytest.mark.parametrize("versions", [(0x0303, 0x0303), (0x0304, 0x0304)], ids=["1.2", "1.3"])
-
-
-class Door:
-    """Accepts one client over a pipe as the router would."""
-
-    def __init__(self, certificate: Certificate, *, alpn: tuple[str, ...] = ()) -> None:
-        self.certificate = certificate
-        self.alpn = alpn
-        self.rng = random.Random(17)
-
-    async def accept(self, pipe: trio.abc.HalfCloseableStream) -> TlsStream:
-        first = b""
-        while hello_in(first) is None:
-            first += await pipe.receive_some()
-        profile = profile_for(self.certificate, first, self.rng, self.alpn)
-        return await accept_tls(pipe, self.certificate, first=first, profile=profile)
-
-    async def connect(self, context: ssl.SSLContext) -> Pair:
-        """A client that is a TlsStream too, and the stream that serves it."""
-        ours, theirs = trio.testing.memory_stream_pair()
-        client = TlsStream(theirs, TlsMachine(lambda: context, server_side=False))
-        served: list[TlsStream] = []
-
-        async def serve() -> None:
-            served.append(await self.accept(ours))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve)
-            nursery.start_soon(client.finish_handshake)
-        return client, served[0]
 
 
 @pytest.fixture
@@ -180,6 +152,56 @@ async def test_a_send_that_was_cancelled_leaves_a_broken_stream(door: Door) -> N
     await other.aclose()  # at once: no close_notify can follow lost bytes
 
 
+async def test_records_leave_in_the_order_of_their_encryption_whoever_sends_them(door: Door) -> None:
+    one, other = await door.connect(client_context())
+    transport, gate = other.transport, trio.Event()
+
+    async def late(data: bytes) -> None:
+        await gate.wait()
+        await transport.send_all(data)
+
+    other.transport = SimpleNamespace(send_all=late)  # type: ignore[assignment]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other.send_all, b"first ")
+        await trio.testing.wait_all_tasks_blocked()
+        other._machine.send(b"second")  # as reading may make us answer
+        for _ in range(2):
+            nursery.start_soon(other._answer)
+        await trio.testing.wait_all_tasks_blocked()
+        gate.set()
+    assert await one.receive_some() + await one.receive_some() == b"first second"
+
+
+@pytest.mark.parametrize("said", [b"", b"at once"])
+async def test_tickets_leave_with_the_answer_to_a_client_that_does_not_wait(ecdsa: Certificate, said: bytes) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    client = TlsMachine(lambda _: client_context(versions=(0x0304, 0x0304)), server_side=False)
+    client.receive_data(b"")
+    first = client.poll_transmit()
+
+    async def go_on() -> None:
+        client.receive_data(await theirs.receive_some())
+        client.send(said)
+        await theirs.send_all(client.poll_transmit())
+
+    profile = Profile("", "DEFAULT", "TLS_AES_128_GCM_SHA256")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(go_on)
+        stream = await accept_tls(ours, ecdsa, first=first, profile=profile)
+    assert stream.ahead == said
+    assert stream._machine.pending is bool(said)
+    if said:
+        assert await stream.receive_some(2) + await stream.receive_some() == said
+        assert stream._machine.pending
+        await stream.send_all(b"answer")
+    else:
+        client.receive_data(await theirs.receive_some())  # the tickets have left already
+        assert client.read(100) is None
+        await stream.send_all(b"answer")
+    client.receive_data(await theirs.receive_some())
+    assert client.read(100) == b"answer"
+
+
 # closing
 
 
@@ -214,158 +236,3 @@ async def test_closing_ends_a_send_that_is_stuck(door: Door) -> None:
         nursery.start_soon(send)
         await trio.testing.wait_all_tasks_blocked()
         await other.aclose()
-
-
-# the handshake and its bounds
-
-
-async def test_the_outcome_tells_what_was_agreed_on(door: Door) -> None:
-    door.alpn = ("h2",)
-    _, served = await door.connect(client_context(versions=(0x0304, 0x0304), alpn=("h2", "http/1.1")))
-    outcome = served.outcome
-    assert (outcome.profile, outcome.version, outcome.alpn) == ("random", "1.3", "h2")
-    assert str(outcome.cipher_suite).startswith("TLS_")
-    assert (outcome.error, outcome.alert, outcome.resumed) == (None, None, False)
-
-
-async def failed(certificate: Certificate, pipe: trio.abc.HalfCloseableStream, first: bytes) -> TlsFailed:
-    with pytest.raises(TlsFailed) as caught:
-        await accept_tls(pipe, certificate, first=first, profile=profile_for(certificate, first, random.Random(1)))
-    return caught.value
-
-
-async def test_a_hello_that_cannot_be_served_gets_its_alert(ecdsa: Certificate) -> None:
-    ours, theirs = trio.testing.memory_stream_pair()
-    failure = await failed(ecdsa, ours, record(message(body(suites=(0,)))))
-    assert str(failure) == failure.outcome.error == "no shared cipher"
-    assert failure.outcome.alert == "handshake_failure"
-    assert failure.outcome.profile == "random"
-    assert await theirs.receive_some() == b"\x15\x03\x03\x00\x02\x02\x28"
-    await ours.send_all(b"open")
-    assert await theirs.receive_some() == b"open"
-
-
-async def test_a_handshake_has_ten_seconds(ecdsa: Certificate, autojump_clock: trio.testing.MockClock) -> None:
-    ours, theirs = trio.testing.memory_stream_pair()
-    began = trio.current_time()
-
-    async def trickle() -> None:
-        for byte in record(message(body()))[1:]:
-            await trio.sleep(1)
-            await theirs.send_all(bytes([byte]))
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trickle)
-        failure = await failed(ecdsa, ours, b"\x16")
-        nursery.cancel_scope.cancel()
-    assert failure.outcome.error == "not finished within 10 s"
-    assert trio.current_time() - began == HANDSHAKE_SECONDS
-
-
-@pytest.mark.parametrize("reads_alert", [True, False])
-async def test_a_peer_that_goes_away_in_the_handshake_is_told(ecdsa: Certificate, reads_alert: bool) -> None:
-    ours, theirs = trio.testing.memory_stream_pair()
-    hello = record(message(body(suites=(0xC02B,), extensions=full_extensions(versions=(0x0303,)))))
-    if reads_alert:
-        await theirs.send_eof()
-        assert (await failed(ecdsa, ours, hello[:50])).outcome.error == "the peer ended the handshake"
-    else:
-        await theirs.aclose()
-        assert (await failed(ecdsa, ours, hello)).outcome.error == "the connection broke"
-
-
-async def test_a_client_that_leaves_right_after_its_last_flight_was_there(ecdsa: Certificate) -> None:
-    """TLS 1.3: our tickets find nobody, but the handshake was whole and what it sent can be read."""
-    ours, theirs = trio.testing.memory_stream_pair()
-    client = TlsMachine(lambda: client_context(versions=(0x0304, 0x0304)), server_side=False)
-    client.receive_data(b"")
-    first = client.poll_transmit()
-
-    async def leave() -> None:
-        client.receive_data(await theirs.receive_some())
-        client.send(b"so long")
-        await theirs.send_all(client.poll_transmit())
-        await theirs.aclose()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(leave)
-        stream = await accept_tls(ours, ecdsa, first=first, profile=profile_for(ecdsa, first, random.Random(1)))
-    assert stream.outcome.error is None
-    assert stream.outcome.version == "1.3"
-    assert await stream.receive_some() == b"so long"
-    assert await stream.receive_some() == b""
-
-
-async def test_of_too_many_handshakes_the_first_is_given_up(
-    ecdsa: Certificate, autojump_clock: trio.testing.MockClock
-) -> None:
-    reached: list[tuple[str, int]] = []
-    acceptor = TlsAcceptor(max_handshakes=2, timeout=3, reached=lambda *bound: reached.append(bound))
-    ends = [trio.testing.memory_stream_pair() for _ in range(4)]
-    errors: dict[int, str] = {}
-
-    async def accept(number: int) -> None:
-        await trio.sleep(number / 10)
-        profile = profile_for(ecdsa, b"", random.Random(1))
-        with pytest.raises(TlsFailed) as caught:
-            await acceptor.accept(ends[number][0], ecdsa, first=b"\x16", profile=profile, source=str(number))
-        errors[number] = str(caught.value)
-
-    async with trio.open_nursery() as nursery:
-        for number in range(4):
-            nursery.start_soon(accept, number)
-        await trio.sleep(1)
-        assert (acceptor.handshakes, acceptor.refused) == (2, 2)
-        assert errors == dict.fromkeys((0, 1), "given up: 2 began after it")
-    assert errors[2] == errors[3] == "not finished within 3 s"
-    assert reached == [("tls_handshakes", 2)] * 2
-    assert acceptor.handshakes == 0
-    assert not acceptor._of_source
-
-
-async def test_a_handshake_that_is_ended_from_outside_counts_no_more(ecdsa: Certificate) -> None:
-    acceptor = TlsAcceptor()
-    ours, _ = trio.testing.memory_stream_pair()
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        await acceptor.accept(ours, ecdsa, first=b"", profile=profile_for(ecdsa, b"", random.Random(1)))
-    assert scope.cancelled_caught
-    assert acceptor.handshakes == 0
-
-
-async def test_an_acceptor_accepts(ecdsa: Certificate) -> None:
-    acceptor = TlsAcceptor()
-    ours, theirs = trio.testing.memory_stream_pair()
-    client = trio.SSLStream(theirs, client_context())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(client.do_handshake)
-        first = await ours.receive_some()
-        stream = await acceptor.accept(ours, ecdsa, first=first, profile=profile_for(ecdsa, first, random.Random(1)))
-    await client.send_all(b"hello")
-    assert await stream.receive_some() == b"hello"
-    assert acceptor.handshakes == 0
-
-
-async def test_one_source_cannot_take_all_handshakes(
-    ecdsa: Certificate, autojump_clock: trio.testing.MockClock
-) -> None:
-    reached: list[tuple[str, int]] = []
-    acceptor = TlsAcceptor(9, max_of_one=2, timeout=3, reached=lambda *bound: reached.append(bound))
-    errors: list[str] = []
-
-    async def accept(source: str) -> None:
-        ours, _ = trio.testing.memory_stream_pair()
-        profile = profile_for(ecdsa, b"", random.Random(1))
-        with pytest.raises(TlsFailed) as caught:
-            await acceptor.accept(ours, ecdsa, first=b"\x16", profile=profile, source=source)
-        errors.append(str(caught.value))
-
-    async with trio.open_nursery() as nursery:
-        for source in ("a", "a", "a", "b", "", "", ""):
-            nursery.start_soon(accept, source)
-        await trio.testing.wait_all_tasks_blocked()
-        assert (acceptor.handshakes, acceptor.refused) == (6, 1)
-        assert errors == ["2 handshakes of one source are under way"]
-        assert reached == [("tls_handshakes_per_source", 2)]
-    assert acceptor.handshakes == 0
-    assert not acceptor._of_source

@@ -1,0 +1,137 @@
+"""Accepts TLS: the server's side of handshakes, with bounds on how many are under way and on how long each takes."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from honeystack.tls.certificates import Certificate
+from honeystack.tls.machine import TlsMachine
+from honeystack.tls.profiles import Profile
+from honeystack.tls.stream import HANDSHAKE_SECONDS, TlsFailed, TlsOutcome, TlsStream
+
+MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
+MAX_HANDSHAKES_OF_ONE = 256  # source, so that one peer cannot take them all
+
+
+@attrs.define(eq=False)
+class TlsAcceptor:
+    """Accepts TLS, with bounds on the handshakes under way, in all and of one source, and on their time.
+
+    Of too many the one that began first is given up: an honest one is over in some round trips. `reached` is told the
+    name of a bound, and the bound, each time.
+    """
+
+    max_handshakes: int = MAX_HANDSHAKES
+    max_of_one: int = MAX_HANDSHAKES_OF_ONE
+    timeout: float = HANDSHAKE_SECONDS
+    reached: Callable[[str, int], None] | None = None
+    refused: int = attrs.field(default=0, init=False)  # because too many were under way
+    _under_way: dict[trio.CancelScope, None] = attrs.field(factory=dict, init=False)  # in the order in which they began
+    _of_source: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    @property
+    def handshakes(self) -> int:
+        """How many are under way."""
+        return len(self._under_way)
+
+    async def accept(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        certificate: Certificate,
+        *,
+        first: bytes,
+        profile: Profile,
+        source: str = "",
+    ) -> TlsStream:
+        """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network."""
+        if source and self._of_source[source] >= self.max_of_one:
+            self._refuse("tls_handshakes_per_source", self.max_of_one)
+            await trio.lowlevel.checkpoint()
+            raise TlsFailed(TlsOutcome("none", error=f"{self.max_of_one} handshakes of one source are under way"))
+        if self.handshakes >= self.max_handshakes:
+            self._refuse("tls_handshakes", self.max_handshakes)
+            self._give_up_oldest()
+        self._of_source[source] += 1
+        scope = trio.CancelScope()
+        self._under_way[scope] = None
+        try:
+            return await _accept(stream, certificate, first, profile, self.timeout, scope)
+        except TlsFailed as failed:
+            if scope in self._under_way or not scope.cancelled_caught:
+                raise
+            error = f"given up: {self.max_handshakes} began after it"
+            raise TlsFailed(attrs.evolve(failed.outcome, error=error)) from None
+        finally:
+            self._under_way.pop(scope, None)
+            self._of_source[source] -= 1
+            if not self._of_source[source]:
+                del self._of_source[source]
+
+    def _refuse(self, bound: str, limit: int) -> None:
+        self.refused += 1
+        if self.reached is not None:
+            self.reached(bound, limit)
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(iter(self._under_way))
+        del self._under_way[oldest]
+        oldest.cancel()
+
+
+async def accept_tls(
+    stream: trio.abc.HalfCloseableStream,
+    certificate: Certificate,
+    *,
+    first: bytes,
+    profile: Profile,
+    timeout: float = HANDSHAKE_SECONDS,
+) -> TlsStream:
+    """Do the server's side of a handshake, under a configuration that was made for its hello.
+
+    `first` is everything the peer has sent so far.
+    Raises TlsFailed after the alert is out; the stream below is then left open, for the caller to close.
+    """
+    return await _accept(stream, certificate, first, profile, timeout, trio.CancelScope())
+
+
+async def _accept(
+    stream: trio.abc.HalfCloseableStream,
+    certificate: Certificate,
+    first: bytes,
+    profile: Profile,
+    timeout: float,
+    scope: trio.CancelScope,
+) -> TlsStream:
+    machine = TlsMachine(functools.partial(certificate.contexts.configure, profile))
+    tls = TlsStream(stream, machine)
+    error = None
+    scope.deadline = trio.current_time() + timeout
+    try:
+        with scope:
+            await tls.finish_handshake(first, may_wait=True)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        error = "the connection broke"
+    if scope.cancelled_caught:
+        error = f"not finished within {timeout:g} s"
+    established = tls.established  # it may be so although our last bytes found nobody
+    cipher = machine.cipher
+    tls.outcome = TlsOutcome(
+        profile.name,
+        machine.version,
+        None if cipher is None else certificate.contexts.iana_name(cipher),
+        machine.alpn,
+        machine.resumed,
+        None if established else machine.error or error,
+        machine.alert,
+        tuple(machine.threats),
+        client_certificate=machine.peer_certificate if certificate.contexts.asks_client else None,
+    )
+    tls.threats_told = len(machine.threats)
+    if not established:
+        raise TlsFailed(tls.outcome)
+    return tls
