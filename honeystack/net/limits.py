@@ -76,6 +76,10 @@ class Limits:
         "name",
         default=10,
     )
+    datagram_hellos_per_second: int = setting(
+        "datagrams of QUIC and DTLS clients that are searched for a hello; those beyond it are told as datagrams only",
+        default=200,
+    )
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")
     retries: int = setting(
         "how often TCP sends a segment again before it gives the connection up (R2); 15 take about as many minutes",

@@ -20,8 +20,8 @@ from honeystack.tls.hello import Progress
 from honeystack.tls.quic import InitialReader
 
 FLOWS = 256  # with a hello under way, or told lately
-PER_SECOND = 200.0  # datagrams that are looked into: a fiftieth of a core
-BURST = 400.0
+PER_SECOND = 200  # datagrams that are looked into: a fiftieth of a core
+BURST = 2  # seconds' worth of datagrams that a rest allows at once
 FLOW_SECONDS = 30.0  # after which a flow may begin anew
 
 _Reader = InitialReader | DtlsReader
@@ -29,13 +29,15 @@ _USELESS = (Progress.MALFORMED, Progress.NOT_TLS)
 
 
 class DatagramHellos:
-    """Input: `received`. Output: events, through the recorder."""
+    """Input: `received`. Output: events, through the recorder. Getter: `passed_over`, datagrams beyond the budget."""
 
-    def __init__(self, recorder: Recorder, *, clock: Callable[[], float]) -> None:
+    def __init__(self, recorder: Recorder, *, clock: Callable[[], float], per_second: int = PER_SECOND) -> None:
+        self.passed_over = 0
+        self._per_second = per_second
         self._recorder = recorder
         self._clock = clock
         self._readers: OrderedDict[Flow, tuple[_Reader, float]] = OrderedDict()  # with the time that each began
-        self._budget = BURST
+        self._budget = float(BURST * per_second)
         self._refilled = clock()
 
     def received(self, flow: Flow, data: bytes, identity: Identity) -> None:
@@ -63,9 +65,11 @@ class DatagramHellos:
 
     def _affords(self) -> bool:
         now = self._clock()
-        self._budget = min(BURST, self._budget + (now - self._refilled) * PER_SECOND)
+        gained = (now - self._refilled) * self._per_second
+        self._budget = min(float(BURST * self._per_second), self._budget + gained)
         self._refilled = now
         if self._budget < 1:
+            self.passed_over += 1
             return False
         self._budget -= 1
         return True

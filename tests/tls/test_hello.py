@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from types import FrameType
 
@@ -333,3 +334,17 @@ def calls_to_read(padding: int) -> int:
 
 def test_a_hello_in_16_000_records_of_one_byte_costs_linear_time() -> None:
     assert calls_to_read(16_000) < 2.2 * calls_to_read(8_000)
+
+
+def test_a_hello_in_16_000_records_of_one_byte_takes_less_than_a_tenth_of_a_second() -> None:
+    """The one bound in seconds, of the processor's time; it takes some 0.03."""
+    hello = message(body(extensions=extension(21, bytes(16_000))))
+    segments = [record(hello[at : at + 1]) for at in range(len(hello))]
+
+    def seconds(parts: list[bytes]) -> float:
+        began = time.process_time()
+        assert read(parts).progress is Progress.COMPLETE
+        return time.process_time() - began
+
+    for parts in (segments, [b"".join(segments)]):
+        assert min(seconds(parts) for _ in range(5)) < 0.1

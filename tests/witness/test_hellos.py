@@ -11,7 +11,7 @@ from honeystack.testing import RecordingPublisher
 from honeystack.witness.hellos import BURST, FLOW_SECONDS, FLOWS, PER_SECOND, DatagramHellos
 from tests.tls.packets import crypto, dtls_fragment, dtls_record, initial
 from tests.tls.test_dtls import WHOLE
-from tests.tls.test_quic import HELLO
+from tests.tls.test_quic import HELLO, RECORDED
 
 INITIAL = initial(crypto(0, HELLO))
 HALVES = [initial(crypto(0, HELLO[:60])), initial(crypto(60, HELLO[60:]), number=1)]
@@ -66,6 +66,20 @@ def test_pieces_of_one_flow_belong_together_and_of_two_do_not() -> None:
     assert scene.take(HALVES[1]) == 1
 
 
+def test_a_hello_over_three_datagrams_in_any_order_is_told_once() -> None:
+    datagrams = RECORDED["three datagrams"]
+    told = set()
+    for order in itertools.permutations(datagrams):
+        scene = Scene()
+        assert scene.take(order[0], order[1]) == 0
+        assert scene.take(order[2], *order) == 1  # and what comes once more is not told again
+        fields = scene.publisher.of("udp", "tls")[0].fields
+        assert fields["tls.sni"] == "quic.example"
+        told.add(str(fields["ja4"]))
+    (ja4,) = told
+    assert ja4.startswith("q13d")
+
+
 def test_a_hello_is_told_once_until_the_flow_may_be_another() -> None:
     scene = Scene()
     assert scene.take(INITIAL, INITIAL, HALVES[0]) == 1
@@ -88,7 +102,9 @@ def test_the_table_is_bounded_and_the_budget_is_kept() -> None:
         scene.take(HALVES[0], port=port)
     assert scene.take(HALVES[1]) == 0  # forgotten
     scene = Scene()
-    told = [scene.take(INITIAL, port=port) for port in range(1, int(BURST) + 50)]
-    assert told[-1] == BURST
+    told = [scene.take(INITIAL, port=port) for port in range(1, BURST * PER_SECOND + 50)]
+    assert told[-1] == BURST * PER_SECOND
+    assert scene.hellos.passed_over == 49
     scene.now += 1
-    assert [scene.take(INITIAL, port=port) for port in range(10_000, 10_300)][-1] == BURST + PER_SECOND
+    assert [scene.take(INITIAL, port=port) for port in range(10_000, 10_300)][-1] == (BURST + 1) * PER_SECOND
+    assert scene.hellos.passed_over == 149

@@ -277,6 +277,16 @@ def test_full_tables_are_told_by_their_bounds() -> None:
     assert (drop.fields["reason"], drop.fields["limit"]) == ("scan_sources", 10)
 
 
+def test_datagrams_that_are_not_searched_for_a_hello_are_told_by_the_bound() -> None:
+    scene = Scene(datagram_hellos_per_second=2)
+    for number in range(10):
+        scene.witness.noticed(datagram(b"\xc0\0\0\0\1" + bytes(100), remote_port=4000 + number))
+    scene.at(1.0)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == ("datagram_hellos_per_second", 2)
+    assert len(scene.publisher.of("udp", "payload")) == 10
+
+
 def spoofed(number: int) -> Path:
     return PATH._replace(remote=(0x0B000000 + number).to_bytes(4, "big"))
 
