@@ -47,6 +47,8 @@ FLOORS = {
     "net.timers": PROTOCOL,
     "net.notices": PROTOCOL,
     "net.scans": PROTOCOL,
+    "net.sieve": PROTOCOL,
+    "net.flood": PROTOCOL,
     "net.anomalies": PROTOCOL,
     "net.sniffer": PROTOCOL,
     "net.limits": PROTOCOL,

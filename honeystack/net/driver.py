@@ -8,12 +8,12 @@ call at any other time goes out at once. Nothing here waits with frames unsent.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from honeystack.net.link import Link, LinkStatistics
+from honeystack.net.link import Link, LinkStatistics, ReceivedFrame, SynLink
 from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice, Readable, Writable
 from honeystack.net.stream import TcpStream
 from honeystack.net.timers import RESOLUTION, TimerSlots
@@ -21,6 +21,8 @@ from honeystack.net.timers import RESOLUTION, TimerSlots
 if TYPE_CHECKING:
     from honeystack.net.stack import Stack
     from honeystack.net.tcp.connection import Connection
+
+CROWD = 2048  # SYNs of one batch: some milliseconds, in which what a batch costs at least is spread over many
 
 
 class Guest(Protocol):
@@ -55,6 +57,7 @@ class Driver:
         self.clock = clock
         self.timers: TimerSlots[Callable[[], None]] = TimerSlots()
         self._scope: trio.CancelScope | None = None
+        self._crowd = link if isinstance(link, SynLink) else None
         self._not_before = -math.inf
         self._busy = False  # a flush follows, or is under way
 
@@ -125,8 +128,18 @@ class Driver:
 
     def _take_frames(self) -> None:
         now = self.clock()
+        if self._crowd is None or not self.stack.tcp.handshakes.full:
+            self._give(self.link.receive(), now)
+            return
+        self._give(self._crowd.receive_others(), now)  # flows that live come first
+        batch, others = self._crowd.receive_syns(CROWD)
+        self._give(others, now)
+        if batch is not None:
+            self._crowd.send_blocks(self.stack.receive_syns(batch, now))
+
+    def _give(self, frames: Iterable[ReceivedFrame], now: float) -> None:
         receive_frame = self.stack.receive_frame
-        for data, checksum, vlan in self.link.receive():
+        for data, checksum, vlan in frames:
             try:
                 receive_frame(data, now, checksum=checksum, vlan=vlan)
             except Exception as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from honeystack.net.wire.facts import ChecksumState
 
-__all__ = ["ChecksumState", "Link", "LinkStatistics", "ReceivedFrame"]
+if TYPE_CHECKING:
+    from honeystack.net.wire.syn_acks import FrameBlock
+    from honeystack.net.wire.syn_batch import SynBatch
+
+__all__ = ["ChecksumState", "Link", "LinkStatistics", "ReceivedFrame", "SynLink"]
 
 
 class ReceivedFrame(NamedTuple):
@@ -49,4 +53,21 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Give everything back; idempotent."""
+        ...
+
+
+@runtime_checkable
+class SynLink(Protocol):
+    """A link that keeps SYNs apart, so that many of them can be taken and answered at once."""
+
+    def receive_others(self, limit: int = 256) -> list[ReceivedFrame]:
+        """As `Link.receive`, without the SYNs."""
+        ...
+
+    def receive_syns(self, limit: int) -> tuple[SynBatch | None, list[ReceivedFrame]]:
+        """Up to `limit` SYNs: a batch, if there are many, and those that are in none."""
+        ...
+
+    def send_blocks(self, blocks: Sequence[FrameBlock]) -> None:
+        """Send frames as they lie in memory; otherwise as `Link.send`."""
         ...

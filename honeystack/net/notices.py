@@ -77,6 +77,7 @@ class Scanned(NamedTuple):
     protocol: str
     local_port: int
     remote_port: int
+    times: int = 1
 
 
 class Datagram(NamedTuple):

@@ -19,11 +19,11 @@ MSG_DONTWAIT = 0x40  # bits/socket.h
 FULL = frozenset({errno.ENOBUFS, errno.EAGAIN, errno.ENOMEM, errno.EINTR})
 
 
-class _IoVec(ctypes.Structure):
+class IoVec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 
-class _Message(ctypes.Structure):  # struct msghdr, with the padding at its end
+class Message(ctypes.Structure):  # struct msghdr, with the padding at its end
     _fields_ = [
         ("name", ctypes.c_void_p),
         ("name_length", ctypes.c_uint),
@@ -35,8 +35,8 @@ class _Message(ctypes.Structure):  # struct msghdr, with the padding at its end
     ]
 
 
-class _MessageHeader(ctypes.Structure):  # struct mmsghdr
-    _fields_ = [("message", _Message), ("sent", ctypes.c_uint)]
+class MessageHeader(ctypes.Structure):  # struct mmsghdr
+    _fields_ = [("message", Message), ("sent", ctypes.c_uint)]
 
 
 class Outbox:
@@ -55,11 +55,12 @@ class Outbox:
         self._slot = (self._longest + 63) & ~63
         self._buffer = bytearray(self._slot * BATCH)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        self._vectors = (_IoVec * BATCH)()
-        self._headers = (_MessageHeader * BATCH)()
+        self._vectors = (IoVec * BATCH)()
+        self._headers = (MessageHeader * BATCH)()
+        self._start = ctypes.addressof(self._headers)
         for i in range(BATCH):
             self._vectors[i].base = start + i * self._slot
-            self._headers[i].message.vectors = ctypes.addressof(self._vectors) + i * ctypes.sizeof(_IoVec)
+            self._headers[i].message.vectors = ctypes.addressof(self._vectors) + i * ctypes.sizeof(IoVec)
             self._headers[i].message.vector_count = 1
         # Lengths as plain integers: a structure's attribute costs three times as much to set.
         self._lengths = (ctypes.c_size_t * (2 * BATCH)).from_buffer(self._vectors)
@@ -71,7 +72,7 @@ class Outbox:
         for frame in frames:
             if type(frame) is SuperFrame:
                 if filled:
-                    self._flush(filled)
+                    self.send_messages(self._start, filled)
                     filled = 0
                 self._send_run(frame)
                 continue
@@ -84,10 +85,25 @@ class Outbox:
             lengths[2 * filled + 1] = length
             filled += 1
             if filled == BATCH:
-                self._flush(filled)
+                self.send_messages(self._start, filled)
                 filled = 0
         if filled:
-            self._flush(filled)
+            self.send_messages(self._start, filled)
+
+    def send_messages(self, start: int, count: int) -> None:
+        """Send what `count` structures of struct mmsghdr from this address on describe; never waits."""
+        done = tries = 0
+        size, descriptor = ctypes.sizeof(MessageHeader), self._socket.fileno()
+        while done < count and tries < TRIES:
+            sent = self._sendmmsg(descriptor, ctypes.c_void_p(start + done * size), count - done, MSG_DONTWAIT)
+            if sent > 0:
+                done += sent
+            elif ctypes.get_errno() in FULL:
+                tries += 1
+            else:
+                break  # the interface is down, or gone
+        self.sent += done
+        self.dropped += count - done
 
     def _send_run(self, frame: SuperFrame) -> None:
         for _ in range(TRIES if self._runs is not None else 0):
@@ -101,17 +117,3 @@ class Outbox:
                 self.sent += 1
                 return
         self.dropped += 1
-
-    def _flush(self, count: int) -> None:
-        done = tries = 0
-        start, size, descriptor = ctypes.addressof(self._headers), ctypes.sizeof(_MessageHeader), self._socket.fileno()
-        while done < count and tries < TRIES:
-            sent = self._sendmmsg(descriptor, ctypes.c_void_p(start + done * size), count - done, MSG_DONTWAIT)
-            if sent > 0:
-                done += sent
-            elif ctypes.get_errno() in FULL:
-                tries += 1
-            else:
-                break  # the interface is down, or gone
-        self.sent += done
-        self.dropped += count - done

@@ -49,6 +49,11 @@ class Output:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def seed(self) -> int:
+        """What flow labels are keyed with."""
+        return self._seed
+
     def drain(self) -> list[bytes]:
         frames, self._frames = self._frames, []
         return frames

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from ipaddress import IPv6Network
 from struct import pack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
@@ -25,6 +25,18 @@ from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import ACCEPT, Program, encode
 from honeystack.net.slots import SOL_PACKET, Slots, make_slots
 from honeystack.net.syn_filter import only_syns, without_syns
+
+if TYPE_CHECKING:
+    from honeystack.net.wire.syn_acks import FrameBlock
+    from honeystack.net.wire.syn_batch import SynBatch
+
+try:
+    from honeystack.net.blocks import BlockMessages
+    from honeystack.net.syn_slots import read_batch
+except ImportError:  # numpy is an extra
+    BATCHES = False
+else:
+    BATCHES = True
 
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h
 PACKET_ADD_MEMBERSHIP, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 1, 15, 23
@@ -38,7 +50,8 @@ COPIES = 16 * 1024 * 1024  # bytes of super-frames that may wait; the socket's r
 SYN_SLOT = 256  # bytes; holds the kernel's header and 190 bytes, and a SYN without data has 114 at most
 SYN_SLOTS = 32_768  # 8 MB: 100 ms of 300,000 SYNs a second
 SYN_COPIES = 1024 * 1024  # bytes of SYNs with data that may wait
-CROWD = 32  # SYNs that wait: from here on they are read as a batch
+CROWD = 32  # SYNs that wait: from here on numpy costs less than it saves
+FEW = 256  # SYNs that are taken one by one before other frames have their turn again
 
 
 class Tap(NamedTuple):
@@ -113,6 +126,8 @@ class Ring:
         for each in (tap.packets, tap.syns):
             self._either.register(each, select.EPOLLIN)
         self._outbox = Outbox(tap.packets, self.mtu, runs=tap.runs)
+        if BATCHES:
+            self._messages = BlockMessages()
 
     async def wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._either)
@@ -132,6 +147,25 @@ class Ring:
             return frames
         order = sorted(range(len(frames)), key=stamps.__getitem__)  # a SYN before the reset that follows it
         return [frames[place] for place in order]
+
+    def receive_others(self, limit: int = 256) -> list[ReceivedFrame]:
+        """As `receive`, but SYNs are left for `receive_syns`."""
+        frames = self._frames.take(limit)
+        if not frames and not self._syns.waiting():
+            self._syns.nothing_came()
+        return frames
+
+    def receive_syns(self, limit: int) -> tuple[SynBatch | None, list[ReceivedFrame]]:
+        """SYNs that have arrived: a batch of them where they crowd and numpy is there, and those that are in none."""
+        if not BATCHES or not self._syns.waiting(CROWD - 1):
+            return None, self._syns.take(min(limit, FEW))
+        return read_batch(self._syns, limit)
+
+    def send_blocks(self, blocks: Sequence[FrameBlock]) -> None:
+        """Send many frames as they lie in memory."""
+        for block in blocks:
+            for start, count in self._messages.of(block):
+                self._outbox.send_messages(start, count)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send in order; what the link does not take after a few tries is counted as lost."""

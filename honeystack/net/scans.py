@@ -53,7 +53,7 @@ class _Source:
     report_at: float | None = None  # once it is known to scan
 
     def add(self, scanned: Scanned, now: float, *, most_addresses: int) -> None:
-        self.last, self.count = now, self.count + 1
+        self.last, self.count = now, self.count + scanned.times
         if self.report_at is None:
             self.tried.add((scanned.protocol, scanned.local_port))
         else:

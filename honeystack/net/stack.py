@@ -7,7 +7,9 @@ excluded before anything else is done with it, and whatever goes wrong costs the
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from struct import unpack_from
+from typing import TYPE_CHECKING
 
 from honeystack.errors import Malformed
 from honeystack.net import sniffer
@@ -24,6 +26,11 @@ from honeystack.net.udp import Udp
 from honeystack.net.wire import arp, ipv4, ipv6
 from honeystack.net.wire.ethernet import ARP, HEADER_LENGTH, IPV4, IPV6, EthernetHeader, decode_ethernet
 from honeystack.net.wire.facts import ChecksumState, IpFacts
+
+if TYPE_CHECKING:
+    from honeystack.net.flood import Flood
+    from honeystack.net.wire.syn_acks import FrameBlock
+    from honeystack.net.wire.syn_batch import SynBatch
 
 __all__ = ["Fate", "Stack"]
 
@@ -52,6 +59,8 @@ class Stack:
         self._paths: dict[bytes, Path] = {}
         self._fates = [0] * len(Fate)
         self._frames_out = 0
+        self._rng = rng
+        self._flood: Flood | None = None
 
     # inputs
 
@@ -75,6 +84,31 @@ class Stack:
             fate = Fate.FAULT
             self._notices.append(Fault(frame, error))
         self._fates[fate] += 1
+
+    def receive_syns(self, batch: SynBatch, now: float) -> list[FrameBlock]:
+        """Take many SYNs from the link, as if they came one by one; what is answered at once is to be sent as it is.
+
+        Never raises. Who has batches has numpy.
+        """
+        begun = 0
+        while begun < len(batch) and not self.tcp.handshakes.full:  # each has room to be remembered
+            self._receive_row(batch, begun, now)
+            begun += 1
+        blocks: list[FrameBlock] = []
+        rows: Sequence[int] = range(begun, len(batch))
+        try:
+            blocks, left = self._flood_for().answer(batch.after(begun), now)
+            rows = [begun + row for row in left.tolist()]
+            if self._flood_for().overlooks():
+                self._delivery.bound("scan_sources", None, now)
+        except Exception as error:
+            self._notices.append(Fault(b"", error))
+        answered = sum(map(len, blocks))
+        self._fates[Fate.DELIVERED] += answered
+        self._frames_out += answered
+        for row in rows:
+            self._receive_row(batch, row, now)
+        return blocks
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due."""
@@ -188,6 +222,25 @@ class Stack:
             self._paths.clear()
         path = self._paths[key] = Path(4 if len(local) == 4 else 6, local, remote, local_mac, remote_mac, vlan)
         return path
+
+    # many SYNs at once
+
+    def _flood_for(self) -> Flood:
+        if self._flood is None:
+            from honeystack.net.flood import Flood
+
+            self._flood = Flood(
+                self.settings,
+                self.tcp,
+                host_ports=self._delivery.host_ports[ipv4.TCP],
+                label_seed=self._output.seed,
+                sieve_seed=self._rng.getrandbits(64),
+            )
+        return self._flood
+
+    def _receive_row(self, batch: SynBatch, row: int, now: float) -> None:
+        data, checksum, vlan = batch.frame(row)
+        self.receive_frame(data, now, checksum=checksum, vlan=vlan)
 
     # the long way
 

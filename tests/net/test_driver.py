@@ -297,3 +297,44 @@ async def test_stopping_ends_all_on_the_wire_and_for_the_owners(
     bench.driver.stop()
     assert bench.link.sent == [b"reset"]
     assert bench.guest.told == [("closed", connection, CloseReason.SHUTDOWN)]
+
+
+class CrowdLink(MemoryLink):
+    """A link that keeps SYNs apart: what begins with an S."""
+
+    def __init__(self) -> None:
+        super().__init__(b"\x02" + bytes(5), record=True)
+        self.batch: list[bytes] = []
+        self.log: list[str] = []
+
+    def receive_others(self, limit: int = 256) -> list[ReceivedFrame]:
+        self.log.append("others")
+        return [frame for frame in self.receive(limit) if not frame.data.startswith(b"S")]
+
+    def receive_syns(self, limit: int) -> tuple[Any, list[ReceivedFrame]]:
+        self.log.append("syns")
+        return self.batch or None, [ReceivedFrame(b"Single")]
+
+    def send_blocks(self, blocks: list[bytes]) -> None:
+        self.log += [f"sent {block.decode()}" for block in blocks]
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("batch", [[b"one", b"two"], []])
+async def test_while_handshakes_are_not_remembered_syns_come_last_and_together(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, full: bool, batch: list[bytes]
+) -> None:
+    bench = Bench()
+    bench.link = link = CrowdLink()
+    stack: Any = bench.stack
+    stack.tcp = SimpleNamespace(handshakes=SimpleNamespace(full=full))
+    stack.receive_syns = lambda syns, now: [syn[::-1] for syn in syns]
+    bench.driver = Driver(stack, link, bench.guest)
+    await nursery.start(bench.driver.run)
+    link.batch = batch
+    link.deliver(ReceivedFrame(b"SYN"))
+    link.deliver(ReceivedFrame(b"data"))
+    await trio.sleep(1)
+    given = [data for data, _, _ in stack.received]
+    assert given == ([b"data", b"Single"] if full else [b"SYN", b"data"])
+    assert link.log == (["others", "syns"] + ["sent eno", "sent owt"] * bool(batch) if full else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -180,3 +181,11 @@ def test_a_guest_that_stays_is_watched_on() -> None:
     assert deadline == pytest.approx(50.0, abs=SLOT)
     guest.poll(deadline)
     assert len(guest) == 0
+
+
+def test_probes_that_are_told_together_are_counted_each() -> None:
+    scan = ScanDetector(Limits())
+    for port in range(1, 6):
+        scan.saw(Scanned(PATH4, "tcp", port, 40000, port), 0.0)
+    (report,) = scan.poll(math.inf)
+    assert report.count == 15

@@ -19,11 +19,12 @@ BATCH: Final = 64  # candidates found by one look at all connections, so that sh
 class Shedder:
     """Inputs: `admits`, `added`, `removed`, `tell`, `forget`. It aborts what has been idle longest."""
 
-    __slots__ = ("_candidates", "_sources", "_tcp", "_told")
+    __slots__ = ("_candidates", "_sources", "_tcp", "_told", "full")
 
     def __init__(self, tcp: Tcp) -> None:
         self._tcp = tcp
         self._sources: dict[bytes, int] = {}
+        self.full: set[bytes] = set()  # sources that may have no more connections
         self._candidates: list[tuple[float, Connection]] = []  # the longest idle one last
         self._told: set[str] = set()
 
@@ -49,12 +50,16 @@ class Shedder:
     def added(self, path: Path) -> None:
         """A connection from there exists."""
         source = source_of(path)
-        self._sources[source] = self._sources.get(source, 0) + 1
+        self._sources[source] = count = self._sources.get(source, 0) + 1
+        if count >= self._tcp.limits.connections_per_source:
+            self.full.add(source)
 
     def removed(self, path: Path) -> None:
         """A connection from there has ended."""
         source = source_of(path)
         left = self._sources[source] - 1
+        if left < self._tcp.limits.connections_per_source:
+            self.full.discard(source)
         if left:
             self._sources[source] = left
         else:

@@ -19,6 +19,7 @@ from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
 from honeystack.net.tcp.oddities import tell_stray
 from honeystack.net.tcp.opening import fill_in
+from honeystack.net.tcp.pressure import CHECK, Pressure
 from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.settings import TcpSettings
@@ -55,6 +56,7 @@ class Tcp:
         self.cuts_runs = settings.cuts_runs
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()
         self.memory = BufferMemory(self.limits.buffer_memory)
+        self._pressure = Pressure(self)
         self.out: list[tuple[Path, bytes]] = []
         self.notices: deque[Notice] = deque()
         self.counters: Counter[str] = Counter()
@@ -66,6 +68,7 @@ class Tcp:
         self._touched: list[Connection] = []
         self._ports: set[int] = set()
         self._every_port = False
+        self.listen_changes = 0
 
     @property
     def connections(self) -> int:
@@ -74,6 +77,7 @@ class Tcp:
 
     def listen(self, port: int | None) -> None:
         """Accept connections to a port; None: to every port but 0."""
+        self.listen_changes += 1
         if port is None:
             self._every_port = True
         else:
@@ -81,6 +85,7 @@ class Tcp:
 
     def unlisten(self, port: int | None) -> None:
         """Accept no new connections; those that exist go on."""
+        self.listen_changes += 1
         if port is None:
             self._every_port = False
         else:
@@ -198,6 +203,11 @@ class Tcp:
 
     # What the parts of this package ask of it.
 
+    @property
+    def full_sources(self) -> set[bytes]:
+        """Which sources (net.tcp.bounds) may have no more connections."""
+        return self._shedder.full
+
     def touch(self, conn: Connection) -> None:
         """The connection may have something to send, or another time to wait for."""
         if not conn.touched:  # MUST-58, MUST-59: what is due is sent when all has been processed
@@ -292,15 +302,17 @@ class Tcp:
         if self._shedder.tell(bound):
             self.notices.append(BoundReached(bound, limit, path))
 
-    def short_of_memory(self, conn: Connection) -> None:
+    def short_of_memory(self, conn: Connection, now: float) -> None:
         """All buffers together are full; whoever waits is told once there is room.
 
-        What came out of order gives way first, or peers that never fill a gap would keep all others from speaking.
+        What came out of order gives way first, or peers that never fill a gap would keep all others from speaking; then
+        those whose data does not move.
         """
         if not self.memory.short:
             self.memory.short = True
             for each in self.flows.values():
                 drop_assembler(each)
+        self._pressure.begin(now)
         self.reached("buffer_memory", self.limits.buffer_memory, conn.path)
 
     def relieved(self, bound: str) -> None:
@@ -332,7 +344,7 @@ class Tcp:
                 return
         self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
         tell_stray(self, path, seg)
-        if not self._listens(seg.destination_port) or flags & ACK:
+        if not self.listens(seg.destination_port) or flags & ACK:
             self.reset_stray(path, seg, tos=header.tos)
         elif flags == SYN and self._shedder.admits_syn(path):
             self.handshakes.listen(key, path, seg, header, now, iss=iss)
@@ -357,12 +369,15 @@ class Tcp:
         for conn in waiting:
             offer_room(conn)
 
-    def _listens(self, port: int) -> bool:
+    def listens(self, port: int) -> bool:
+        """Whether connections to a port are accepted."""
         return port in self._ports or (self._every_port and port != 0)
 
     def _expire(self, item: Connection | bytes, now: float) -> None:
         if isinstance(item, Connection):
             timeouts.expire(item, now)
+        elif item == CHECK:
+            self._pressure.check(now)
         elif item in self.handshakes.entries:
             self.handshakes.expire(item, now)
         else:

@@ -58,6 +58,18 @@ class Handshakes:
         self.entries: dict[bytes, Embryo] = {}
         self._cookie_at: float | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether new handshakes are answered without memory."""
+        return len(self.entries) >= self._tcp.limits.half_open
+
+    def answered_together(self, count: int, path: Path, now: float) -> None:
+        """So many SYNs were answered with cookies; `path` is that of one."""
+        counters = self._tcp.counters
+        counters["segments_in"] += count
+        counters["segments_out"] += count
+        self._count_cookies(count, path, now)
+
     def listen(self, key: bytes, path: Path, seg: Segment, header: IpFacts, now: float, *, iss: int | None) -> None:
         """A SYN for a listening port; `iss` is given where the flow's last connection demands one."""
         tcp = self._tcp
@@ -88,7 +100,7 @@ class Handshakes:
             0,
             tcp.persona.ecn and asks_for_ecn(seg.flags),
         )
-        if len(self.entries) >= tcp.limits.half_open:
+        if self.full:
             self._answer_with_cookie(key, embryo, now)
             return
         self.entries[key] = embryo
@@ -217,9 +229,7 @@ class Handshakes:
 
     def _answer_with_cookie(self, key: bytes, embryo: Embryo, now: float) -> None:
         tcp = self._tcp
-        tcp.reached("half_open", tcp.limits.half_open, embryo.path)
-        tcp.counters["cookies_sent"] += 1
-        self._cookie_at = now
+        self._count_cookies(1, embryo.path, now)
         default = DEFAULT_MSS[embryo.path.version]
         embryo = embryo._replace(ecn=False)  # nothing in a cookie carries it
         cookie = tcp.cookies.make(key, embryo.irs, embryo.peer_mss or default, now)
@@ -230,6 +240,12 @@ class Handshakes:
             return
         ticks = cookies.stamp_options(ticks, embryo.window_scale, sack=embryo.sack)
         self._send_syn_ack(embryo._replace(iss=cookie), ticks)
+
+    def _count_cookies(self, count: int, path: Path, now: float) -> None:
+        tcp = self._tcp
+        tcp.reached("half_open", tcp.limits.half_open, path)
+        tcp.counters["cookies_sent"] += count
+        self._cookie_at = now
 
     def _send_syn_ack(self, embryo: Embryo, ticks: int) -> None:
         tcp = self._tcp

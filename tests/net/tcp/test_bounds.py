@@ -129,3 +129,14 @@ def test_a_connection_that_has_ended_since_the_last_look_makes_no_room() -> None
     assert Counter(ends) == {CloseReason.RST: 1, CloseReason.SHED: 2}
     assert [conn.state for conn in conns[2:]] == [State.CLOSED, State.ESTABLISHED]
     assert tcp.connections == 3
+
+
+def test_sources_that_may_have_no_more_are_known() -> None:
+    tcp = make_tcp(3, connections_per_source=2)
+    one, two = Peer(tcp, local_port=1), Peer(tcp, local_port=2)
+    first = one.open()
+    assert tcp.full_sources == set()
+    two.open()
+    assert tcp.full_sources == {source_of(one.path)}
+    first.abort(1.0)
+    assert tcp.full_sources == set()
