@@ -8,14 +8,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import connections, growth, history, quiet, tls
+from bench import connections, growth, history, http, quiet, tls
 from bench.bed import bed
 from bench.part import Figures, Part, Say, medians, scatter, table
 
 ROUNDS = 5
 
 
-PARTS = [connections.PART, tls.PART, growth.CONNECTIONS_PART, growth.SOURCES_PART, quiet.PART, quiet.START_PART]
+PARTS = [
+    connections.PART,
+    http.PART,
+    tls.PART,
+    growth.CONNECTIONS_PART,
+    growth.SOURCES_PART,
+    quiet.PART,
+    quiet.START_PART,
+]
 
 
 def run(parts: list[Part], options: argparse.Namespace, say: Say) -> tuple[dict[str, Figures], dict[str, Figures]]:

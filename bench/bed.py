@@ -117,9 +117,12 @@ class Bed:
         return program
 
     @contextlib.contextmanager
-    def running(self, name: str, *argv: str) -> Iterator[Server]:
-        """Run a program on the first core, from the word `ready` that it says until the block ends."""
-        said = subprocess.PIPE
+    def running(self, name: str, *argv: str, listens_on: int | None = None) -> Iterator[Server]:
+        """Run a program on the first core, from the word `ready` that it says until the block ends.
+
+        Who does not say it is ready when it listens on a TCP port.
+        """
+        said = subprocess.PIPE if listens_on is None else subprocess.DEVNULL
         began = time.monotonic()
         process = self.pot.start(
             *("setpriv", "--pdeathsig", "TERM", "taskset", "-c", "0", *argv),
@@ -127,13 +130,10 @@ class Bed:
             stderr=subprocess.STDOUT,
         )
         try:
-            assert process.stdout is not None
-            heard = b""
-            while b"ready" not in heard:
-                line = process.stdout.readline()
-                if not line:
-                    raise RuntimeError(f"the server {name} ended: {heard.decode()}")
-                heard += line
+            if listens_on is None:
+                _wait_ready(name, process)
+            else:
+                self._wait_listens(name, process, listens_on)
             yield Server(name, process, time.monotonic() - began)
         finally:
             process.terminate()
@@ -142,6 +142,12 @@ class Bed:
             except subprocess.TimeoutExpired:
                 process.kill()  # what was to be measured has been
                 process.wait()
+
+    def _wait_listens(self, name: str, process: subprocess.Popen[bytes], port: int) -> None:
+        while f":{port} " not in self.pot.run("ss", "--listening", "--tcp", "--numeric").stdout:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server {name} ended with {process.returncode}")
+            time.sleep(0.1)
 
     def load(self, *argv: str, program: str = "load") -> list[float]:
         """Run the load on the second core to its end; the numbers that it says."""
@@ -222,6 +228,16 @@ class Bed:
 
     def pot_mac(self) -> str:
         return self.pot.run("cat", f"/sys/class/net/{INTERFACE}/address").stdout.strip()
+
+
+def _wait_ready(name: str, process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    heard = b""
+    while b"ready" not in heard:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server {name} ended: {heard.decode()}")
+        heard += line
 
 
 def _said(load: subprocess.Popen[str]) -> str:
