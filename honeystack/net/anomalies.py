@@ -10,7 +10,7 @@ from typing import Final
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly
 from honeystack.net.wire.segment import Segment
-from honeystack.net.wire.tcp import ACK, END, FIN, MSS, NOP, PSH, RST, SYN, URG, WINDOW_SCALE, walk_options
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, decode_syn_options
 
 NAMES: Final = {
     "ack-probe": "a bare ACK to no connection, as a scanner that maps firewalls sends it",
@@ -54,35 +54,18 @@ _PROBES: Final = {
 }
 _BARE_PROBES: Final = {ACK: "ack-probe", FIN | ACK: "maimon-probe"}
 _PROTOCOLS: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
-MAX_SCALE: Final = 14
-MIN_MSS: Final = 48  # below it nothing but an attack on the sender's rate remains
 
 
 def probe_of(seg: Segment) -> str | None:
     """What a segment that belongs to no connection probes for; None for an honest SYN, or what may be late."""
     flags = seg.flags & (FIN | SYN | RST | PSH | ACK | URG)
     if flags == SYN:
-        return "impossible-options" if seg.options and impossible(seg.options) else None
+        return None if decode_syn_options(seg.options).sound else "impossible-options"
     if flags in _PROBES:
         return _PROBES[flags]
     if flags in _BARE_PROBES and not seg.data and seg.timestamps is None:
         return _BARE_PROBES[flags]
     return "odd-flags" if flags & SYN or not flags & ACK else None
-
-
-def impossible(options: bytes) -> bool:
-    """Whether no stack sends such options in a SYN: broken, twice, or beyond what their RFC allows."""
-    found, seen, length = walk_options(options), set(), 0
-    for kind, value in found:
-        length += 1 if kind <= NOP else 2 + len(value)
-        if kind > NOP and kind in seen:
-            return True
-        seen.add(kind)
-        if kind == MSS and (len(value) != 2 or int.from_bytes(value, "big") < MIN_MSS):
-            return True
-        if kind == WINDOW_SCALE and (len(value) != 1 or value[0] > MAX_SCALE):
-            return True
-    return length < len(options) and END not in seen
 
 
 def source_anomaly(local: bytes, remote: bytes, addresses: AddressSet) -> str:

@@ -5,6 +5,7 @@ Options are read as Linux reads them: the first option that does not fit ends th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ ECE: Final = 0x40
 CWR: Final = 0x80
 HEADER_LENGTH: Final = 20
 MAX_WINDOW_SCALE: Final = 14  # RFC 7323 §2.3
+MIN_MSS: Final = 48  # below it nothing but an attack on the sender's rate remains
 
 END: Final = 0  # MUST-4
 NOP: Final = 1
@@ -33,7 +35,9 @@ TIMESTAMPS: Final = 8
 
 _HEADER: Final = Struct("!HHIIBBHHH")
 _TIMESTAMPS: Final = Struct("!II")
-_ALIGNED_TIMESTAMPS: Final = b"\x01\x01\x08\x0a"  # NOP, NOP, kind 8, length 10: what all current senders write
+_TIMESTAMPS_MARK: Final = b"\x08\x0a"  # kind 8, length 10
+_ALIGNED_TIMESTAMPS: Final = b"\x01\x01" + _TIMESTAMPS_MARK  # after NOP, NOP: what all current senders write
+_NO_TIME: Final = bytes(8)
 _BLOCK: Final = Struct("!II")
 
 
@@ -44,6 +48,8 @@ class SynOptions(NamedTuple):
     window_scale: int | None
     sack_permitted: bool
     kinds: bytes  # option kinds in order, fillers included, one byte each
+    sound: bool  # none is broken, comes twice, or says more than its RFC allows
+    stamps_at: int  # where the values of the timestamps lie, from the first option on; 0: there are none
 
 
 def decode_segment(segment: memoryview) -> Segment:
@@ -60,24 +66,23 @@ def decode_segment(segment: memoryview) -> Segment:
     if start == 32 and options.startswith(_ALIGNED_TIMESTAMPS):
         stamps = _TIMESTAMPS.unpack_from(options, 4)
         return Segment(source, destination, seq, ack, flags, window, urgent, stamps, (), options, segment[start:])
+    if flags & SYN:
+        at = decode_syn_options(options).stamps_at
+        times = _TIMESTAMPS.unpack_from(options, at) if at else None
+        return Segment(source, destination, seq, ack, flags, window, urgent, times, (), options, segment[start:])
     timestamps, sack = _timestamps_and_sack(options)
     return Segment(source, destination, seq, ack, flags, window, urgent, timestamps, sack, options, segment[start:])
 
 
 def decode_syn_options(options: bytes) -> SynOptions:
     """What a SYN's options say; a value of zero as MSS counts as none, as in Linux."""
-    mss = window_scale = None
-    sack_permitted = False
-    kinds = bytearray()
-    for kind, value in walk_options(options):
-        kinds.append(kind)
-        if kind == MSS and len(value) == 2:
-            mss = int.from_bytes(value, "big") or None
-        elif kind == WINDOW_SCALE and len(value) == 1:
-            window_scale = min(value[0], MAX_WINDOW_SCALE)
-        elif kind == SACK_PERMITTED and not value:
-            sack_permitted = True
-    return SynOptions(mss, window_scale, sack_permitted, bytes(kinds))
+    at = options.find(_TIMESTAMPS_MARK) + 2
+    if at > 1 and len(options) >= at + 8:
+        # Stacks write few kinds of SYN, and in each the time alone is new.
+        said = _read_syn_options(options[:at] + _NO_TIME + options[at + 8 :])
+        if said.stamps_at == at:
+            return said
+    return _read_syn_options(options)
 
 
 def walk_options(options: bytes) -> list[tuple[int, bytes]]:
@@ -98,6 +103,30 @@ def walk_options(options: bytes) -> list[tuple[int, bytes]]:
         found.append((kind, options[at + 2 : at + length]))
         at += length  # MUST-64
     return found
+
+
+@lru_cache(1024)
+def _read_syn_options(options: bytes) -> SynOptions:
+    mss = window_scale = None
+    sack_permitted, sound = False, True
+    stamps_at = at = 0
+    kinds = bytearray()
+    for kind, value in walk_options(options):
+        sound = sound and (kind <= NOP or kind not in kinds)
+        kinds.append(kind)
+        at += 1 if kind <= NOP else 2 + len(value)
+        if kind == MSS:
+            sound = sound and len(value) == 2 and int.from_bytes(value, "big") >= MIN_MSS
+            mss = int.from_bytes(value, "big") or None if len(value) == 2 else mss
+        elif kind == WINDOW_SCALE:
+            sound = sound and len(value) == 1 and value[0] <= MAX_WINDOW_SCALE
+            window_scale = min(value[0], MAX_WINDOW_SCALE) if len(value) == 1 else window_scale
+        elif kind == SACK_PERMITTED and not value:
+            sack_permitted = True
+        elif kind == TIMESTAMPS and len(value) == 8:
+            stamps_at = at - 8
+    sound = sound and (at == len(options) or END in kinds)
+    return SynOptions(mss, window_scale, sack_permitted, bytes(kinds), sound, stamps_at)
 
 
 def _timestamps_and_sack(options: bytes) -> tuple[Block | None, tuple[Block, ...]]:

@@ -33,7 +33,7 @@ def test_all_options_come_in_the_order_of_linux() -> None:
 
 def test_only_what_the_peer_offered_is_answered() -> None:
     (answer,) = Peer(mss=None).syn()
-    assert decode_syn_options(answer.options) == (1460, None, False, bytes([2]))
+    assert decode_syn_options(answer.options)[:4] == (1460, None, False, bytes([2]))
     (answer,) = Peer(scale=None, sack=True).syn()
     assert decode_syn_options(answer.options).kinds == bytes([2, 1, 1, 4])
 
@@ -41,7 +41,7 @@ def test_only_what_the_peer_offered_is_answered() -> None:
 def test_the_persona_decides_what_is_offered_at_all() -> None:
     tcp = make_tcp(3, persona=Persona(timestamps=False, sack=False, window_scale=5))
     (answer,) = Peer(tcp, timestamp=77).syn()
-    assert decode_syn_options(answer.options) == (1460, 5, False, bytes([2, 1, 3]))
+    assert decode_syn_options(answer.options)[:4] == (1460, 5, False, bytes([2, 1, 3]))
 
 
 def test_the_connection_knows_the_syn_and_the_round_trip() -> None:

@@ -24,6 +24,8 @@ from honeystack.net.wire.tcp import (
 
 WORD = st.integers(0, 0xFFFF)
 LONG = st.integers(0, 0xFFFF_FFFF)
+PARTS = {1: b"\x01", 2: b"\x02\x04\x05\xb4", 3: b"\x03\x03\x07", 4: b"\x04\x02", 8: b"\x08\x0a" + bytes(8)}
+OPTIONS = st.lists(st.sampled_from(list(PARTS.values())) | st.binary(max_size=4), max_size=4).map(b"".join)
 
 
 def decode(octets: bytes) -> tcp.Segment:
@@ -110,7 +112,7 @@ def test_sack_of_an_odd_length_is_no_sack() -> None:
 def test_syn_options_stand_in_the_order_and_padding_of_linux() -> None:
     everything = syn_options(1460, window_scale=7, sack=True, timestamps=(1, 0))
     assert everything.hex() == "020405b40402080a000000010000000001030307"
-    assert decode_syn_options(everything) == (1460, 7, True, bytes([2, 4, 8, 1, 3]))
+    assert decode_syn_options(everything)[:4] == (1460, 7, True, bytes([2, 4, 8, 1, 3]))
 
 
 @pytest.mark.parametrize("scale", [None, 7])
@@ -123,6 +125,43 @@ def test_syn_options_fill_whole_words_and_read_back(
     assert len(options) % 4 == 0
     assert decode_syn_options(options)[:3] == (1440, scale, sack)
     assert decode(encode_segment(1, 2, 3, 4, SYN, 5, 0, options)).timestamps == timestamps
+
+
+@given(OPTIONS, OPTIONS, LONG, LONG)
+def test_what_is_remembered_of_a_syn_is_what_would_be_read(before: bytes, after: bytes, then: int, now: int) -> None:
+    for time in (then, now):
+        options = before + timestamp_option(time, time)[2:] + after
+        assert decode_syn_options(options) == tcp._read_syn_options.__wrapped__(options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        b"\x02\x04\x08\x0a\x04\x02\x03\x03\x07\x00\x00\x00",  # what looks like timestamps is an MSS of 2058
+        b"\x02\x04\x08\x0a\x01\x01\x03\x03\x09\x00\x00\x00",
+    ],
+)
+def test_what_only_looks_like_a_time_is_read(options: bytes) -> None:
+    said = decode_syn_options(options)
+    assert said.mss == 0x080A
+    assert said.window_scale == options[8]
+    assert said.sack_permitted is (options[4] == 4)
+    assert said.stamps_at == 0
+
+
+@given(st.lists(st.sampled_from(list(PARTS)), max_size=4))
+def test_a_syn_is_sound_if_each_of_its_options_is_and_comes_once(kinds: list[int]) -> None:
+    said = decode_syn_options(b"".join(PARTS[kind] for kind in kinds))
+    real = [kind for kind in kinds if kind > 1]
+    assert said.sound is (len(real) == len(set(real)))
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\x02\x04\x00\x2f", b"\x02\x03\x05", b"\x03\x03\x0f", b"\x03\x04\x01\x01", b"\x08\x0a\x00"]
+)
+def test_an_option_that_is_broken_or_beyond_its_bounds_is_not_sound(odd: bytes) -> None:
+    assert not decode_syn_options(odd).sound
+    assert not decode_syn_options(PARTS[4] + odd).sound
 
 
 def test_an_mss_of_zero_is_none_and_a_scale_is_at_most_fourteen() -> None:
