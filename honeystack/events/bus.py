@@ -260,6 +260,9 @@ def weight_of(fields: Mapping[str, object]) -> int:
     """About how many bytes of peers' data an event's fields hold."""
     weight = 0
     for value in fields.values():
+        kind = type(value)
+        if kind is int or kind is bool or kind is float:
+            continue
         if isinstance(value, Payload):
             weight += len(value.data)
         elif isinstance(value, str | bytes):
