@@ -159,7 +159,7 @@ class Connection:
         if taken < len(data):
             self.wants_room = True
             if self.tcp.memory.free <= taken:
-                self.tcp.short_of_memory(self)
+                self.tcp.short_of_memory(self, now)
                 self.tcp.memory.waiting.append(self)
         if taken:
             self.start_sending(now).data += data[:taken] if taken < len(data) else data

@@ -33,7 +33,7 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
         _compare(conn, data, known)
         seq, data = conn.rcv_nxt, data[known:]
     data = data[: min(diff(conn.rcv_edge, seq), _room(conn))]
-    if not data or not _has_room(conn, len(data), in_order=seq == conn.rcv_nxt):
+    if not data or not _has_room(conn, len(data), now, in_order=seq == conn.rcv_nxt):
         _acknowledge(conn)
         return
     if seq == conn.rcv_nxt and conn.assembler is None:
@@ -135,12 +135,12 @@ def _room(conn: Connection) -> int:
     return max(conn.tcp.limits.receive_buffer + (1 << conn.rcv_scale) - conn.held, 0)
 
 
-def _has_room(conn: Connection, count: int, *, in_order: bool) -> bool:
+def _has_room(conn: Connection, count: int, now: float, *, in_order: bool) -> bool:
     """Whether all buffers together have room; while they are short of it, what is in order goes first."""
     memory = conn.tcp.memory
     wanted = count if in_order else count + RUN_COST
     if memory.free < wanted:
-        conn.tcp.short_of_memory(conn)
+        conn.tcp.short_of_memory(conn, now)
     return memory.free >= wanted and (in_order or not memory.short)
 
 

@@ -351,6 +351,6 @@ def test_memory_that_runs_short_twice_is_told_once() -> None:
     tcp = make_tcp(3)
     one, two = Peer(tcp, local_port=1).open(), Peer(tcp, local_port=2).open()
     for conn in (one, two):
-        tcp.short_of_memory(conn)
+        tcp.short_of_memory(conn, 1000.0)
     bounds = [notice for notice in iter(tcp.poll_notice, None) if isinstance(notice, BoundReached)]
     assert [notice.bound for notice in bounds] == ["buffer_memory"]
