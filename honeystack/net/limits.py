@@ -29,13 +29,16 @@ class Limits:
     connections_per_source: int = setting(
         "TCP connections held for one IPv4 address or IPv6 /64; beyond it its new ones are not accepted", default=10_000
     )
-    time_wait: int = setting("closed connections remembered in TIME-WAIT", default=8192)
+    time_wait: int = setting(
+        "closed connections remembered in TIME-WAIT; beyond it the oldest is forgotten", default=8192
+    )
     receive_buffer: int = setting("received and unread data of one connection", default=256 * 1024, unit="bytes")
     send_buffer: int = setting(
         "sent and unacknowledged or unsent data of one connection", default=256 * 1024, unit="bytes"
     )
     buffer_memory: int = setting(
-        "all buffers of all connections; beyond it windows close and new data is not taken",
+        "all buffers of all connections; beyond it windows close, new data is not taken, and connections whose data "
+        "moves least are shed",
         default=256 * 1024 * 1024,
         unit="bytes",
     )
