@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from honeystack.net.wire.runs import SuperFrame, virtio_header
 
 BATCH = 256  # frames of one call
-TRIES = 4  # of a full queue (ENOBUFS), which is normal under load; then it is loss
+TRIES = 4  # of a queue that stays full (ENOBUFS), which is normal under load; then it is loss
 HEADROOM = 18  # bytes beyond the MTU: the Ethernet header and one VLAN tag
 MSG_DONTWAIT = 0x40  # bits/socket.h
 FULL = frozenset({errno.ENOBUFS, errno.EAGAIN, errno.ENOMEM, errno.EINTR})
@@ -97,7 +97,7 @@ class Outbox:
         while done < count and tries < TRIES:
             sent = self._sendmmsg(descriptor, ctypes.c_void_p(start + done * size), count - done, MSG_DONTWAIT)
             if sent > 0:
-                done += sent
+                done, tries = done + sent, 0
             elif ctypes.get_errno() in FULL:
                 tries += 1
             else:

@@ -135,3 +135,13 @@ def test_a_run_that_nobody_takes_is_lost_and_counted(ends: tuple[socket.socket, 
     closed = Outbox(ends[0], 1500, runs=left)
     closed.send([super_frame()])
     assert (outbox.dropped, closed.dropped) == (1, 1)
+
+
+def test_a_queue_that_empties_slowly_is_waited_for(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = [-errno.ENOBUFS] * (TRIES - 1)
+    kernel = Kernel(*full, 1, *full, 1, *full, 1)
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * 3)
+    assert (outbox.sent, outbox.dropped) == (3, 0)
