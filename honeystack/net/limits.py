@@ -79,6 +79,10 @@ class Limits:
         "name",
         default=10,
     )
+    datagram_hellos: int = setting(
+        "QUIC and DTLS clients whose hello is put together at once, or was lately; beyond it the oldest is forgotten",
+        default=256,
+    )
     datagram_hellos_per_second: int = setting(
         "datagrams of QUIC and DTLS clients that are searched for a hello; those beyond it are told as datagrams only",
         default=200,

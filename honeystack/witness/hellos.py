@@ -29,10 +29,17 @@ _USELESS = (Progress.MALFORMED, Progress.NOT_TLS)
 
 
 class DatagramHellos:
-    """Input: `received`. Output: events, through the recorder. Getter: `passed_over`, datagrams beyond the budget."""
+    """Input: `received`. Output: events, through the recorder.
 
-    def __init__(self, recorder: Recorder, *, clock: Callable[[], float], per_second: int = PER_SECOND) -> None:
+    Getters: `passed_over`, the datagrams beyond the budget; `forgotten`, the hellos that were given up unfinished.
+    """
+
+    def __init__(
+        self, recorder: Recorder, *, clock: Callable[[], float], per_second: int = PER_SECOND, flows: int = FLOWS
+    ) -> None:
         self.passed_over = 0
+        self.forgotten = 0
+        self._flows = flows
         self._per_second = per_second
         self._recorder = recorder
         self._clock = clock
@@ -58,8 +65,9 @@ class DatagramHellos:
         reader, began = self._readers.pop(flow, (None, 0.0))
         if not isinstance(reader, fresh) or self._refilled > began + FLOW_SECONDS or reader.progress in _USELESS:
             reader, began = fresh(), self._refilled
-        if len(self._readers) >= FLOWS:
-            self._readers.popitem(last=False)
+        if len(self._readers) >= self._flows:
+            _, (oldest, _) = self._readers.popitem(last=False)
+            self.forgotten += oldest.progress is Progress.MORE
         self._readers[flow] = reader, began
         return reader
 

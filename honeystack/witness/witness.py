@@ -87,14 +87,19 @@ class Witness:
         self._clock = clock
         self._capture = capture
         self._scans = ScanDetector(limits)
-        self._hellos = DatagramHellos(recorder, clock=clock, per_second=limits.datagram_hellos_per_second)
+        self._hellos = DatagramHellos(
+            recorder,
+            clock=clock,
+            per_second=limits.datagram_hellos_per_second,
+            flows=limits.datagram_hellos,
+        )
         self._half_open = Table(limits.aggregates, HALF_OPEN_SECONDS, self._tell, at_once=False)
         self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
         self._anomalies = Table(limits.aggregates, ANOMALY_SECONDS, self._tell)
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
         self._crowd = Crowd(self._tell)
         self._limits = limits
-        self._forgotten = {"scan_sources": 0, "aggregates": 0, "datagram_hellos_per_second": 0}
+        self._forgotten = {"scan_sources": 0, "aggregates": 0, "datagram_hellos": 0, "datagram_hellos_per_second": 0}
         self._tables = (self._half_open, self._datagrams, self._anomalies, self._self)
 
     def connected(self, flow: Flow, *, syn: SynFacts | None = None, rtt: float | None = None) -> Identity:
@@ -268,6 +273,7 @@ class Witness:
         """Tell that a table was full, or a budget spent, since they were looked at last; what it cost had been told."""
         counts = {
             "scan_sources": self._scans.forgotten,
+            "datagram_hellos": self._hellos.forgotten,
             "datagram_hellos_per_second": self._hellos.passed_over,
             "aggregates": sum(table.forgotten for table in self._tables if table is not self._self),
         }

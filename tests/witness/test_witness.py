@@ -33,6 +33,7 @@ from honeystack.reception import CaptureLimits
 from honeystack.testing import RecordingPublisher
 from honeystack.witness import Counters, Witness
 from honeystack.witness.kinds import PACKETS
+from tests.tls.packets import crypto, initial
 
 PATH = Path(4, bytes([203, 0, 113, 4]), bytes([198, 51, 100, 7]), bytes(6), bytes([2, 0, 0, 0, 0, 1]))
 SYN = SynFacts(64, 64240, 1460, 7, bytes([2, 4, 8, 1, 3]), True, 1234, 99)
@@ -285,6 +286,12 @@ def test_datagrams_that_are_not_searched_for_a_hello_are_told_by_the_bound() -> 
     (drop,) = scene.publisher.of("sensor", "drop")
     assert (drop.fields["reason"], drop.fields["limit"]) == ("datagram_hellos_per_second", 2)
     assert len(scene.publisher.of("udp", "payload")) == 10
+    scene = Scene(datagram_hellos=2)
+    for number in range(10):
+        scene.witness.noticed(datagram(initial(crypto(0, b"\1\0\2\0")), remote_port=4000 + number))
+    scene.at(1.0)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == ("datagram_hellos", 2)
 
 
 def spoofed(number: int) -> Path:
