@@ -57,3 +57,6 @@ def test_quic_by_a_browser(place: Arena) -> None:
     assert (event["tls.transport"], event["quic.version"], event["tls.sni"]) == ("quic", "1", "a.example")
     assert event["tls.alpn"] == ["h3"]
     assert event["ja4"].startswith("q13d")
+    assert len(event["tls.client.hello.payload"]) > 2 * 1200  # hex digits: more than one datagram holds
+    told = [event["source-port"] for event in place.events("udp", "tls", destination_port=8443)]
+    assert len(told) == len(set(told))  # once, however often it is sent
