@@ -22,7 +22,7 @@ ROWS = {
     "capture": "honeystack run, sensor mode, events to a file",
 }
 STREAMS = ("kernel", "library")  # have servers of bulk data
-COLUMNS = ["conn/s", "µs/conn", "µs alone", "down Gbit/s", "up Gbit/s", "SYN/s", "B/idle"]
+COLUMNS = ["conn/s", "µs/conn", "µs alone", "down Gbit/s", "up Gbit/s", "SYN/s", "µs/SYN", "B/idle"]
 AT_ONCE = 64  # connections that the client keeps under way
 
 
@@ -49,15 +49,20 @@ def bulk(world: Bed, server: Server, seconds: float) -> Figures:
     return figures
 
 
-def flood(world: Bed, seconds: float) -> Figures:
-    """SYNs as fast as they go: how many a second are answered."""
+def flood(world: Bed, server: Server, seconds: float) -> Figures:
+    """SYNs as fast as they go: how many a second are answered, and what one costs (a kernel's own work is not seen)."""
+    before = server.cpu_seconds()
     world.count_answers()
     world.pot.run("sh", "-c", "echo 2 > /proc/sys/net/ipv4/tcp_syncookies")  # Linux at its best: without any state
     world.receive_apart(pot=False)  # a flood's interrupts leave the server's core, or nothing would run on it at all
     try:
         sent, took = world.load("syns", INTERFACE, world.pot_mac(), POT, str(PORT), str(seconds))
         time.sleep(0.3)  # what waits in the server's ring
-        return {"SYN/s": world.answered() / took, "SYN/s sent": sent / took}
+        answered = world.answered()
+        figures = {"SYN/s": answered / took, "SYN/s sent": sent / took}
+        if server.name != "kernel":
+            figures["µs/SYN"] = (server.cpu_seconds() - before) * 1e6 / max(answered, 1)
+        return figures
     finally:
         world.receive_apart()
         world.let_answers_pass()
@@ -87,8 +92,8 @@ def measure(world: Bed, name: str, options: argparse.Namespace) -> Figures:
     with world.server(program) as server:
         figures |= idle(world, server, options.idle)
     if name not in ("asyncio", "go"):  # the kernel answers a flood for them as it does for Trio
-        with world.server(program):
-            figures |= flood(world, options.seconds)
+        with world.server(program) as server:
+            figures |= flood(world, server, options.seconds)
     return figures
 
 
