@@ -5,7 +5,8 @@ from __future__ import annotations
 from struct import pack
 from typing import Final
 
-LINKTYPE_RAW: Final = 101  # packets begin with their IP header
+from honeystack.net.wire.capture import LINKTYPE_RAW
+
 _SECTION: Final = 0x0A0D0D0A
 _INTERFACE: Final = 1
 _SECRETS: Final = 0x0000000A
