@@ -49,12 +49,26 @@ def find_losses(conn: Connection, sending: Sending, now: float) -> None:
         congestion.loss_found(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt)
 
 
+def updates_window(conn: Connection, seg: Segment) -> bool:
+    """Whether a segment that acknowledges nothing new says another window, as Linux reads it.
+
+    With the numbers of the one that said the last it may enlarge or shut the window: one that makes it smaller has been
+    overtaken on its way more likely than it is meant.
+    """
+    if seg.seq != conn.snd_wl1:
+        return after(seg.seq, conn.snd_wl1)
+    window = seg.window << conn.snd_scale
+    return window > conn.snd_wnd or window == 0
+
+
 def _update_window(conn: Connection, seg: Segment) -> bool:
     """SND.WND from segments that are not older than the one that set it last."""
     if after(conn.snd_wl1, seg.seq) or (conn.snd_wl1 == seg.seq and after(conn.snd_wl2, seg.ack)):
         return False
     window = seg.window << conn.snd_scale  # MUST-1
     changed = window != conn.snd_wnd
+    if changed and conn.snd_wl2 == seg.ack and conn.snd_wl1 == seg.seq and not updates_window(conn, seg):
+        return False
     conn.snd_wnd, conn.snd_wl1, conn.snd_wl2 = window, seg.seq, seg.ack
     conn.max_window = max(conn.max_window, window)
     return changed

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, Writable
-from honeystack.net.tcp.acknowledge import acknowledge
+from honeystack.net.tcp.acknowledge import acknowledge, updates_window
 from honeystack.net.tcp.challenge import challenge
 from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.receiving import process_text, take_fin
+from honeystack.net.tcp.retransmit import RtoEstimator
 from honeystack.net.tcp.seq import add, after, before, diff
 from honeystack.net.tcp.state import State
 from honeystack.net.tcp.transmit import send_ack
@@ -22,6 +23,8 @@ from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_syn_options
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
 
+PAWS_TICKS: Final = 1  # Linux's TCP_PAWS_WINDOW
+FASTEST_CLOCK: Final = 1200  # ticks in a second: no timestamp clock of a peer has been seen to go faster (Linux)
 PAWS_LIFETIME: Final = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
 
 
@@ -53,12 +56,13 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
     The second matters: a peer that has filled our window sends bare acknowledgements from just beyond it.
     """
     stamps = seg.timestamps
-    if stamps is not None and conn.ts_recent is not None:
-        old = diff(stamps[0], conn.ts_recent) < 0
-        if old and not seg.flags & RST and now - conn.ts_recent_at < PAWS_LIFETIME:
+    older = stamps is not None and conn.ts_recent and diff(stamps[0], conn.ts_recent) < 0
+    if older and now - conn.ts_recent_at < PAWS_LIFETIME:
+        if _is_replayed(conn, seg):
             conn.tcp.counters["paws"] += 1
             _answer_unacceptable(conn, seg, now)
             return False
+        stamps = None  # what is taken all the same does not set TS.Recent back
     end = add(seg.seq, seg.length)
     if before(end, conn.last_ack_sent) or after(seg.seq, conn.rcv_edge):
         if not seg.flags & RST:
@@ -69,6 +73,24 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
     if stamps is not None and conn.ts_recent is not None and not after(seg.seq, conn.last_ack_sent):
         conn.ts_recent, conn.ts_recent_at = stamps[0], now  # RFC 7323 §4.3
     return True
+
+
+def _is_replayed(conn: Connection, seg: Segment) -> bool:
+    """PAWS (RFC 7323 §5.3, R1) for a segment with an older timestamp, with Linux's two allowances.
+
+    One tick is the error of a clock that several processors read. And a bare acknowledgement that says nothing new was
+    overtaken on its way: answering would set two ends talking, and as it carries nothing, nothing can be replayed.
+    """
+    assert conn.ts_recent is not None
+    assert seg.timestamps is not None
+    age = diff(conn.ts_recent, seg.timestamps[0])
+    if seg.flags & RST or age <= PAWS_TICKS:
+        return False
+    says_nothing = seg.flags & ACK and not seg.length and seg.seq == conn.rcv_nxt and seg.ack == conn.snd_una
+    if not says_nothing or updates_window(conn, seg):
+        return True
+    estimator = conn.sending.estimator if conn.sending is not None else RtoEstimator(conn.rtt)
+    return age > estimator.rto * FASTEST_CLOCK
 
 
 def _answer_unacceptable(conn: Connection, seg: Segment, now: float) -> None:

@@ -126,18 +126,13 @@ def _differs(seq: int, data: Octets, runs: list[Run]) -> bool:
 
 
 def _merge(seq: int, data: Octets, runs: list[Run]) -> Run:
-    """One run of all; what is held already wins over what comes again."""
-    head = runs[0]
-    if before(seq, head.seq):
-        head = Run(seq, bytearray(data[: diff(head.seq, seq)]), 0)
-        runs = [head, *runs]
-    for run in runs[1:]:
-        gap = diff(run.seq, head.end)
-        if gap > 0:
-            offset = diff(head.end, seq)
-            head.data += data[offset : offset + gap]
-        head.data += run.data
-    rest = diff(head.end, seq)
-    if rest < len(data):
-        head.data += data[rest:]
-    return head
+    """One run of all. Where octets differ, what begins first wins as in Linux: we read what such a host reads."""
+    first, last = runs[0], runs[-1]
+    if before(first.seq, seq) or (first.seq == seq and len(first.data) >= len(data)):
+        run = first
+        run.data += data[diff(first.end, seq) :]
+    else:
+        run = Run(seq, bytearray(data), 0)
+    if after(last.end, run.end):
+        run.data += last.data[diff(run.end, last.seq) :]
+    return run

@@ -200,6 +200,39 @@ class Flight:
                 self._lose(record)
         self.duplicates = 0
 
+    def gather(self, record: Sent, room: int) -> None:
+        """Let a segment that goes out again take those along that follow it, within `room` bytes, as Linux does."""
+        if len(record) >= room:
+            return
+        following = self.records.index(record) + 1
+        while following < len(self.records):
+            taken = self.records[following]
+            if taken.fate == SACKED or len(record) + len(taken) > room:
+                return
+            self._forget(taken)
+            if record.fate == FLYING:
+                self.flying += len(taken)
+            record.end, record.times = taken.end, max(record.times, taken.times)
+            del self.records[following]
+
+    def recut(self, size: int) -> None:
+        """All but what is selectively acknowledged is to be sent again, cut anew into segments of `size` bytes."""
+        self.lose_all()
+        whole: list[Sent] = []
+        for record in self.records:
+            if whole and whole[-1].fate == record.fate == LOST:
+                whole[-1].end, whole[-1].times = record.end, max(whole[-1].times, record.times)
+                self.lost -= 1
+            else:
+                whole.append(record)
+        self.records = whole
+        self.split(size)
+
+    @property
+    def segments_flying(self) -> int:
+        """Segments that are thought to be in the network."""
+        return sum(record.fate == FLYING for record in self.records)
+
     def refine(self) -> None:
         """One record for each segment, from now on."""
         if self.piece:
@@ -211,7 +244,7 @@ class Flight:
         return self.records[-1]
 
     def split(self, size: int) -> None:
-        """Cut what is in flight to segments of at most `size` bytes, since the path bears no larger ones."""
+        """Cut what is in flight to segments of at most `size` bytes."""
         pieces: list[Sent] = []
         for record in self.records:
             while len(record) > size:

@@ -26,11 +26,13 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     conn.snd_wl2 = seg.ack
     if embryo.window_scale is not None:
         conn.snd_scale, conn.rcv_scale = embryo.window_scale, tcp.persona.window_scale
-    conn.snd_wnd = conn.max_window = embryo.syn.window if not embryo.syn.from_cookie else seg.window
+    conn.snd_wnd = conn.max_window = seg.window << conn.snd_scale
     conn.sack = embryo.sack
     conn.ecn = Ecn.AGREED if embryo.ecn else Ecn.OFF
     conn.ts_recent, conn.ts_offset = embryo.ts_recent, embryo.ts_offset
-    conn.mss = tcp.sizes.send_mss(embryo.path.version, embryo.peer_mss, timestamps=embryo.ts_recent is not None)
+    timestamps = embryo.ts_recent is not None
+    mss = tcp.sizes.send_mss(embryo.path.version, embryo.peer_mss, timestamps=timestamps)
+    conn.mss = tcp.sizes.within_window(mss, conn.max_window, timestamps=timestamps)
     conn.opened_at = embryo.opened_at
     conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None
     conn.packets_in = conn.packets_out = 1  # the SYN and our answer

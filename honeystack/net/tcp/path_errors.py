@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.endpoint import Tcp
 
 QUOTED: Final = 8  # ports and sequence number, which is all that ICMP promises
-MIN_MTU: Final = {4: 552, 6: 1280}  # Linux's ip_rt_min_pmtu; RFC 8201 §4
+MIN_MTU: Final = {4: 552, 6: 1280}  # Linux's ip_rt_min_pmtu; RFC 8200 §5
 
 
 def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: int | None, now: float) -> None:
@@ -37,21 +37,25 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
         return
     tcp.counters["path_errors"] += 1
     if kind is IcmpErrorKind.PACKET_TOO_BIG:
-        _shrink(conn, mtu or 0)
+        _shrink(conn, mtu or 0, now)
     elif kind is IcmpErrorKind.HARD and conn.state is State.SYN_SENT:  # MUST-56
         tcp.finish(conn, CloseReason.RST)
 
 
-def _shrink(conn: Connection, mtu: int) -> None:
+def _shrink(conn: Connection, mtu: int, now: float) -> None:
     """Send smaller segments, those in flight first."""
     tcp, version = conn.tcp, conn.path.version
+    if version == 6 and mtu < MIN_MTU[6]:
+        return  # RFC 8201 §4: such a report must be discarded
     options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
     mss = max(mtu, MIN_MTU[version]) - IP_AND_TCP_HEADERS[version] - options
     if mss >= conn.mss:
         return
-    conn.mss = mss
     if conn.sending is not None:
-        conn.sending.congestion.mss = mss
-        conn.sending.flight.split(mss)
-        conn.sending.flight.lose_all()
+        congestion = conn.sending.congestion
+        congestion.cwnd = congestion.cwnd * mss // conn.mss  # as many segments as before, or an error made a burst
+        congestion.mss = mss
+        conn.sending.flight.recut(mss)
+        conn.sending.progress_at = now
+    conn.mss = mss
     tcp.touch(conn)

@@ -11,6 +11,7 @@ MIN_SEND_MSS: Final = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a pa
 IP_AND_TCP_HEADERS: Final = {4: 40, 6: 60}
 DEFAULT_MSS: Final = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said; MUST-15
 TIMESTAMP_BYTES: Final = 12
+TINY_WINDOW: Final = 536  # Linux: no larger window is filled by one segment
 
 
 class Sizes:
@@ -30,6 +31,13 @@ class Sizes:
         """Data bytes of a full segment to a peer."""
         mss = min(peer_mss or DEFAULT_MSS[version], self.advertised_mss[version])  # MUST-16
         return max(mss, MIN_SEND_MSS) - (TIMESTAMP_BYTES if timestamps else 0)
+
+    @staticmethod
+    def within_window(mss: int, window: int, *, timestamps: bool) -> int:
+        """As Linux has it, a full segment takes half of the window that a peer begins with: there are always two."""
+        most = window // 2 if window > TINY_WINDOW else window
+        least = MIN_SEND_MSS - (TIMESTAMP_BYTES if timestamps else 0)
+        return min(mss, max(most, least)) if window else mss
 
     def offered_window(self, version: int, *, timestamps: bool) -> int:
         """The window of our SYN and SYN-ACK, which are never scaled."""

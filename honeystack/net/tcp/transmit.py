@@ -57,8 +57,11 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
     sending = conn.sending
     assert sending is not None
     conn.tcp.counters["retransmitted"] += 1
+    sending.flight.gather(record, min(conn.mss, diff(add(conn.snd_una, conn.snd_wnd), record.seq)))
     sending.flight.resent(record, now)
-    _emit_data(conn, sending, record.seq, record.end, now)
+    # A short segment was the end of what there was when it left first, and PSH said so; a FIN alone pushes nothing.
+    pushed = len(record) < conn.mss and diff(record.seq, conn.snd_una) < len(sending.data)
+    _emit_data(conn, sending, record.seq, record.end, ACK | PSH if pushed else ACK, now)
 
 
 def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
@@ -93,7 +96,9 @@ def clock_ticks(now: float, offset: int) -> int:
 
 def _send_lost(conn: Connection, sending: Sending, now: float) -> None:
     flight, congestion = sending.flight, sending.congestion
-    while flight.lost and (congestion.first_due or flight.pipe(conn.mss) < congestion.cwnd):
+    while flight.lost and (
+        congestion.first_due or (flight.pipe(conn.mss) < congestion.cwnd and not _all_out(sending, conn.mss))
+    ):
         congestion.first_due = False
         record = flight.next_lost()
         assert record is not None
@@ -102,8 +107,11 @@ def _send_lost(conn: Connection, sending: Sending, now: float) -> None:
 
 def _send_new(conn: Connection, sending: Sending, now: float) -> None:
     flight, congestion = sending.flight, sending.congestion
-    if not flight and now - sending.progress_at > sending.estimator.rto:
-        congestion.idle()
+    if not flight:
+        if now - sending.progress_at > sending.estimator.rto:
+            congestion.idle()
+    elif congestion.restarting and _all_out(sending, conn.mss):
+        return
     while not sending.fin_sent and flight.segments < MAX_RECORDS:
         unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
         if unsent <= 0 and not conn.eof_sent:
@@ -119,6 +127,12 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
         ):
             continue
         _send_next(conn, sending, size, now)
+
+
+def _all_out(sending: Sending, mss: int) -> bool:
+    """Small segments are segments too while the path recovers from a time-out, as Linux counts them."""
+    congestion = sending.congestion
+    return congestion.restarting and sending.flight.segments_flying * mss >= congestion.cwnd
 
 
 def send_one(conn: Connection, sending: Sending, now: float) -> bool:
@@ -146,7 +160,7 @@ def _send_next(conn: Connection, sending: Sending, size: int, now: float) -> Non
     sending.fin_sent = fin
     sending.probing = False
     conn.bytes_out += size
-    _emit_data(conn, sending, seq, conn.snd_nxt, now)
+    _emit_data(conn, sending, seq, conn.snd_nxt, ACK, now)
 
 
 def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool:
@@ -189,10 +203,9 @@ def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     return size >= conn.max_window // 2  # MUST-38
 
 
-def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, now: float) -> None:
+def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, flags: int, now: float) -> None:
     start = diff(seq, conn.snd_una)
     stop = diff(end, conn.snd_una)
-    flags = ACK
     if stop > len(sending.data):
         flags |= FIN
         stop = len(sending.data)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from honeystack.net.notices import Writable
+from honeystack.net.tcp.acknowledge import updates_window
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.flight import MAX_REORDERING
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
-from honeystack.net.wire.tcp import ACK, sack_option, timestamp_option
-from tests.net.tcp.pair import make_tcp
+from honeystack.net.wire.tcp import ACK, decode_segment, sack_option, timestamp_option
+from tests.net.tcp.pair import make_tcp, peer_segment
 from tests.net.tcp.peer import Peer
 
 
@@ -26,8 +27,9 @@ def sender(count: int, *, sack: bool = True, timestamp: int | None = None) -> tu
 
 def test_the_window_is_taken_from_newer_segments_only() -> None:
     peer, conn, _ = sender(1)
-    peer.send(ACK, window=100)
+    peer.send(ACK, ack=conn.snd_nxt, window=100)
     assert conn.snd_wnd == 100 << 7
+    peer.ack = conn.snd_nxt
     peer.say(b"newer")
     peer.window = 50
     peer.send(ACK, seq=add(peer.seq, -2), window=7)
@@ -108,11 +110,14 @@ def test_a_duplicate_block_widens_the_patience_for_reordering() -> None:
 
 def test_duplicates_with_text_or_another_window_do_not_count() -> None:
     peer, conn, sending = sender(5, sack=False)
-    peer.send(ACK, window=999)
+    peer.ack, peer.window = add(peer.ack, 1000), 500
+    peer.send()
+    peer.send(window=999)
+    peer.window = 999
     peer.say(b"text")
     assert sending.flight.duplicates == 0
-    peer.send(ACK)
-    peer.send(ACK, window=999)
+    peer.send()
+    peer.send(window=1500)
     assert sending.flight.duplicates == 2 - 1
     assert conn.snd_una == peer.ack
 
@@ -152,8 +157,38 @@ def test_another_window_while_nothing_is_out_is_remembered() -> None:
     conn.send(bytes(10), peer.now)
     peer.answers()
     peer.send(ack=conn.snd_nxt, window=50)
-    peer.send(ack=conn.snd_nxt, window=40)
-    assert conn.snd_wnd == 40
+    peer.send(ack=conn.snd_nxt, window=60)
+    assert conn.snd_wnd == 60
+
+
+@pytest.mark.parametrize(("said", "kept"), [(100, 100), (101, 101), (99, 100), (1, 100), (0, 0)])
+def test_a_segment_with_the_same_numbers_enlarges_the_window_or_shuts_it(said: int, kept: int) -> None:
+    peer = Peer(window=100)
+    conn = peer.open()
+    peer.send(window=said)
+    assert conn.snd_wnd == kept
+
+
+@pytest.mark.parametrize("newer", ["text", "acknowledgement"])
+def test_a_segment_with_newer_numbers_may_make_the_window_smaller(newer: str) -> None:
+    peer, conn, _ = sender(1)
+    peer.say(b"x")
+    peer.window = 9
+    if newer == "text":
+        peer.say(b"x")
+    else:
+        peer.send(ack=conn.snd_nxt)
+    assert conn.snd_wnd == 9 << 7
+
+
+@pytest.mark.parametrize(
+    ("offset", "window", "updates"), [(0, 50, False), (0, 51, True), (0, 0, True), (-1, 99, False), (1, 1, True)]
+)
+def test_what_updates_a_window(offset: int, window: int, updates: bool) -> None:
+    peer = Peer(window=50)
+    conn = peer.open()
+    segment = peer_segment(peer.path, peer.ports, add(conn.snd_wl1, offset), peer.ack, ACK, window=window)
+    assert updates_window(conn, decode_segment(segment)) is updates
 
 
 def test_a_window_from_an_older_segment_is_not_believed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,11 +55,55 @@ def test_what_came_before_is_a_duplicate() -> None:
     assert assembler.take(add(BASE, 5)) == bytearray(TEXT[5:30])
 
 
-def test_what_is_held_wins_over_what_comes_again_different() -> None:
+@pytest.mark.parametrize(
+    ("held", "comes", "read"),
+    [
+        ((10, b"first"), (8, b"xxOTHERyy"), b"xxOTHERyy"),  # it begins before
+        ((10, b"first"), (8, b"xxOTH"), b"xxOTHst"),
+        ((8, b"xxfirstyy"), (10, b"OTHER"), b"xxfirstyy"),  # it lies within
+        ((8, b"first"), (11, b"OTHER"), b"firstHER"),  # it begins behind the beginning
+        ((8, b"first"), (8, b"OTHER"), b"first"),
+        ((8, b"first"), (8, b"OTHERS"), b"OTHERS"),  # it begins with it, and reaches farther
+        ((8, b"first"), (8, b"OTH"), b"first"),
+        ((13, b"later"), (8, b"first"), b"firstlater"),  # they only touch
+        ((8, b"first"), (13, b"later"), b"firstlater"),
+    ],
+)
+def test_what_begins_first_is_read_where_octets_differ(
+    held: tuple[int, bytes], comes: tuple[int, bytes], read: bytes
+) -> None:
     assembler = Assembler()
-    assembler.insert(add(BASE, 10), b"first")
-    assembler.insert(add(BASE, 8), b"xxOTHERyy")
-    assert assembler.take(add(BASE, 8)) == bytearray(b"xxfirstyy")
+    for start, data in (held, comes):
+        assembler.insert(add(BASE, start), data)
+    assert assembler.size == len(read)
+    assert assembler.take(add(BASE, 8)) == bytearray(read)
+    assert assembler.size == 0
+
+
+def test_what_covers_several_runs_is_read_up_to_the_rest_of_the_last() -> None:
+    assembler = Assembler()
+    for start, data in ((4, b"bb"), (8, b"dd"), (12, b"ffff")):
+        assembler.insert(add(BASE, start), data)
+    assembler.insert(add(BASE, 5), b"XXXXXXXXX")
+    assert [(run.seq, bytes(run.data)) for run in assembler.runs] == [(add(BASE, 4), b"bbXXXXXXXXff")]
+    assert assembler.size == 12
+    assert assembler.differs
+
+
+@given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 30), st.integers(1, 30))
+def test_of_two_that_overlap_the_earlier_or_the_longer_is_read(one: int, size: int, two: int, other: int) -> None:
+    assembler = Assembler()
+    assembler.insert(add(BASE, one), b"1" * size)
+    assembler.insert(add(BASE, two), b"2" * other)
+    read = {}
+    first = (two, other, b"2"[0]) if two < one or (two == one and other > size) else (one, size, b"1"[0])
+    last = (one, size, b"1"[0]) if first[2] == b"2"[0] else (two, other, b"2"[0])
+    for start, length, octet in (last, first):
+        read.update(dict.fromkeys(range(start, start + length), octet))
+    found = {
+        (run.seq - BASE + offset) % 2**32: octet for run in assembler.runs for offset, octet in enumerate(run.data)
+    }
+    assert found == read
 
 
 def test_nothing_is_taken_while_there_is_a_gap() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -270,3 +271,84 @@ def test_what_time_loses_of_a_run_is_lost_by_the_segment() -> None:
     flight._newest_at = 1.0  # something that was sent later has arrived
     assert flight.lose_by_time(2.0, 0.05, recovering=True) == (True, 0.0)
     assert fates(flight) == [LOST] * 4
+
+
+# Segments that are put together anew
+
+
+def lengths(flight: Flight) -> list[int]:
+    return [len(record) for record in flight.records]
+
+
+def sums(flight: Flight) -> tuple[int, int, int]:
+    """What is counted must be what is there."""
+    records = flight.records
+    flying = sum(len(record) for record in records if record.fate == FLYING)
+    assert flight.flying == flying
+    assert (flight.lost, flight.sacked) == (fates(flight).count(LOST), fates(flight).count(SACKED))
+    return flight.flying, flight.lost, flight.sacked
+
+
+@pytest.mark.parametrize(
+    ("room", "left"),
+    [(SIZE, [10] * 4), (SIZE * 2 - 1, [10] * 4), (SIZE * 2, [20, 10, 10]), (SIZE * 3 + 5, [30, 10]), (SIZE * 9, [40])],
+)
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_segment_takes_those_along_that_there_is_room_for(room: int, left: list[int], lost: bool) -> None:
+    flight = flight_of(4)
+    if lost:
+        flight.lose_all()
+    flight.gather(flight.records[0], room)
+    assert lengths(flight) == left
+    assert sums(flight) == ((0, len(left), 0) if lost else (40, 0, 0))
+    flight.resent(flight.records[0], 9.0)
+    assert sums(flight)[0] == (left[0] if lost else 40)
+
+
+def test_it_takes_nothing_along_that_has_arrived_nor_what_lies_beyond() -> None:
+    flight = flight_of(4)
+    flight.select([(at(2), at(3))], BASE, 0.1, 0.05)
+    flight.gather(flight.records[0], 1000)
+    assert lengths(flight) == [20, 10, 10]
+    assert sums(flight) == (30, 0, 1)
+
+
+def test_what_was_taken_along_keeps_its_history() -> None:
+    flight = flight_of(3)
+    flight.resent(flight.records[1], 5.0)
+    flight.gather(flight.records[0], 20)
+    assert [(record.seq, record.end, record.times) for record in flight.records] == [
+        (at(0), at(2), 2),
+        (at(2), at(3), 1),
+    ]
+    flight.gather(flight.records[1], 20)
+    assert lengths(flight) == [20, 10]
+
+
+@pytest.mark.parametrize(("size", "left"), [(4, [4] * 10), (15, [15, 15, 10]), (7, [7] * 5 + [5]), (100, [40])])
+def test_after_a_smaller_size_all_is_cut_anew(size: int, left: list[int]) -> None:
+    flight = flight_of(4)
+    flight.recut(size)
+    assert lengths(flight) == left
+    assert sums(flight) == (0, len(left), 0)
+    assert flight.segments_flying == 0
+
+
+def test_what_has_arrived_is_not_cut_into_what_has_not() -> None:
+    flight = flight_of(5)
+    flight.select([(at(2), at(3))], BASE, 0.1, 0.05)
+    flight.resent(flight.records[4], 5.0)
+    flight.recut(15)
+    assert lengths(flight) == [15, 5, 10, 15, 5]
+    assert fates(flight) == [LOST, LOST, SACKED, LOST, LOST]
+    assert [record.times for record in flight.records] == [1, 1, 1, 2, 2]
+    assert sums(flight) == (0, 4, 1)
+
+
+def test_what_flies_is_counted_by_the_segment_too() -> None:
+    flight = flight_of(4)
+    assert flight.segments_flying == 4
+    flight.select([(at(1), at(2))], BASE, 0.1, 0.05)
+    assert flight.segments_flying == 3
+    flight.lose_first()
+    assert flight.segments_flying == 2

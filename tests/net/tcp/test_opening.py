@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from tests.net.tcp.pair import make_tcp
@@ -41,3 +43,18 @@ def test_a_handshake_lost_twice_begins_with_one_segment() -> None:
     assert conn.rtt is None
     assert conn.sending is not None
     assert conn.sending.congestion.cwnd == conn.mss
+
+
+@pytest.mark.parametrize(("timestamp", "mss"), [(None, 1000), (7, 1000), (None, 1460)])
+def test_the_window_that_completes_the_handshake_says_how_large_segments_are(timestamp: int | None, mss: int) -> None:
+    peer = Peer(mss=mss, window=65_535, timestamp=timestamp)
+    (answer,) = peer.syn()
+    peer.seq, peer.ack, peer.window = add(peer.seq, 1), add(answer.seq, 1), 900
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    assert (conn.snd_wnd, conn.max_window, conn.mss) == (900, 900, 450)
+
+
+def test_a_cookie_brings_the_scale_of_its_window_back() -> None:
+    conn = Peer(make_tcp(3, half_open=0), window=777, scale=3, timestamp=5).open()
+    assert conn.snd_wnd == conn.max_window == 777 << 3

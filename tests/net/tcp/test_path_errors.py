@@ -35,11 +35,16 @@ def test_a_smaller_mtu_sends_what_is_in_flight_again_in_smaller_pieces() -> None
     assert sum(pieces) == 3000
 
 
-@pytest.mark.parametrize(("version", "floor"), [(4, 552 - 40), (6, 1280 - 60)])
-def test_an_absurd_mtu_is_held_at_the_floor(version: int, floor: int) -> None:
-    peer = sending(version)
-    assert max(report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 68)) == floor
-    assert max(report(sending(version), IcmpErrorKind.PACKET_TOO_BIG, peer.ack, None)) == floor
+@pytest.mark.parametrize("mtu", [None, 0, 68, 552])
+def test_an_absurd_mtu_is_held_at_the_floor(mtu: int | None) -> None:
+    peer = sending()
+    assert max(report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu)) == 552 - 40
+
+
+@pytest.mark.parametrize(("mtu", "pieces"), [(None, []), (0, []), (68, []), (1279, []), (1280, [1220, 1220, 560])])
+def test_ipv6_has_a_least_mtu_and_less_is_discarded(mtu: int | None, pieces: list[int]) -> None:
+    peer = sending(6)
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu) == pieces
 
 
 def test_timestamps_take_their_room() -> None:
@@ -88,3 +93,24 @@ def test_a_hard_error_ends_an_open() -> None:
     assert peer.told(Closed) == []
     report(peer, IcmpErrorKind.HARD, conn.snd_una)
     assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
+
+
+def test_the_pieces_are_cut_across_the_segments_that_there_were() -> None:
+    assert report(sending(), IcmpErrorKind.PACKET_TOO_BIG, sending().ack, 1040) == [1000] * 3
+
+
+def test_an_error_lets_no_more_segments_out_than_there_were() -> None:
+    peer = Peer()
+    peer.open().send(bytes(100_000), peer.now)
+    assert len(peer.answers()) == 10
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 552) == [512] * 10
+
+
+def test_what_is_sent_again_has_a_time_out_of_its_own() -> None:
+    peer = Peer(sack=False)
+    peer.open().send(bytes(3000), peer.now)
+    peer.answers()
+    assert peer.wait(0.15) == []
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040) == [1000] * 3
+    assert peer.wait(0.15) == []
+    assert [len(seg.data) for seg in peer.wait(0.1)] == [1000]

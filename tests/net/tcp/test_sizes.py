@@ -34,3 +34,28 @@ def test_half_a_small_buffer_is_worth_telling() -> None:
     assert Sizes(1500, Limits()).worthwhile == {4: 1448, 6: 1428}
     assert Sizes(1500, Limits(receive_buffer=1000)).worthwhile[4] == 500
     assert Sizes(1500, Limits(receive_buffer=1)).worthwhile[4] == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "timestamps", "mss"),
+    [
+        (64_240, False, 1460),
+        (2920, False, 1460),
+        (2919, False, 1459),
+        (1460, False, 730),
+        (537, False, 268),
+        (536, False, 536),
+        (100, False, 100),
+        (48, False, 48),
+        (47, False, 48),
+        (1, False, 48),
+        (1, True, 36),
+        (36, True, 36),
+        (37, True, 37),
+        (0, False, 1460),
+    ],
+)
+def test_a_segment_takes_half_of_the_first_window_and_all_of_a_tiny_one(
+    window: int, timestamps: bool, mss: int
+) -> None:
+    assert Sizes.within_window(1460, window, timestamps=timestamps) == mss

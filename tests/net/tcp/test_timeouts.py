@@ -153,8 +153,9 @@ def test_a_released_connection_is_not_held_by_a_window_that_stays_closed() -> No
 def test_a_silly_window_is_used_after_a_wait() -> None:
     peer = Peer(mss=1000)
     conn = peer.open()
+    peer.say(b"x")
     peer.window = 100
-    peer.send()
+    peer.say(b"y")
     conn.send(bytes(900), peer.now)
     assert peer.answers() == []
     segments = peer.wait(1.1)

@@ -94,7 +94,9 @@ def test_a_window_that_shrank_below_what_was_sent_sends_nothing() -> None:
     peer = Peer()
     conn = peer.open()
     sent(peer, conn, 1000)
-    peer.send(ACK, window=10)
+    peer.say(b"x")
+    peer.window = 10
+    peer.say(b"y")
     assert sent(peer, conn, 10) == []
 
 
@@ -252,7 +254,9 @@ def test_a_probe_has_an_old_number_and_no_data() -> None:
 def test_a_small_window_is_used_when_time_is_up() -> None:
     peer = Peer(mss=1000)
     conn = peer.open()
-    peer.send(window=100)
+    peer.say(b"x")
+    peer.window = 100
+    peer.say(b"y")
     conn.send(bytes(1000), peer.now)
     assert peer.answers() == []
     assert len(peer.wait(3)[0].data) == 100
@@ -274,9 +278,12 @@ def test_duplicates_are_told_without_gaps_and_gaps_not_without_sack() -> None:
 
 @pytest.mark.parametrize(("window", "sizes"), [(999, []), (1000, [1000]), (1001, [1001])])
 def test_a_part_of_a_segment_leaves_where_it_fills_half_of_the_largest_window(window: int, sizes: list[int]) -> None:
-    peer = Peer(mss=1460, window=2001)
+    peer = Peer(mss=1460)
     conn = peer.open()
-    peer.send(window=window)
+    peer.say(b"x")
+    peer.window = window
+    peer.say(b"y")
+    conn.max_window = 2001
     assert lengths(sent(peer, conn, 5000)) == sizes
 
 
@@ -286,3 +293,59 @@ def test_a_user_who_has_more_to_send_waits_for_whole_segments() -> None:
     assert conn.send(bytes(4000), peer.now) == 2500
     assert lengths(peer.answers()) == [1000, 1000]
     assert lengths(peer.send(ack=conn.snd_nxt)) == [500]  # nothing is out that could bring room
+
+
+def test_small_segments_that_were_lost_come_back_in_one() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    for word in (b"one", b"two", b"three"):
+        conn.send(word, peer.now)
+        assert len(peer.answers()) == 1
+    conn.close(peer.now)
+    peer.answers()
+    (again,) = peer.wait(0.25)
+    assert (again.flags, bytes(again.data)) == (ACK | PSH | FIN, b"onetwothree")
+
+
+def test_they_do_not_come_back_in_more_than_the_window_takes() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    peer.say(b"x")
+    for word in (b"one", b"two"):
+        conn.send(word, peer.now)
+        peer.answers()
+    peer.window = 5
+    peer.say(b"y")
+    assert [bytes(seg.data) for seg in peer.wait(0.25)] == [b"one"]
+
+
+def test_after_a_time_out_small_segments_leave_one_at_a_time() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    assert len(peer.wait(0.25)) == 1
+    conn.send(b"more", peer.now)
+    assert peer.answers() == []
+    (answer,) = peer.send(ack=conn.snd_nxt)
+    assert bytes(answer.data) == b"more"
+
+
+def test_what_was_pushed_is_pushed_again_whatever_is_queued_behind_it() -> None:
+    peer = Peer(sack=False)
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    peer.wait(0.25)
+    conn.send(b"more", peer.now)
+    peer.answers()
+    (again,) = peer.wait(0.45)
+    assert (again.flags, bytes(again.data)) == (ACK | PSH, b"hello")
+
+
+def test_a_whole_segment_is_not_pushed_when_it_is_sent_again() -> None:
+    peer = Peer(sack=False, mss=1000)
+    conn = peer.open()
+    conn.send(bytes(2000), peer.now)
+    peer.answers()
+    assert [seg.flags for seg in peer.wait(0.25)] == [ACK]
