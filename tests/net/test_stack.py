@@ -6,14 +6,17 @@ import random
 
 import pytest
 
+from honeystack.net import flood
 from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
-from honeystack.net.notices import Accepted, AddressConflict, Damaged, Fault, PacketSeen, Readable
+from honeystack.net.limits import Limits
+from honeystack.net.notices import Accepted, AddressConflict, BoundReached, Damaged, Fault, PacketSeen, Readable
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import flow_key
 from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp
 from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
 from honeystack.net.wire.facts import ChecksumState
+from honeystack.net.wire.syn_batch import SynBatch
 from honeystack.net.wire.tcp import ACK, PSH, RST
 from tests.net.faults import BrokenKey, BrokenTable
 from tests.net.frames import (
@@ -295,3 +298,43 @@ def test_a_tagged_segment_is_left_alone_where_tags_are_ignored() -> None:
     stack = make_stack(vlan="ignore")
     assert fate(stack, syn_frame(PATH4), vlan=5) == "ignored"
     assert fate(stack, syn_frame(PATH4)) == "delivered"
+
+
+def many(count: int) -> SynBatch:
+    return SynBatch.of([(syn_frame(PATH4, remote_port=1 + n), ChecksumState.UNKNOWN, None) for n in range(count)])
+
+
+def test_many_syns_are_remembered_while_there_is_room_and_then_answered_at_once() -> None:
+    stack = make_stack(limits=Limits(half_open=3))
+    (block,) = stack.receive_syns(many(10), 1.0)
+    assert (len(block), len(stack.poll_transmit(1.0))) == (7, 3)
+    counted = stack.statistics()
+    assert [counted[name] for name in ("delivered", "frames_out", "tcp_cookies_sent")] == [10, 10, 7]
+    assert stack.receive_syns(many(0), 1.0) == []
+    assert make_stack().receive_syns(many(2), 1.0) == []
+
+
+def test_what_is_odd_among_many_syns_goes_its_own_way() -> None:
+    stack = make_stack(limits=Limits(half_open=0))
+    odd = (syn_frame(PATH4)[:40], ChecksumState.UNKNOWN, None)
+    assert stack.receive_syns(SynBatch.of([odd, many(1).frame(0), odd]), 1.0)[0].lengths.tolist() == [58]
+    assert sum(isinstance(notice, Damaged) for notice in notices(stack)) == 2
+
+
+def test_an_error_while_many_syns_are_answered_costs_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack(limits=Limits(half_open=0))
+    stack.receive_syns(many(1), 1.0)
+    monkeypatch.setattr(stack._flood, "answer", None)
+    assert stack.receive_syns(many(5), 1.0) == []
+    assert len(stack.poll_transmit(1.0)) == 5
+    assert sum(isinstance(notice, Fault) for notice in notices(stack)) == 1
+
+
+def test_more_scans_than_are_told_of_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack(limits=Limits(half_open=0))
+    stack.tcp.listen(81)
+    monkeypatch.setattr(flood, "MAX_TOLD", 1)
+    both = [(syn_frame(PATH4, port), ChecksumState.UNKNOWN, None) for port in (80, 81)]
+    stack.receive_syns(SynBatch.of(both), 1.0)
+    told = notices(stack)
+    assert [notice.bound for notice in told if isinstance(notice, BoundReached)] == ["scan_sources", "half_open"]

@@ -6,6 +6,7 @@ import pytest
 
 from honeystack.net.notices import Accepted, BoundReached, HalfOpen, Scanned
 from honeystack.net.persona import Persona
+from honeystack.net.tcp.endpoint import flow_key
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, decode_syn_options
@@ -265,3 +266,18 @@ def test_cookies_are_counted_both_ways() -> None:
 def test_a_persona_without_timestamps_takes_none_from_a_returned_cookie() -> None:
     peer = Peer(make_tcp(3, half_open=0, persona=Persona(timestamps=False)), timestamp=5)
     assert peer.open().ts_recent is None
+
+
+def test_many_that_were_answered_together_are_counted_and_let_cookies_come_back() -> None:
+    tcp = make_tcp(3, half_open=1)
+    assert not tcp.handshakes.full
+    Peer(tcp).syn()
+    assert tcp.handshakes.full
+    peer = Peer(tcp, local_port=2)
+    peer.seq, peer.ack = 1001, add(tcp.cookies.make(flow_key(peer.path, 80, 2), 1000, 1460, peer.now), 1)
+    assert [seg.flags for seg in peer.send()] == [RST]
+    tcp.handshakes.answered_together(5, peer.path, peer.now)
+    assert tcp.statistics()["cookies_sent"] == 5
+    assert peer.told(BoundReached)
+    peer.send()
+    assert peer.told(Accepted)
