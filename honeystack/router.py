@@ -186,6 +186,7 @@ class Router:
         with self._hellos.hold() as hello:
             await self._sniff(peer, room.plan, reader, hello)
             if reader.progress not in _TOLD:
+                self._tell_unfinished(peer, reader)
                 return False
             self._unwrapper.tell_hello(peer, reader)
             if room.tls is None:
@@ -196,8 +197,15 @@ class Router:
 
     def _give_way(self, peer: Conversation, reader: HelloReader) -> None:
         """Hellos became too many, and this one began before the others."""
+        why = "given up for the hellos of others"
         if reader.progress in _TOLD:
-            peer.record(TLS, {"tls.stage": "failed", **peer.facts, "tls.error": "given up for the hellos of others"})
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, "tls.error": why})
+        else:
+            self._unwrapper.tell_unfinished(peer, reader, why)
+
+    def _tell_unfinished(self, peer: Conversation, reader: HelloReader) -> None:
+        why = "it ended early" if peer.eof_received else f"not whole within {HELLO_SECONDS:g} s"
+        self._unwrapper.tell_unfinished(peer, reader, why)
 
     async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
         """Look for a ClientHello in the first bytes; they stay unconsumed."""
@@ -226,6 +234,7 @@ class Router:
                     more = await peer.peek_more()
                     hello.received(more)
             if reader.progress not in _TOLD:
+                self._tell_unfinished(peer, reader)
                 return False
             self._unwrapper.tell_hello(peer, reader)
             if not await self._unwrapper.accept(peer, reader, plan):

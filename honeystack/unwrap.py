@@ -21,13 +21,15 @@ from honeystack.tls.acceptor import TlsAcceptor
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
 from honeystack.tls.decoy import answer_probe
-from honeystack.tls.facts import TLS, hello_fields, outcome_fields, scanner_fields, threat_fields
+from honeystack.tls.facts import TLS, cut_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
-from honeystack.tls.hello import ClientHello, HelloReader
+from honeystack.tls.hello import HANDSHAKE, ClientHello, HelloReader, Progress
 from honeystack.tls.mimicry import DAY, RANDOM, Appearance, Server, mimic, rotated_server
 from honeystack.tls.profiles import Deck, Profile, random_profile
 from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
+
+RECORD = bytes([HANDSHAKE, 3])  # how each hello begins that comes in records
 
 
 @attrs.frozen
@@ -76,7 +78,13 @@ class Unwrapper:
         if reader.error is not None:
             fields = {**fields, "tls.error": f"malformed: {reader.error}"}
         fields |= threat_fields(reader.hello, prints, reader.records)
+        fields |= cut_fields(reader.hello, pieces=reader.pieces, size=len(reader.wire))
         peer.record(TLS, {"tls.stage": "hello", **fields, **peer.facts})
+
+    def tell_unfinished(self, peer: Conversation, reader: HelloReader, why: str) -> None:
+        """Record that a hello did not become whole. What may be one of SSLv2 may be anything, and is not told here."""
+        if reader.progress is Progress.MORE and reader.raw.startswith(RECORD):
+            peer.record(TLS, {"tls.stage": "hello", "tls.error": f"unfinished: {why}"})
 
     async def accept(self, peer: Conversation, reader: HelloReader, plan: TlsPlan) -> bool:
         """Do the handshake for a hello that has been told. Where it fails that is told, and the answer is False."""

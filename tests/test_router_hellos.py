@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -78,6 +79,9 @@ async def test_thousands_of_half_hellos_are_bounded(ecdsa: Certificate, port: in
     assert len(drops) > PEERS - LIMITS.hello_memory // 400 - 5
     assert all(dict(drop.fields) == {"reason": "hello_memory", "limit": LIMITS.hello_memory} for drop in drops)
     assert len({event.identity for event in meeting.of("tcp", "payload")}) == PEERS + 1  # none is without an event
+    ends = Counter(str(event.fields.get("tls.error")) for event in meeting.of("tcp", "tls"))
+    assert ends["unfinished: given up for the hellos of others"] == len(drops)
+    assert ends["unfinished: not whole within 10 s"] == PEERS - len(drops)
 
 
 async def test_who_gives_way_in_the_middle_of_the_handshake_is_told(ecdsa: Certificate, autojump_clock: CLOCK) -> None:
@@ -93,12 +97,35 @@ async def test_who_gives_way_in_the_middle_of_the_handshake_is_told(ecdsa: Certi
                 pass
             await second.send_all(half_hello(1))
             assert await second.receive_some() == b""
-    assert [stage for stage in told(meeting) if stage != "tcp/payload"] == ["tcp/hello", "tcp/failed"]
+    assert [stage for stage in told(meeting) if stage != "tcp/payload"] == ["tcp/hello", "tcp/failed", "tcp/hello"]
     failed = meeting.of("tcp", "tls")[1].fields
     assert failed["tls.error"] == "given up for the hellos of others"
     assert "ja4" in failed
     assert noticed == [BoundReached("hello_memory", LIMITS.hello_memory, None)] * 2
     assert not meeting.of("sensor", "drop")  # told by the listener
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_a_hello_that_ends_early_is_told(ecdsa: Certificate, planned: bool, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/443", certificate=ecdsa)] if planned else [])
+    async with visiting(router, meeting, port=443) as client:
+        await client.send_all(half_hello())
+        await client.send_eof()
+        assert await client.receive_some() == b""
+    assert told(meeting) == ["tcp/hello", "tcp/payload"]
+    assert meeting.events[0].fields["tls.error"] == "unfinished: it ended early"
+
+
+@pytest.mark.parametrize("said", [b"\x16", b"\x80\x40\1\3\1", b"\x16\x04\1", b"GET"])
+async def test_what_is_perhaps_no_hello_at_all_is_not_told_as_one(
+    ecdsa: Certificate, said: bytes, autojump_clock: CLOCK
+) -> None:
+    meeting = Meeting()
+    async with visiting(make(meeting, [entry("tcp/443", certificate=ecdsa)]), meeting, port=443) as client:
+        await client.send_all(said)
+        assert await client.receive_some() == b""
+    assert told(meeting) == ["tcp/payload"]
 
 
 async def test_bytes_that_are_no_hello_count_for_nothing(ecdsa: Certificate, autojump_clock: CLOCK) -> None:

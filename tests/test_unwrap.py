@@ -96,6 +96,18 @@ async def test_what_does_not_parse_is_told_with_the_reason(certificate: Certific
     assert "tls.scanner" not in hello
 
 
+async def test_a_hello_in_more_segments_than_it_needs_is_marked(certificate: Certificate) -> None:
+    whole = probes()[0][1]
+    for cut, marked in (([whole], None), ([whole[:20], whole[20:30], whole[30:]], 3)):
+        meeting = Meeting()
+        _, peer = meeting.conversation()
+        reader = HelloReader()
+        for piece in cut:
+            reader.feed(piece)
+        unwrapper().tell_hello(peer, reader)
+        assert meeting.of("tcp")[0].fields.get("tls.segments") == marked
+
+
 async def test_an_attack_inside_the_conversation_is_told_when_it_comes(certificate: Certificate) -> None:
     meeting = Meeting()
     client, peer = meeting.conversation()

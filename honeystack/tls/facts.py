@@ -33,6 +33,7 @@ TLS = EventKind(
         "tls.probe": "int: which of the scanner's hellos it is",
         "tls.threat": "list: attacks that the peer tries, or what it looks for; see the manual",
         "tls.records": "int: records that the hello came in, where there were more than one",
+        "tls.segments": "int: at least so many segments of TCP the hello came in, where its size does not need them",
         "tls.version": "version agreed on, `1.0` to `1.3`",
         "tls.ciphersuite": "cipher suite agreed on, by its IANA name",
         "tls.next-protocol": "protocol agreed on by ALPN",
@@ -68,6 +69,8 @@ UDP_TLS = EventKind(
         "tls.client.hello.payload": "hex: the handshake message, put together",
     },
 )
+
+SMALLEST_SEGMENT = 536  # bytes, that a peer may send without knowing more: RFC 9293 §3.7.1, MUST-15
 
 _VERSIONS = {
     0x0002: "ssl2",
@@ -110,6 +113,11 @@ def threat_fields(hello: ClientHello | None, prints: Fingerprint | None, records
     threats = hello_threats(hello, records=records, scanner=scanner)
     fields: dict[str, object] = {"tls.threat": threats} if threats else {}
     return {**fields, "tls.records": records} if records > 1 else fields
+
+
+def cut_fields(hello: ClientHello | None, *, pieces: int, size: int) -> dict[str, object]:
+    """How a hello of so many bytes was cut into segments, where it is more than the smallest links make necessary."""
+    return {"tls.segments": pieces} if hello is not None and pieces > -(-size // SMALLEST_SEGMENT) else {}
 
 
 def scanner_fields(prints: Fingerprint | None) -> dict[str, object]:

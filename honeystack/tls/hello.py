@@ -84,18 +84,19 @@ class ClientHello:
 
 
 class HelloReader:
-    """Collects a ClientHello. Input: `feed`. Outputs: `progress`, `hello`, `raw`, `records`, `error`.
+    """Collects a ClientHello. Input: `feed`. Outputs: `progress`, `hello`, `raw`, `records`, `pieces`, `error`.
 
     The work over all calls is linear in the bytes fed, whatever the cut.
     """
 
-    __slots__ = ("_empty", "_message", "_offset", "_raw", "error", "hello", "progress", "records")
+    __slots__ = ("_empty", "_message", "_offset", "_raw", "error", "hello", "pieces", "progress", "records")
 
     def __init__(self) -> None:
         self.progress = Progress.MORE
         self.hello: ClientHello | None = None  # once COMPLETE
         self.error: str | None = None  # once MALFORMED
         self.records = 0  # how many records the hello came in
+        self.pieces = 0  # how often it was fed until the hello was there
         self._raw = bytearray()
         self._message = bytearray()
         self._offset = 0  # of the first byte of _raw that is in no finished record
@@ -115,6 +116,7 @@ class HelloReader:
         """Take the next bytes from the peer. After the end they are only kept in `raw`."""
         self._raw += data
         if self.progress is Progress.MORE:
+            self.pieces += 1
             try:
                 self.progress = self._advance()
             except Malformed as malformed:

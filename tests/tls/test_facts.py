@@ -6,7 +6,15 @@ import pytest
 
 from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
-from honeystack.tls.facts import TLS, certificate_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
+from honeystack.tls.facts import (
+    TLS,
+    certificate_fields,
+    cut_fields,
+    hello_fields,
+    outcome_fields,
+    scanner_fields,
+    threat_fields,
+)
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import ClientHello, parse_hello
 from honeystack.tls.stream import TlsOutcome
@@ -81,6 +89,14 @@ def test_early_data_is_offered_and_then_rejected() -> None:
     assert "tls.early-data" not in outcome_fields(TlsOutcome("random", "1.3"), HELLO)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "size", "told"), [(1, 1, {}), (2, 536, {"tls.segments": 2}), (2, 537, {}), (4, 1900, {})]
+)
+def test_segments_are_told_where_the_size_does_not_need_them(pieces: int, size: int, told: dict[str, int]) -> None:
+    assert cut_fields(HELLO, pieces=pieces, size=size) == told
+    assert cut_fields(None, pieces=pieces, size=size) == {}
+
+
 def test_every_field_is_declared() -> None:
     outcome = TlsOutcome(
         "random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",), forged=True
@@ -97,4 +113,5 @@ def test_every_field_is_declared() -> None:
     assert threat_fields(HELLO, fingerprint(HELLO), 1) == threat_fields(None, None, 0) == {}
     assert threat_fields(scan, fingerprint(scan), 2) == {"tls.threat": ["jarm", "fragmented-hello"], "tls.records": 2}
     fields |= threat_fields(scan, fingerprint(scan), 2)
+    fields |= cut_fields(HELLO, pieces=2, size=100)
     assert set(TLS.fields) == set(fields)

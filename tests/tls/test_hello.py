@@ -180,6 +180,12 @@ def test_what_comes_behind_the_hello_is_kept_but_not_part_of_it() -> None:
     assert reader.wire == record(FULL)
 
 
+def test_pieces_are_counted_until_the_hello_is_there() -> None:
+    wire = record(FULL)
+    assert read([wire]).pieces == 1
+    assert read([wire[:7], wire[7:8], wire[8:], b"more"]).pieces == 3
+
+
 def test_another_message_in_the_same_record_is_left_out() -> None:
     reader = read([record(FULL + message(b"", kind=11))])
     assert reader.progress is Progress.COMPLETE
