@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from honeystack.net.address import AddressSet
+from honeystack.net.address import AddressSet, Path
 from honeystack.net.fanout import Spread, open_taps
 from honeystack.net.ring import Ring, Tap
+from honeystack.net.wire.tcp import ACK, SYN
 from tests.live.arena import inside
 from tests.live.cottage import PEER4, POT4, Cottage, cottage
+from tests.net.frames import ip_frame, packed, segment
 
 pytestmark = pytest.mark.live
 
@@ -64,6 +66,22 @@ def test_each_peer_has_one_ring_and_no_frame_is_lost_or_doubled(place: Cottage) 
         assert not set(one) & set(other)
         assert one
         assert other
+
+
+def test_the_syns_of_a_peer_are_where_its_other_packets_are(place: Cottage) -> None:
+    with inside(place.peer):
+        sender = Ring("eth0")
+    with taps(place, 2, "sources") as opened:
+        links = [ring(place, tap) for tap in opened]
+        for number in range(64):
+            path = Path(4, packed(POT4), packed(f"198.18.0.{number}"), links[0].mac, sender.mac)
+            sender.send([ip_frame(path, 6, segment(path, flags, 1, 1)) for flags in (SYN, ACK)])
+        found = [[frame.data for frame in link.receive() if frame.data[26:28] == b"\xc6\x12"] for link in links]
+        for frames in found:
+            by_flags = [sorted(data[26:30] for data in frames if data[47] == flags) for flags in (SYN, ACK)]
+            assert by_flags[0] == by_flags[1] != []
+        assert sum(map(len, found)) == 128
+    sender.close()
 
 
 def test_nothing_comes_before_a_ring_has_taken_the_tap_over(place: Cottage) -> None:

@@ -8,18 +8,23 @@ import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+import numpy as np
 import pytest
 import trio
 import trio.testing
 
 from honeystack.errors import Unavailable
-from honeystack.net.address import AddressSet, Exclusions, parse_port_range
+from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.interface import interface_facts, interface_names
 from honeystack.net.link import ChecksumState, ReceivedFrame
 from honeystack.net.packet_filter import assemble
 from honeystack.net.ring import Ring
+from honeystack.net.wire.syn_acks import FrameBlock
+from honeystack.net.wire.tcp import ACK, FIN, RST, SYN
 from tests.live.arena import inside
 from tests.live.cottage import PEER4, POT4, POT6, Cottage, cottage
+from tests.net.frames import ip_frame, packed, segment, syn_segment
+from tests.net.syns import syn
 
 pytestmark = pytest.mark.live
 
@@ -108,6 +113,57 @@ async def test_frames_go_out_in_order_and_those_too_long_do_not(place: Cottage) 
     link.send([*frames, head + bytes(1505)])
     assert [f.data for f in await gather(peer) if f.data[12:14] == EXPERIMENTAL] == frames
     assert link.statistics()[1:] == (1000, 0, 1)
+    link.close()
+    peer.close()
+
+
+async def test_syns_and_what_follows_them_come_in_their_order(place: Cottage) -> None:
+    link, peer = ring(place), peer_ring(place)
+    path = Path(4, packed(POT4), packed(PEER4), link.mac, peer.mac)
+    sent = [
+        ip_frame(path, 6, segment(path, flags, 7, 7, local_port=99)) for flags in (RST, SYN, ACK, RST, SYN, SYN, FIN)
+    ]
+    peer.send(sent)
+    received = [frame.data for frame in await gather(link) if frame.data[36:38] == b"\0\x63"]
+    assert [frame[47] for frame in received] == [RST, SYN, ACK, RST, SYN, SYN, FIN]
+    link.close()
+    peer.close()
+
+
+async def test_a_crowd_of_syns_is_a_batch_beside_other_frames(place: Cottage) -> None:
+    link, peer = ring(place), peer_ring(place)
+    path = Path(4, packed(POT4), packed(PEER4), link.mac, peer.mac)
+    syns = [syn(path, 1000 + number, 99) for number in range(400)]
+    long = ip_frame(path, 6, syn_segment(path) + bytes(1000))  # more than a slot of theirs holds
+    other = ip_frame(path, 6, segment(path, ACK, 7, 7, local_port=99))
+    peer.send([*syns[:200], other, long, *syns[200:]])
+    await trio.sleep(0.1)
+    assert other in [frame.data for frame in link.receive_others()]
+    batch, apart = link.receive_syns(250)
+    assert batch is not None
+    assert [batch.frame(row)[0] for row in range(len(batch))] == syns[:249]
+    assert [frame.data for frame in apart] == [long]
+    rest, _ = link.receive_syns(1000)
+    assert rest is not None
+    assert len(rest) == 151
+    peer.send(syns[:5])
+    await trio.sleep(0.1)
+    assert link.receive_syns(1000) == (None, [ReceivedFrame(data) for data in syns[:5]])
+    assert link.statistics().dropped_in == 0
+    link.close()
+    peer.close()
+
+
+async def test_a_block_goes_out_frame_by_frame(place: Cottage) -> None:
+    link, peer = ring(place), peer_ring(place)
+    head = peer.mac + link.mac + EXPERIMENTAL
+    rows = np.zeros((1500, 80), np.uint8)
+    rows[:, 2:16] = list(head)
+    rows[:, 16:18] = np.arange(1500, dtype=">u2").view(np.uint8).reshape(-1, 2)
+    block = FrameBlock(rows, np.full(1500, 70))
+    link.send_blocks([block])
+    assert [f.data for f in await gather(peer) if f.data[12:14] == EXPERIMENTAL] == block.frames()
+    assert link.statistics().frames_out == 1500
     link.close()
     peer.close()
 
