@@ -131,7 +131,7 @@ class Udp:
         self._ports.discard(port)
 
     def listens(self, port: int) -> bool:
-        return port in self._ports or None in self._ports
+        return port in self._ports or (None in self._ports and port != 0)  # which nobody can bind
 
     def receive(self, packet: IpPacket, now: float) -> bool:
         """Take a datagram; False when its port is closed. Raises Malformed."""
@@ -147,11 +147,12 @@ class Udp:
         if not answerable:
             name = _refusal(datagram.source_port)
             self._notices.append(Anomaly(path, "udp", name, datagram.destination_port, datagram.source_port))
-        if not self.listens(datagram.destination_port):
-            return False
-        answerable = answerable and packet.unicast
-        self._notices.append(Datagram(path, datagram.destination_port, datagram.source_port, datagram.data, answerable))
-        return True
+        port = datagram.destination_port
+        listens = self.listens(port)
+        if listens or None in self._ports:  # a datagram to port 0 is told of too, and answered as that of a closed one
+            answerable = answerable and packet.unicast and listens
+            self._notices.append(Datagram(path, port, datagram.source_port, datagram.data, answerable))
+        return listens
 
     def send(
         self, path: Path, local_port: int, remote_port: int, data: bytes, now: float, *, amplification: float = 1.0

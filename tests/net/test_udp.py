@@ -86,6 +86,17 @@ def test_ports_listen_and_stop_listening() -> None:
     assert bench.receive() is None
 
 
+def test_port_zero_is_closed_and_told_of() -> None:
+    """Nobody can bind it, so that a Linux host answers that it cannot be reached."""
+    bench = Bench()
+    assert not bench.udp.listens(0)
+    told = bench.receive(b"odd", local_port=0)
+    assert told is not None
+    assert (told.local_port, told.data, told.answerable) == (0, b"odd", False)
+    bench.udp.unlisten(None)
+    assert bench.receive(b"odd", local_port=0) is None
+
+
 def test_a_broken_datagram_is_malformed() -> None:
     with pytest.raises(Malformed):
         Bench().udp.receive(received(PATH4, 17, b"1234567"), 0.0)
