@@ -28,6 +28,7 @@ class Internet:
         self.addresses = settings.addresses
         self._mac = settings.mac
         self._excluded = settings.exclusions.addresses
+        self._shares_ports = bool(settings.exclusions.ports)
         self._midnight = settings.midnight
         self._delivery = delivery
         self._fragments = Reassembler(settings.limits)
@@ -144,7 +145,9 @@ class Internet:
         """A header chain that cannot be followed: tell so, unless it is the host's packet or nobody may be told."""
         name = "routing-header" if packet.protocol == ipv6.ROUTING else "bad-extension-header"
         packet = _at_upper_layer(packet)
-        if self._delivery.is_hosts(packet):
+        # Where there are ports of the host's it is given every later fragment, as these name none, and answers it.
+        later_fragment = packet.protocol == ipv6.FRAGMENT
+        if self._delivery.is_hosts(packet) or (later_fragment and self._shares_ports):
             return Fate.EXCLUDED
         if packet.unicast:
             self._delivery.anomaly(packet.path, name)

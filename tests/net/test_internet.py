@@ -202,6 +202,15 @@ def test_fragments_to_an_excluded_port_are_the_hosts_once_they_are_whole(path: P
     assert (stack.poll_transmit(1.0), notices(stack)) == ([], [])
 
 
+def test_a_problem_in_a_later_fragment_is_the_hosts_where_it_has_ports() -> None:
+    """Which port it goes to is not in it, and the host's kernel is given it and answers."""
+    beyond = ip_frame(PATH6, ipv6.FRAGMENT, ipv6.encode_fragment_header(17, 65528, 7, more=False) + bytes(64))
+    for exclusions, expected in ((EXCLUSIONS, "excluded"), (Exclusions(), "answered")):
+        stack = make_stack(exclusions=exclusions)
+        assert fate(stack, beyond) == expected
+        assert len(stack.poll_transmit(1.0)) == (expected == "answered")
+
+
 @both
 def test_nobody_is_told_that_fragments_to_an_excluded_port_never_came(path: Path) -> None:
     stack = make_stack(exclusions=EXCLUSIONS)
