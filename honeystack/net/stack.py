@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from struct import unpack_from
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from honeystack.errors import Malformed
 from honeystack.net import sniffer
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from honeystack.net.wire.syn_batch import SynBatch
 
 __all__ = ["Fate", "Stack"]
+
+# By name alone: nearly every frame asks.
+UNKNOWN: Final = ChecksumState.UNKNOWN
+DELIVERED: Final = Fate.DELIVERED
 
 MAX_PATHS = 16_384  # paths of TCP traffic kept ready; all forgotten, and judged again, when full
 
@@ -199,8 +203,8 @@ class Stack:
         if self._delivery.host_ports[ipv4.TCP][frame[start + 2] << 8 | frame[start + 3]]:
             return Fate.EXCLUDED
         segment = memoryview(frame)[start:end]
-        self.tcp.receive_segment(path, segment, facts, now, verify=checksum is ChecksumState.UNKNOWN)
-        return Fate.DELIVERED
+        self.tcp.receive_segment(path, segment, facts, now, verify=checksum is UNKNOWN)
+        return DELIVERED
 
     def _path(self, frame: bytes, source: int, destination: int, end: int, vlan: int | None) -> Path | None:
         """The path back to a good sender of a frame that is for us, from memory or judged now."""

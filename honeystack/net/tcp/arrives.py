@@ -15,7 +15,16 @@ from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.receiving import process_text, take_fin
 from honeystack.net.tcp.retransmit import RtoEstimator
 from honeystack.net.tcp.seq import add, after, before, diff
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import (
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    SYN_RECEIVED,
+    SYN_SENT,
+)
 from honeystack.net.tcp.transmit import send_ack
 from honeystack.net.wire.segment import Segment
 from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_syn_options
@@ -31,12 +40,12 @@ PAWS_LIFETIME: Final = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the rem
 def arrives(conn: Connection, seg: Segment, now: float, path: Path) -> None:
     """RFC 9293 §3.10.7.4: all states from SYN-RECEIVED on; §3.10.7.3 for SYN-SENT."""
     conn.packets_in += 1
-    if conn.state is State.SYN_SENT:
+    if conn.state is SYN_SENT:
         _arrives_in_syn_sent(conn, seg, now)
         return
     if not _first_check_sequence_number(conn, seg, now):
         return
-    if not (conn.released and conn.state is State.FIN_WAIT_2):  # which nobody's interest prolongs
+    if not (conn.released and conn.state is FIN_WAIT_2):  # which nobody's interest prolongs
         conn.last_activity = now
     if seg.flags & RST:  # MUST-66: also with a closed window
         _second_check_rst(conn, seg, now)
@@ -115,7 +124,7 @@ def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
 
 def _answers_our_syn(conn: Connection, seg: Segment) -> bool:
     """RFC 9293 §3.5, figure 8: in a simultaneous open the peer's SYN comes again, with the acknowledgement of ours."""
-    return conn.state is State.SYN_RECEIVED and bool(seg.flags & ACK) and add(seg.seq, 1) == conn.rcv_nxt
+    return conn.state is SYN_RECEIVED and bool(seg.flags & ACK) and add(seg.seq, 1) == conn.rcv_nxt
 
 
 def _fourth_check_syn(conn: Connection, now: float) -> None:
@@ -126,7 +135,7 @@ def _fourth_check_syn(conn: Connection, now: float) -> None:
 
 def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
     """Whether the rest of the segment is to be processed."""
-    if conn.state is State.SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
+    if conn.state is SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
         return False
     acknowledged = max(conn.bytes_out - diff(conn.snd_nxt, conn.snd_una), 0)  # none may acknowledge what never was
     if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -min(conn.max_window, acknowledged))):
@@ -139,15 +148,15 @@ def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
     sending = conn.sending
     if sending is not None and sending.fin_sent and conn.snd_una == conn.snd_nxt:
         _our_fin_was_acknowledged(conn, now)
-    return conn.state is not State.CLOSED
+    return conn.state is not CLOSED
 
 
 def _our_fin_was_acknowledged(conn: Connection, now: float) -> None:
-    if conn.state is State.FIN_WAIT_1:
-        conn.state = State.FIN_WAIT_2
-    elif conn.state is State.CLOSING:
+    if conn.state is FIN_WAIT_1:
+        conn.state = FIN_WAIT_2
+    elif conn.state is CLOSING:
         conn.tcp.enter_time_wait(conn, now)
-    elif conn.state is State.LAST_ACK:
+    elif conn.state is LAST_ACK:
         conn.tcp.finish(conn, CloseReason.FIN)
 
 
@@ -165,7 +174,7 @@ def _seventh_process_segment_text(conn: Connection, seg: Segment, now: float) ->
 
 
 def _eighth_check_fin(conn: Connection, seg: Segment, now: float) -> None:
-    if seg.flags & FIN and conn.state is not State.CLOSED:  # the text may have ended it
+    if seg.flags & FIN and conn.state is not CLOSED:  # the text may have ended it
         take_fin(conn, add(seg.seq, len(seg.data)), now)
 
 
@@ -197,7 +206,7 @@ def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:
         conn.ack_needed = True
         conn.tcp.touch(conn)
         return
-    conn.state = State.SYN_RECEIVED  # MUST-10
+    conn.state = SYN_RECEIVED  # MUST-10
     conn.probes = 0
     conn.tcp.send_syn(conn, now)
 
@@ -218,7 +227,7 @@ def _take_syn_options(conn: Connection, seg: Segment, now: float) -> None:
 def _establish(conn: Connection, seg: Segment, now: float) -> None:
     """An active open is complete."""
     conn.snd_una = seg.ack
-    conn.state = State.FIN_WAIT_1 if conn.eof_sent else State.ESTABLISHED
+    conn.state = FIN_WAIT_1 if conn.eof_sent else ESTABLISHED
     conn.rtt = now - conn.opened_at if conn.probes == 0 else None
     conn.probes = 0
     conn.last_activity = now

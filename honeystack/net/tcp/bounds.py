@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import CLOSED
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -89,7 +89,7 @@ class Shedder:
                 if not self._candidates:
                     return False
             seen_at, conn = self._candidates.pop()
-            if conn.state is not State.CLOSED and conn.last_activity == seen_at:
+            if conn.state is not CLOSED and conn.last_activity == seen_at:
                 self._tcp.abort(conn, CloseReason.SHED)
                 return True
 

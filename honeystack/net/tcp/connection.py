@@ -14,10 +14,10 @@ from honeystack.errors import StateError
 from honeystack.net.address import Path
 from honeystack.net.notices import CloseReason, SynFacts
 from honeystack.net.tcp.assembler import Assembler
-from honeystack.net.tcp.ecn import Ecn
+from honeystack.net.tcp.ecn import ECN_OFF, Ecn
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
-from honeystack.net.tcp.state import SENDING, State
+from honeystack.net.tcp.state import CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, LAST_ACK, SENDING, SYN_SENT, State
 from honeystack.net.wire.segment import Block
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Timer(enum.IntEnum):
     PERSIST = 4  # zero-window probes
     FIN_WAIT_2 = 5
     KEEP_ALIVE = 6
+
+
+NO_TIMER: Final = Timer.NONE
 
 
 class Connection:
@@ -116,8 +119,8 @@ class Connection:
         self.assembler: Assembler | None = None
         self.sending: Sending | None = None
         self.dsack: Block | None = None
-        self.ecn = Ecn.OFF
-        self.timer = Timer.NONE
+        self.ecn: Ecn = ECN_OFF
+        self.timer: Timer = NO_TIMER
         self.probes = 0  # unanswered probes in a row: zero-window, keep-alive, SYN
         self.retries = tcp.limits.retries  # R2: how often one segment is repeated; MUST-21
         self.keep_alive = tcp.keep_alive  # seconds of silence before keep-alive probes; None: no probes
@@ -151,7 +154,7 @@ class Connection:
 
         0 on a connection that has ended. Raises StateError after `close`.
         """
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return 0
         if self.eof_sent:
             raise StateError("nothing can be sent after close")
@@ -178,24 +181,24 @@ class Connection:
         else:
             data = bytes(memoryview(inbox)[:max_bytes])
             del inbox[:max_bytes]
-        if self.state is not State.CLOSED:
+        if self.state is not CLOSED:
             self.tcp.memory.give(len(data))
             self.tcp.read(self)
         return data
 
     def close(self, now: float) -> None:
         """No more to send: a FIN follows what is queued. What the peer sends can still be received."""
-        if self.eof_sent or self.state is State.CLOSED:
+        if self.eof_sent or self.state is CLOSED:
             return
-        if self.state is State.SYN_SENT:
+        if self.state is SYN_SENT:
             self.tcp.finish(self, CloseReason.FIN)
             return
         self.eof_sent = True
         self.start_sending(now)
-        if self.state is State.ESTABLISHED:
-            self.state = State.FIN_WAIT_1
-        elif self.state is State.CLOSE_WAIT:
-            self.state = State.LAST_ACK
+        if self.state is ESTABLISHED:
+            self.state = FIN_WAIT_1
+        elif self.state is CLOSE_WAIT:
+            self.state = LAST_ACK
         self.tcp.touch(self)
 
     def release(self, now: float) -> None:
@@ -205,7 +208,7 @@ class Connection:
             self.abort(now)
             return
         self.close(now)
-        if self.state is not State.CLOSED:
+        if self.state is not CLOSED:
             self.tcp.touch(self)
 
     def set_keep_alive(self, seconds: float | None) -> None:
@@ -228,7 +231,7 @@ class Connection:
     def start_sending(self, now: float) -> Sending:
         """The send side, made when it is first needed."""
         if self.sending is None:
-            first = self.snd_nxt if self.state >= State.ESTABLISHED else add(self.snd_una, 1)
+            first = self.snd_nxt if self.state >= ESTABLISHED else add(self.snd_una, 1)
             self.sending = Sending(first, self.mss, self.rtt, now)
         return self.sending
 

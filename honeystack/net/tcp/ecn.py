@@ -21,6 +21,12 @@ class Ecn(enum.Enum):
     ECHOING = 2  # a packet was marked, and the peer has not said yet that it has slowed down
 
 
+# By name alone: every segment asks.
+ECN_OFF: Final = Ecn.OFF
+ECN_AGREED: Final = Ecn.AGREED
+ECN_ECHOING: Final = Ecn.ECHOING
+
+
 def asks_for_ecn(flags: int) -> bool:
     """Whether these are the flags of a SYN that offers it (§6.1.1)."""
     return flags & (SYN | ECE | CWR) == SYN | ECE | CWR
@@ -29,5 +35,5 @@ def asks_for_ecn(flags: int) -> bool:
 def echo_of(ecn: Ecn, flags: int, tos: int) -> Ecn:
     """What is so after a segment with these flags in a packet of this type of service."""
     if tos & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED:
-        return Ecn.ECHOING
-    return Ecn.AGREED if flags & CWR else ecn
+        return ECN_ECHOING
+    return ECN_AGREED if flags & CWR else ecn

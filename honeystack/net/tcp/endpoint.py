@@ -13,7 +13,7 @@ from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.cookies import Cookies
-from honeystack.net.tcp.ecn import Ecn, echo_of
+from honeystack.net.tcp.ecn import ECN_OFF, echo_of
 from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
@@ -24,7 +24,7 @@ from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.sizes import Sizes
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT
 from honeystack.net.tcp.timewait import TimeWait
 from honeystack.net.tcp.transmit import clock_ticks, send_ack, send_reset, transmit
 from honeystack.net.tcp.window import update_is_due
@@ -96,7 +96,7 @@ class Tcp:
         if self.in_use(path, local_port, remote_port):
             raise StateError(f"there is a connection from port {local_port} to port {remote_port} already")
         key = flow_key(path, local_port, remote_port)  # MUST-43
-        conn = Connection(self, key, path, (local_port, remote_port), State.SYN_SENT, now)
+        conn = Connection(self, key, path, (local_port, remote_port), SYN_SENT, now)
         conn.pseudo_sum = self.pseudo_sum(path)
         isn, conn.ts_offset = self.flow_secrets(key, now)
         conn.snd_una = conn.snd_nxt = isn
@@ -130,7 +130,7 @@ class Tcp:
         self.counters["segments_in"] += 1
         if SIGNATURE in seg.options and self._is_signed(path, seg):
             return
-        if conn is not None and conn.ecn is not Ecn.OFF:
+        if conn is not None and conn.ecn is not ECN_OFF:
             conn.ecn = echo_of(conn.ecn, seg.flags, header.tos)
         if conn is not None:
             arrives(conn, seg, now, path)
@@ -167,7 +167,7 @@ class Tcp:
             self._touched = []
             for conn in touched:
                 conn.touched = False
-                if conn.state is State.CLOSED:
+                if conn.state is CLOSED:
                     continue
                 try:
                     transmit(conn, now)
@@ -216,7 +216,7 @@ class Tcp:
 
     def read(self, conn: Connection) -> None:
         """The user has read: the window may open."""
-        if not conn.eof_received and conn.state >= State.ESTABLISHED and update_is_due(conn):
+        if not conn.eof_received and conn.state >= ESTABLISHED and update_is_due(conn):
             conn.ack_needed = True
             self.touch(conn)
 
@@ -225,7 +225,7 @@ class Tcp:
         if not self._shedder.admits(embryo.path, now):
             self.reset_stray(embryo.path, seg)
             return None
-        conn = Connection(self, key, embryo.path, embryo.ports, State.ESTABLISHED, now)
+        conn = Connection(self, key, embryo.path, embryo.ports, ESTABLISHED, now)
         fill_in(conn, embryo, seg, now)
         self.flows[key] = conn
         self._shedder.added(embryo.path)
@@ -237,9 +237,9 @@ class Tcp:
 
     def finish(self, conn: Connection, reason: CloseReason) -> None:
         """The one end of every connection; what it received can still be read."""
-        if conn.state is State.CLOSED:
+        if conn.state is CLOSED:
             return
-        conn.state = State.CLOSED
+        conn.state = CLOSED
         queued = len(conn.sending.data) if conn.sending else 0
         self.memory.give(conn.readable + queued)
         drop_assembler(conn)
@@ -251,9 +251,9 @@ class Tcp:
 
     def abort(self, conn: Connection, reason: CloseReason) -> None:
         """RST to the peer, and the end."""
-        if conn.state is State.CLOSED:
+        if conn.state is CLOSED:
             return
-        if conn.state is not State.SYN_SENT:
+        if conn.state is not SYN_SENT:
             self.counters["resets_sent"] += 1
             send_reset(conn)
         self.finish(conn, reason)
@@ -267,7 +267,7 @@ class Tcp:
 
     def send_syn(self, conn: Connection, now: float) -> None:
         """The SYN of an active open, or the SYN-ACK of a simultaneous one."""
-        answering = conn.state is State.SYN_RECEIVED
+        answering = conn.state is SYN_RECEIVED
         stamps = (clock_ticks(now, conn.ts_offset), conn.ts_recent or 0)
         with_timestamps = conn.ts_recent is not None if answering else self.persona.timestamps
         options = syn_options(

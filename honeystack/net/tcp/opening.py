@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from honeystack.net.tcp.ecn import Ecn
+from honeystack.net.tcp.ecn import ECN_AGREED, ECN_OFF
 from honeystack.net.tcp.handshake import Embryo
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.segment import Segment
@@ -28,7 +28,7 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
         conn.snd_scale, conn.rcv_scale = embryo.window_scale, tcp.persona.window_scale
     conn.snd_wnd = conn.max_window = seg.window << conn.snd_scale
     conn.sack = embryo.sack
-    conn.ecn = Ecn.AGREED if embryo.ecn else Ecn.OFF
+    conn.ecn = ECN_AGREED if embryo.ecn else ECN_OFF
     conn.ts_recent, conn.ts_offset = embryo.ts_recent, embryo.ts_offset
     timestamps = embryo.ts_recent is not None
     mss = tcp.sizes.send_mss(embryo.path.version, embryo.peer_mss, timestamps=timestamps)

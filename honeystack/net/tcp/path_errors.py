@@ -11,7 +11,7 @@ from honeystack.net.address import Path
 from honeystack.net.notices import Anomaly, CloseReason
 from honeystack.net.tcp.seq import between
 from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import SYN_SENT
 from honeystack.net.wire.facts import IcmpErrorKind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
     tcp.counters["path_errors"] += 1
     if kind is IcmpErrorKind.PACKET_TOO_BIG:
         _shrink(conn, mtu or 0, now)
-    elif kind is IcmpErrorKind.HARD and conn.state is State.SYN_SENT:  # MUST-56
+    elif kind is IcmpErrorKind.HARD and conn.state is SYN_SENT:  # MUST-56
         tcp.finish(conn, CloseReason.RST)
 
 

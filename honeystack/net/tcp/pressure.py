@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.seq import diff
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import CLOSED
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -68,7 +68,7 @@ class Pressure:
         """Who would need longer than the patience allows, the slowest first; among them who holds most."""
         found: list[tuple[float, int, Connection]] = []
         for conn, (acknowledged, read) in self._seen.items():
-            if conn.state is State.CLOSED:
+            if conn.state is CLOSED:
                 continue
             held, (acknowledged_now, read_now) = held_by(conn), _moved(conn)
             moved = diff(acknowledged_now, acknowledged) + read_now - read

@@ -8,7 +8,7 @@ from honeystack.net.notices import CloseReason, Readable
 from honeystack.net.tcp.assembler import RUN_COST, Assembler
 from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.seq import add, after, before, diff
-from honeystack.net.tcp.state import RECEIVING, State
+from honeystack.net.tcp.state import CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, RECEIVING
 from honeystack.net.tcp.transmit import send_ack
 from honeystack.net.wire.segment import Segment
 
@@ -67,10 +67,10 @@ def _end_of_text(conn: Connection, now: float) -> None:
     conn.eof_received = True
     _acknowledge(conn)
     _tell_readable(conn)
-    if conn.state is State.ESTABLISHED:
-        conn.state = State.CLOSE_WAIT
-    elif conn.state is State.FIN_WAIT_1:
-        conn.state = State.CLOSING
+    if conn.state is ESTABLISHED:
+        conn.state = CLOSE_WAIT
+    elif conn.state is FIN_WAIT_1:
+        conn.state = CLOSING
     else:
         conn.tcp.enter_time_wait(conn, now)
 

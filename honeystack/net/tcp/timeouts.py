@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.acknowledge import find_losses
-from honeystack.net.tcp.connection import Timer
+from honeystack.net.tcp.connection import NO_TIMER, Timer
 from honeystack.net.tcp.flight import SACKED
 from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add, diff
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import ESTABLISHED, FIN_WAIT_2
 from honeystack.net.tcp.transmit import send_one, send_probe, send_record
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ DELAYED_ACK: Final = 0.2  # what a peer may hold back its acknowledgement of a s
 def rearm(conn: Connection) -> None:
     """Set the timer for what the connection now waits for, or stop it."""
     conn.timer, deadline = _next_timer(conn)
-    if conn.timer is Timer.NONE:
+    if conn.timer is NO_TIMER:
         conn.tcp.timers.cancel(conn)
     else:
         conn.tcp.timers.schedule(conn, deadline)
@@ -38,16 +38,16 @@ def expire(conn: Connection, now: float) -> None:
     waits for now counts, and where that is not due, nothing happens.
     """
     kind, deadline = _next_timer(conn) if conn.touched else (conn.timer, now)
-    if kind is Timer.NONE or deadline > now:
+    if kind is NO_TIMER or deadline > now:
         return
-    conn.timer = Timer.NONE
+    conn.timer = NO_TIMER
     sending = conn.sending
     if kind is Timer.FIN_WAIT_2:
         conn.tcp.finish(conn, CloseReason.TIMEOUT)
         return
     if kind is Timer.KEEP_ALIVE:
         _keep_alive(conn, now)
-    elif conn.state < State.ESTABLISHED:
+    elif conn.state < ESTABLISHED:
         _retransmit_syn(conn, now)
     else:
         assert sending is not None  # all other timers are of what has been sent
@@ -57,19 +57,19 @@ def expire(conn: Connection, now: float) -> None:
 
 def _next_timer(conn: Connection) -> tuple[Timer, float]:
     sending = conn.sending
-    if conn.state < State.ESTABLISHED:
+    if conn.state < ESTABLISHED:
         return Timer.RETRANSMIT, conn.opened_at + float((2 << conn.probes) - 1)
     if sending is not None and sending.flight:
         return _flight_timer(conn, sending)
     if sending is not None and (len(sending.data) or (conn.eof_sent and not sending.fin_sent)):
         return Timer.PERSIST, sending.progress_at + sending.estimator.rto  # MUST-36
-    if conn.state is State.FIN_WAIT_2:
+    if conn.state is FIN_WAIT_2:
         patience = FIN_WAIT_2_SECONDS if conn.released else HALF_CLOSED_SECONDS
         return Timer.FIN_WAIT_2, conn.last_activity + patience
     if conn.keep_alive is not None:  # MUST-26
         wait = conn.keep_alive + conn.probes * conn.tcp.limits.keep_alive_interval_seconds
         return Timer.KEEP_ALIVE, conn.last_activity + wait
-    return Timer.NONE, 0.0
+    return NO_TIMER, 0.0
 
 
 def _flight_timer(conn: Connection, sending: Sending) -> tuple[Timer, float]:

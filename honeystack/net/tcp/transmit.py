@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from honeystack.net.tcp.ecn import Ecn
+from honeystack.net.tcp.ecn import ECN_ECHOING
 from honeystack.net.tcp.flight import Sent
 from honeystack.net.tcp.seq import MASK, add, diff
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import ESTABLISHED
 from honeystack.net.tcp.window import window_field
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.runs import MAX_RUN, make_run
@@ -29,7 +29,7 @@ MAX_RECORDS: Final = 1024
 def transmit(conn: Connection, now: float) -> None:
     """Send all that may be sent now."""
     sending = conn.sending
-    if sending is not None and conn.state >= State.ESTABLISHED:
+    if sending is not None and conn.state >= ESTABLISHED:
         _send_lost(conn, sending, now)
         _send_new(conn, sending, now)
     if conn.ack_needed:  # MUST-40
@@ -67,7 +67,7 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
 def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
     """Every segment of a connection leaves here; a run of several stands for so many full ones."""
     conn.ack_needed = False
-    if conn.ecn is Ecn.ECHOING:
+    if conn.ecn is ECN_ECHOING:
         flags |= ECE
     conn.last_ack_sent = conn.rcv_nxt
     conn.packets_out += pieces
