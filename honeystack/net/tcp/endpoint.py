@@ -358,9 +358,15 @@ class Tcp:
         return True
 
     def _go_on(self, conn: Connection | None, seg: Segment, now: float) -> None:
-        """The acknowledgement that completed a handshake may carry text and FIN."""
-        if conn is not None:
+        """The acknowledgement that completed a handshake may carry text and FIN; a bare one has little more to say."""
+        if conn is None:
+            return
+        if seg.length or seg.seq != conn.rcv_nxt:
             arrives(conn, seg, now, conn.path)
+            return
+        conn.packets_in += 1
+        if conn.ts_recent is not None and seg.timestamps is not None:
+            conn.ts_recent = seg.timestamps[0]
 
     def _offer_memory(self) -> None:
         self.memory.short = False

@@ -17,12 +17,16 @@ TINY_WINDOW: Final = 536  # Linux: no larger window is filled by one segment
 class Sizes:
     """By IP version, worked out once."""
 
-    __slots__ = ("_limits", "advertised_mss", "worthwhile")
+    __slots__ = ("_offered", "advertised_mss", "worthwhile")
 
     def __init__(self, mtu: int, limits: Limits) -> None:
-        self._limits = limits
         # What our MTU lets the peer send. MUST-67
         self.advertised_mss = {v: max(mtu - headers, MIN_SEND_MSS) for v, headers in IP_AND_TCP_HEADERS.items()}
+        self._offered = {
+            (v, timestamps): min(initial_window(mss, timestamps=timestamps), limits.receive_buffer)
+            for v, mss in self.advertised_mss.items()
+            for timestamps in (False, True)
+        }
         # By how much a window must grow to be worth telling: a segment or half the buffer (RFC 9293 §3.8.6.2.2).
         half = limits.receive_buffer // 2
         self.worthwhile = {v: max(min(half, mss - TIMESTAMP_BYTES), 1) for v, mss in self.advertised_mss.items()}
@@ -41,4 +45,4 @@ class Sizes:
 
     def offered_window(self, version: int, *, timestamps: bool) -> int:
         """The window of our SYN and SYN-ACK, which are never scaled."""
-        return min(initial_window(self.advertised_mss[version], timestamps=timestamps), self._limits.receive_buffer)
+        return self._offered[version, timestamps]

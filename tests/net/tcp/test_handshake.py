@@ -60,6 +60,17 @@ def test_the_connection_knows_the_syn_and_the_round_trip() -> None:
     assert (conn.packets_in, conn.packets_out, conn.opened_at) == (2, 1, 1000.0)
 
 
+@pytest.mark.parametrize(("ahead", "recent"), [(0, 6), (1, 5)])
+def test_the_last_acknowledgement_tells_its_time_where_it_is_in_order(ahead: int, recent: int) -> None:
+    peer = Peer(timestamp=5)
+    (answer,) = peer.syn()
+    peer.seq, peer.ack, peer.timestamp = 1001 + ahead, add(answer.seq, 1), 6
+    peer.send()
+    (accepted,) = peer.told(Accepted)
+    assert isinstance(accepted, Accepted)
+    assert (accepted.connection.ts_recent, accepted.connection.packets_in) == (recent, 2)
+
+
 def test_the_last_acknowledgement_may_carry_text_and_fin() -> None:
     peer = Peer()
     (answer,) = peer.syn()
