@@ -151,6 +151,8 @@ class Router:
     async def _write_down(self, peer: Conversation, transcripts: Transcripts) -> None:
         """Converse, and keep a transcript of it."""
         transcript = transcripts.begin(peer)
+        if transcript is None:
+            self._reached("pcap_conversations", transcripts.limits.conversations)
         try:
             await self._converse(peer)
         finally:

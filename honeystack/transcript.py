@@ -26,7 +26,6 @@ from honeystack.net.wire.tcp import encode_segment
 from honeystack.tls.contexts import Contexts
 from honeystack.tls.keylog import KeyLog
 
-AT_A_TIME = 256  # conversations
 WRITE_SECONDS = 2.0  # for one file; a disk that hangs must not hold up the honeypot's end
 STALE_SECONDS = 60.0  # a draft that is older will never be a file
 SEGMENT = 1400  # bytes of data in one packet
@@ -40,6 +39,7 @@ class TranscriptLimits:
 
     conversation: int = 1024 * 1024  # bytes, both ways
     total: int = 1024 * 1024 * 1024  # bytes of all files
+    conversations: int = 256  # at a time, each of which may hold its bytes in memory
 
 
 class _Said(NamedTuple):
@@ -89,17 +89,17 @@ class Transcripts:
 
     def __init__(self, folder: Path, limits: TranscriptLimits, *, clock: Callable[[], float]) -> None:
         self.keys = KeyLog()
+        self.limits = limits
         self._folder = folder
-        self._limits = limits
         self._clock = clock
         self._open = 0
 
     def begin(self, peer: Conversation) -> Transcript | None:
         """Note what passes from now on; None where too many conversations are noted already."""
-        if self._open >= AT_A_TIME:
+        if self._open >= self.limits.conversations:
             return None
         self._open += 1
-        transcript = Transcript(peer.flow, self._limits.conversation, keys=self.keys, clock=self._clock)
+        transcript = Transcript(peer.flow, self.limits.conversation, keys=self.keys, clock=self._clock)
         transcript.note(peer.ahead, by_peer=True)
         peer.stream = _Noted(peer.stream, transcript)
         peer.transcript = transcript
@@ -130,7 +130,7 @@ class Transcripts:
         sizes = dict(self._sizes())
         total = sum(sizes.values()) + wanted
         for path, size in sizes.items():
-            if total <= self._limits.total:
+            if total <= self.limits.total:
                 return
             path.unlink(missing_ok=True)
             total -= size

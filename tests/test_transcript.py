@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
@@ -18,7 +19,8 @@ from scapy.utils import PcapNgReader
 
 from honeystack.net.address import Endpoint, Flow
 from honeystack.testing.conversations import Meeting
-from honeystack.transcript import AT_A_TIME, SEGMENT, TranscriptLimits, Transcripts, _Said, packets_of
+from honeystack.transcript import SEGMENT, TranscriptLimits, Transcripts, _Said, packets_of
+from tests.routing import ALL, entry, make, visiting
 
 V4 = Flow("tcp", Endpoint("203.0.113.4", 80), Endpoint("198.51.100.7", 4000))
 V6 = Flow("tcp", Endpoint("2001:db8::4", 80), Endpoint("fe80::7%eth0", 4000))
@@ -103,7 +105,8 @@ async def test_bounds(tmp_path: Path) -> None:
     assert path is not None
     assert b"HE" in path.read_bytes()
     assert b"HEL" not in path.read_bytes()
-    kept = [transcripts.begin(Meeting().conversation()[1]) for _ in range(AT_A_TIME + 1)]
+    transcripts = scene(tmp_path, conversations=3)
+    kept = [transcripts.begin(Meeting().conversation()[1]) for _ in range(4)]
     assert kept[-1] is None
     assert None not in kept[:-1]
 
@@ -147,3 +150,15 @@ async def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="exists"):
         await talk(scene(tmp_path))
     assert trio.current_time() >= 0
+
+
+async def test_conversations_beyond_the_bound_are_told(tmp_path: Path) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "echo")], ALL)
+    router.transcripts = scene(tmp_path, conversations=1)
+    async with visiting(router, meeting), visiting(router, meeting) as client:
+        await trio.testing.wait_all_tasks_blocked()
+        await client.send_all(b"hello")
+        assert await client.receive_some() == b"hello"
+    drops = [dict(event.fields) for event in meeting.of("sensor", "drop")]
+    assert drops == [{"reason": "pcap_conversations", "limit": 1}]

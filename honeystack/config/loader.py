@@ -17,7 +17,7 @@ from honeystack.config.overrides import apply_overrides
 from honeystack.config.plugins import read_plugin
 from honeystack.config.port_sections import read_ports, strings_in
 from honeystack.config.positions import Array, Node, Table, parse_toml
-from honeystack.config.sections import LISTS, TABLES, FilterSection, LoggingSection
+from honeystack.config.sections import LISTS, TABLES, CaptureSection, FilterSection, LoggingSection
 from honeystack.config.structure import INVALID, Reading, structure
 from honeystack.config.token import data_directory
 from honeystack.errors import ConfigError
@@ -110,13 +110,19 @@ def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machi
         filters=tuple(filters),
         logging=tuple(logging),
         capture=limits,
-        transcripts=TranscriptLimits(capture.pcap_bytes, capture.pcap_quota) if capture.pcap else None,
+        transcripts=_transcript_limits(capture),
         first_wait=capture.first_wait,
         heartbeat=float(heartbeat.interval),
         sensor=sensor.name,
         data=data,
         notes=tuple(_in_order(reading.notes)),
     )
+
+
+def _transcript_limits(capture: CaptureSection) -> TranscriptLimits | None:
+    if not capture.pcap:
+        return None
+    return TranscriptLimits(capture.pcap_bytes, capture.pcap_quota, capture.pcap_conversations)
 
 
 def _read_listener(root: Table, reading: Reading, *, machine: bool) -> Any:

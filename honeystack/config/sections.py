@@ -94,6 +94,9 @@ class CaptureSection:
     pcap_bytes: int = setting(
         "of one conversation that are written", default=1024 * 1024, unit="bytes", validator=positive
     )
+    pcap_conversations: int = setting(
+        "conversations that are written down at once; those beyond them are not", default=256, validator=positive
+    )
     pcap_quota: int = setting(
         "that all files may have together; then the oldest give way",
         default=1024 * 1024 * 1024,
