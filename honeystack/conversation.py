@@ -158,6 +158,12 @@ class Conversation(trio.abc.HalfCloseableStream):
             return b""
         return await self._receive(max_bytes)
 
+    def take_ahead(self) -> bytes:
+        """What `ahead` holds, which is consumed by it."""
+        taken = bytes(self._ahead)
+        self._ahead.clear()
+        return taken
+
     def unreceive(self, data: bytes) -> None:
         """Give bytes back to the front; the next receive or peek sees them first."""
         self._ahead[:0] = data
@@ -176,6 +182,12 @@ class Conversation(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         self.tell_first()
         await self.stream.aclose()
+
+    def finish(self) -> bool:
+        """Close without waiting for anything; False where that cannot be, and `aclose` is needed."""
+        self.tell_first()
+        finish = getattr(self.stream, "finish", None)  # not all streams have it
+        return finish is not None and bool(finish())
 
     def tell_first(self) -> None:
         """Record the first raw bytes now; what comes later is no longer tapped."""

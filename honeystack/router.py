@@ -141,9 +141,9 @@ class Router:
         try:
             await self._contained(peer, self._hold(peer))
         finally:
-            peer.tell_first()
-            with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
-                await peer.aclose()
+            if not peer.finish():
+                with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
+                    await peer.aclose()
 
     async def converse_datagrams(self, peer: DatagramConversation) -> None:
         await self._contained(peer, self._hold_datagrams(peer))
@@ -188,36 +188,26 @@ class Router:
         with self._hellos.hold() as hello:
             await self._sniff(peer, room.plan, reader, hello)
             if reader.progress not in _TOLD:
-                self._tell_unfinished(peer, reader)
-                return False
+                self._tell_unfinished(peer, reader, hello)
+                return None if hello.given_up else False
             self._unwrapper.tell_hello(peer, reader)
             if room.tls is None:
                 return False
-            return await self._unwrapper.accept(peer, reader, room.tls) or None
-        self._give_way(peer, reader)
-        return None
-
-    def _give_way(self, peer: Conversation, reader: HelloReader) -> None:
-        """Hellos became too many, and this one began before the others."""
-        why = "given up for the hellos of others"
-        if reader.progress in _TOLD:
-            peer.record(TLS, {"tls.stage": "failed", **peer.facts, "tls.error": why})
-        else:
-            self._unwrapper.tell_unfinished(peer, reader, why)
-
-    def _tell_unfinished(self, peer: Conversation, reader: HelloReader) -> None:
-        why = "it ended early" if peer.eof_received else f"not whole within {HELLO_SECONDS:g} s"
-        self._unwrapper.tell_unfinished(peer, reader, why)
+            return await self._unwrapper.accept(peer, reader, room.tls, hello) or None
 
     async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
         """Look for a ClientHello in the first bytes; they stay unconsumed."""
-        if peer.silent or (peer.ahead and reader.feed(peer.ahead) is Progress.NOT_TLS):
+        ahead = peer.ahead
+        if peer.silent or (ahead and reader.feed(ahead) is Progress.NOT_TLS):
             return
-        hello.received(peer.ahead)
-        begun = bool(peer.ahead)
+        hello.received(ahead)
+        if reader.progress in _TOLD:
+            return
+        begun = bool(ahead)
         first_wait = plan.first_wait if plan.speaks_first else self.capture.idle
         wait = self._hello_wait(peer) if begun else first_wait
         with trio.CancelScope(deadline=trio.current_time() + wait) as scope:
+            hello.wait_in(scope)
             while reader.progress is Progress.MORE and (more := await peer.peek_more()):
                 reader.feed(more)
                 hello.received(more)
@@ -229,25 +219,32 @@ class Router:
         """TLS that begins after plaintext, because a service has agreed to it."""
         reader = HelloReader()
         with self._hellos.hold() as hello:
-            with trio.move_on_after(HELLO_SECONDS):
+            with trio.move_on_after(HELLO_SECONDS) as scope:
+                hello.wait_in(scope)
                 more = peer.ahead or await peer.peek_more()
                 hello.received(more)
                 while more and reader.feed(more) is Progress.MORE:
                     more = await peer.peek_more()
                     hello.received(more)
             if reader.progress not in _TOLD:
-                self._tell_unfinished(peer, reader)
+                self._tell_unfinished(peer, reader, hello)
+                if hello.given_up:
+                    peer.take_ahead()  # half a hello is no word for the service
+                    await peer.aclose()
                 return False
             self._unwrapper.tell_hello(peer, reader)
-            if not await self._unwrapper.accept(peer, reader, plan):
+            if not await self._unwrapper.accept(peer, reader, plan, hello):
                 return False
             peer.first = FirstDecrypted(peer, self.capture.payload_bytes, memory=self._first_memory)
+            peer.first.received(peer.ahead)
             return True
-        self._give_way(peer, reader)
-        if peer.ahead:
-            await peer.receive_some()  # half a hello is no word for the service
-        await peer.aclose()
-        return False
+
+    def _tell_unfinished(self, peer: Conversation, reader: HelloReader, hello: HeldHello) -> None:
+        if hello.given_up:
+            why = "given up for the hellos of others"
+        else:
+            why = "it ended early" if peer.eof_received else f"not whole within {HELLO_SECONDS:g} s"
+        self._unwrapper.tell_unfinished(peer, reader, why)
 
     def _hello_wait(self, peer: Conversation) -> float:
         """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
@@ -255,9 +252,10 @@ class Router:
 
     async def _first_decrypted(self, peer: Conversation, room: _Room) -> None:
         """Wait for the first bytes inside TLS and record them; without a service, all until a pause."""
-        wait = room.plan.first_wait if room.plan.speaks_first else self.capture.idle
-        with trio.move_on_after(wait):
-            await peer.peek_more()
+        if not peer.ahead:
+            wait = room.plan.first_wait if room.plan.speaks_first else self.capture.idle
+            with trio.move_on_after(wait):
+                await peer.peek_more()
         if not room.services:
             await self._collect(peer)
         if peer.ahead:
@@ -360,11 +358,10 @@ class Router:
         return room
 
     def _reached(self, bound: str, limit: int) -> None:
-        """Tell that a bound was reached."""
-        if self._noticed is not None:
-            self._noticed(BoundReached(bound, limit, None))
-        else:
+        if self._noticed is None:
             self.recorder.record(DROP, {"reason": bound, "limit": limit})
+        else:
+            self._noticed(BoundReached(bound, limit, None))
 
     # containment
 

@@ -13,6 +13,7 @@ from functools import partial
 from ipaddress import ip_address
 
 import attrs
+import trio
 
 from honeystack.conversation import Conversation, FirstBytes, FirstMemory
 from honeystack.events.event import Payload
@@ -28,6 +29,7 @@ from honeystack.tls.mimicry import DAY, RANDOM, Appearance, Server, mimic, rotat
 from honeystack.tls.profiles import Deck, Profile, random_profile
 from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
+from honeystack.tls.unfinished import HeldHello
 
 RECORD = bytes([HANDSHAKE, 3])  # how each hello begins that comes in records
 
@@ -86,28 +88,42 @@ class Unwrapper:
         if reader.progress is Progress.MORE and reader.raw.startswith(RECORD):
             peer.record(TLS, {"tls.stage": "hello", "tls.error": f"unfinished: {why}"})
 
-    async def accept(self, peer: Conversation, reader: HelloReader, plan: TlsPlan) -> bool:
-        """Do the handshake for a hello that has been told. Where it fails that is told, and the answer is False."""
+    async def accept(
+        self, peer: Conversation, reader: HelloReader, plan: TlsPlan, held: HeldHello | None = None
+    ) -> bool:
+        """Do the handshake for a hello that has been told. Where it fails that is told, and the answer is False.
+
+        It fails too where what is `held` of the hello has to give way.
+        """
+        scope = trio.CancelScope()
+        if held is not None:
+            held.wait_in(scope)
         peer.tell_first()
-        first = await peer.receive_some()
+        first = peer.take_ahead()
         certificate = self._certificate(peer, reader.hello, plan)
         server = self._server(peer, plan)
         if server is not None and server.forged is not None and "tls.probe" in peer.facts:
-            await self._forge(peer, reader.hello, server, certificate)
+            with scope:
+                await self._forge(peer, reader.hello, server, certificate)
             return False
         profile = self._profile(peer, reader.hello, plan, certificate, server)
         if peer.transcript is not None and reader.hello is not None:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
+        source = _source_of(peer.flow.remote.address)
         try:
             stream = await self._acceptor.accept(
-                peer.stream, certificate, first=first, profile=profile, source=_source_of(peer.flow.remote.address)
+                peer.stream, certificate, first=first, profile=profile, source=source, scope=scope
             )
         except TlsFailed as failed:
-            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(failed.outcome, reader.hello)})
+            outcome = failed.outcome
+            if held is not None and held.given_up:
+                outcome = attrs.evolve(outcome, error="given up for the hellos of others")
+            peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(outcome, reader.hello)})
             return False
         peer.record(TLS, {"tls.stage": "established", **peer.facts, **outcome_fields(stream.outcome, reader.hello)})
         stream.on_threat = partial(_tell_threat, peer)
         peer.replace_stream(stream)
+        peer.unreceive(stream.take_ahead())
         return True
 
     def _certificate(self, peer: Conversation, hello: ClientHello | None, plan: TlsPlan) -> Certificate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import trio
 import trio.testing
@@ -100,6 +102,25 @@ async def test_the_first_bytes_are_told_at_the_end_at_the_latest() -> None:
     await peer.aclose()
     await peer.aclose()
     assert [event.fields["payload"] for event in meeting.events] == [Payload(b"x", 1)]
+
+
+async def test_it_ends_without_waiting_where_its_stream_can() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await client.send_all(b"x")
+    await peer.receive_some()
+    assert not peer.finish()  # a memory stream cannot
+    assert len(meeting.events) == 1
+    for can in (True, False):
+        peer.stream = SimpleNamespace(finish=lambda can=can: can)  # type: ignore[assignment]
+        assert peer.finish() is can
+
+
+async def test_what_is_ahead_can_be_taken_at_once() -> None:
+    client, peer = Meeting().conversation()
+    await client.send_all(b"ahead")
+    await peer.peek()
+    assert [peer.take_ahead(), peer.take_ahead(), peer.ahead] == [b"ahead", b"", b""]
 
 
 async def test_a_silent_peer_leaves_no_payload() -> None:

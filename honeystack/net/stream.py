@@ -154,6 +154,18 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self.connection.release(self._driver.clock())
         self._driver.flush()
 
+    @property
+    def room(self) -> int:
+        """How many octets `finish` would take."""
+        return 0 if self._closed or self._eof_sent or self._ended is not None else self.connection.writable
+
+    def finish(self, last: bytes = b"") -> bool:
+        """Send the last octets and close, in as few segments as they take; True, for all that there is `room` for."""
+        if last:
+            self.connection.send(last, self._driver.clock())
+        self.close_nowait()
+        return True
+
     def abort(self) -> None:
         """Reset the connection and close the stream; idempotent."""
         if self._ended is None:

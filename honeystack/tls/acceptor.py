@@ -47,8 +47,12 @@ class TlsAcceptor:
         first: bytes,
         profile: Profile,
         source: str = "",
+        scope: trio.CancelScope | None = None,
     ) -> TlsStream:
-        """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network."""
+        """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network.
+
+        Whoever cancels a fresh `scope` gives the handshake up.
+        """
         if source and self._of_source[source] >= self.max_of_one:
             self._refuse("tls_handshakes_per_source", self.max_of_one)
             await trio.lowlevel.checkpoint()
@@ -57,7 +61,7 @@ class TlsAcceptor:
             self._refuse("tls_handshakes", self.max_handshakes)
             self._give_up_oldest()
         self._of_source[source] += 1
-        scope = trio.CancelScope()
+        scope = scope or trio.CancelScope()
         self._under_way[scope] = None
         try:
             return await _accept(stream, certificate, first, profile, self.timeout, scope)

@@ -163,9 +163,9 @@ class TlsMachine:
         return [] if self._watch is None else self._watch.threats
 
     @property
-    def pending(self) -> bool:
-        """Whether `poll_transmit` would give anything."""
-        return bool(self._outgoing.pending)
+    def pending(self) -> int:
+        """How many bytes `poll_transmit` would give."""
+        return self._outgoing.pending
 
     @property
     def version(self) -> str | None:

@@ -14,6 +14,7 @@ from honeystack.tls.machine import TlsMachine, TlsState
 HANDSHAKE_SECONDS = 10.0  # a handshake that takes longer is given up
 CLOSE_SECONDS = 5.0  # for close_notify to be taken
 _RECEIVE = 32_768  # from the stream below, two records
+_CLOSE = 256  # more than close_notify and its record have in any suite
 _SEND = 65_536  # encrypted at a time, so that a large send does not stand in memory twice
 
 
@@ -97,10 +98,10 @@ class TlsStream(trio.abc.HalfCloseableStream):
         if machine.pending and not self._ahead:
             await self._flush()
 
-    @property
-    def ahead(self) -> bytes:
-        """Decrypted bytes that the next receive gives at once."""
-        return self._ahead
+    def take_ahead(self) -> bytes:
+        """The bytes that came together with the end of the handshake, instead of receiving them."""
+        taken, self._ahead = self._ahead, b""
+        return taken
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         if max_bytes is not None and max_bytes < 1:
@@ -183,6 +184,15 @@ class TlsStream(trio.abc.HalfCloseableStream):
             await self._flush()
         finally:
             self._sending = False
+
+    def finish(self) -> bool:
+        """Do what `aclose` does without waiting; False where that cannot be, and nothing has been done."""
+        room = getattr(self.transport, "room", 0)  # our own TCP has it
+        if self._closed or self._broken or self._sending or self._flushing or self._machine.pending + _CLOSE > room:
+            return False
+        self._closed = True
+        self._machine.send_close()
+        return bool(self.transport.finish(self._machine.poll_transmit()))  # type: ignore[attr-defined]
 
     async def aclose(self) -> None:
         """Send close_notify if nothing is in its way, and close the stream below."""

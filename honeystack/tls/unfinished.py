@@ -8,7 +8,6 @@ trips, so that it is not the first for long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import trio
@@ -45,7 +44,10 @@ class UnfinishedHellos:
 
 
 class HeldHello:
-    """The share of one hello: a block, which is cancelled where the hello has to give way. Input: `received`."""
+    """The share of one hello. Inputs: `received`, `wait_in`. Getter: `given_up`.
+
+    It has no scope of its own, which would cost each hello as much as its parsing.
+    """
 
     __slots__ = ("_all", "_scope", "given_up", "size")
 
@@ -53,7 +55,7 @@ class HeldHello:
         self.size = 0
         self.given_up = False
         self._all = among
-        self._scope = trio.CancelScope()
+        self._scope: trio.CancelScope | None = None
 
     def received(self, data: bytes | bytearray) -> None:
         """The peer's next bytes."""
@@ -61,17 +63,20 @@ class HeldHello:
             self.size += len(data)
             self._all.grow(self, len(data))
 
+    def wait_in(self, scope: trio.CancelScope) -> None:
+        """What waits for more of the hello, or for its handshake, does so in this scope from now on."""
+        self._scope = scope
+        if self.given_up:
+            scope.cancel()
+
     def give_up(self) -> None:
-        """End the block."""
+        """It has to give way to others: what waits is cancelled."""
         self.given_up = True
-        self._scope.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
 
     def __enter__(self) -> Self:
-        self._scope.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    def __exit__(self, *_: object) -> None:
         self._all.forget(self)
-        return self._scope.__exit__(kind, error, trace)

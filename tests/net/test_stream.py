@@ -181,6 +181,27 @@ async def test_a_closed_stream_needs_no_task_to_finish_what_it_has_queued(
         assert got == 100_000
 
 
+async def test_the_last_octets_and_the_end_leave_together(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        await trio.testing.wait_all_tasks_blocked()
+        before = at.links[1].statistics().frames_out
+        assert theirs.room > 3
+        assert theirs.finish(b"bye")
+        assert theirs.room == 0
+        assert at.links[1].statistics().frames_out == before + 1
+        assert [await ours.receive_some(), await ours.receive_some()] == [b"bye", b""]
+        with pytest.raises(trio.ClosedResourceError):
+            await theirs.receive_some()
+        assert ours.finish()
+        ours, theirs = await at.pair()
+        await ours.send_eof()
+        assert ours.room == 0
+        theirs.abort()
+        await trio.sleep(1)
+        assert ours.room == 0
+
+
 async def test_a_cancelled_receiver_loses_nothing(autojump_clock: trio.testing.MockClock) -> None:
     async with house() as at:
         ours, theirs = await at.pair()

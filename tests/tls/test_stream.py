@@ -188,10 +188,10 @@ async def test_tickets_leave_with_the_answer_to_a_client_that_does_not_wait(ecds
     async with trio.open_nursery() as nursery:
         nursery.start_soon(go_on)
         stream = await accept_tls(ours, ecdsa, first=first, profile=profile)
-    assert stream.ahead == said
-    assert stream._machine.pending is bool(said)
+    assert bool(stream._machine.pending) is bool(said)
     if said:
-        assert await stream.receive_some(2) + await stream.receive_some() == said
+        assert await stream.receive_some(2) + stream.take_ahead() == said
+        assert stream.take_ahead() == b""
         assert stream._machine.pending
         await stream.send_all(b"answer")
     else:
@@ -216,6 +216,42 @@ async def test_closing_waits_only_so_long_for_close_notify_to_be_taken(
     await other.aclose()
     with pytest.raises(trio.ClosedResourceError):
         await other.receive_some()
+
+
+class Roomy:
+    """What TlsStream asks of our own TCP."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.last: list[bytes] = []
+
+    def finish(self, last: bytes) -> bool:
+        self.last.append(last)
+        return True
+
+
+@VERSIONS
+async def test_where_there_is_room_it_is_closed_without_waiting(door: Door, versions: tuple[int, int]) -> None:
+    one, other = await door.connect(client_context(versions=versions))
+    other.transport = roomy = Roomy(1000)  # type: ignore[assignment]
+    assert other.finish()
+    assert not other.finish()
+    await other.aclose()
+    (last,) = roomy.last
+    one._machine.receive_data(last)
+    assert one._machine.read(100) == b""
+    with pytest.raises(trio.ClosedResourceError):
+        await other.send_all(b"x")
+
+
+async def test_where_there_is_no_room_nothing_is_done(door: Door) -> None:
+    one, other = await door.connect(client_context())
+    assert not other.finish()  # a stream of another kind
+    transport, other.transport = other.transport, Roomy(100)  # type: ignore[assignment]
+    assert not other.finish()
+    other.transport = transport
+    await other.send_all(b"still open")
+    assert await one.receive_some() == b"still open"
 
 
 async def test_closing_a_dead_connection_is_quiet(door: Door) -> None:

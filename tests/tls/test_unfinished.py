@@ -34,7 +34,8 @@ async def test_the_one_that_began_first_gives_way(autojump_clock: trio.testing.M
 
     async def hold(number: int, start: float) -> None:
         await trio.sleep(start)
-        with hellos.hold() as hello:
+        with hellos.hold() as hello, trio.CancelScope() as scope:
+            hello.wait_in(scope)
             hello.received(bytes(30))
             await trio.sleep(1000)
         assert hello.given_up
@@ -50,12 +51,14 @@ async def test_the_one_that_began_first_gives_way(autojump_clock: trio.testing.M
     assert hellos.held == 0
 
 
-async def test_one_alone_may_be_too_much(autojump_clock: trio.testing.MockClock) -> None:
+def test_one_alone_may_be_too_much_before_anything_waits_for_it() -> None:
     hellos = UnfinishedHellos(10, reached=lambda: None)
     with hellos.hold() as silent, hellos.hold() as loud:
         loud.received(bytes(11))
-        await trio.sleep_forever()
-    assert loud.given_up
+        assert loud.given_up
+        scope = trio.CancelScope()
+        loud.wait_in(scope)
+        assert scope.cancel_called
     assert not silent.given_up
     assert hellos.held == 0
 
