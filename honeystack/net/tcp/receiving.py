@@ -26,6 +26,8 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
         conn.tcp.finish(conn, CloseReason.RST)
         return
     if conn.state not in RECEIVING or conn.eof_received:
+        if before(seq, conn.rcv_nxt):
+            _acknowledge(conn)  # it comes again, so our acknowledgement was lost
         return
     known = diff(conn.rcv_nxt, seq)
     if known > 0:

@@ -300,3 +300,15 @@ def test_what_is_in_order_needs_its_own_room_only(free: int, readable: int) -> N
     tcp.memory.take(10_000 - free)
     peer.say(b"text")
     assert conn.readable == readable
+
+
+def test_text_that_comes_again_after_the_fin_is_acknowledged_again() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"text")
+    peer.send(ACK | FIN)
+    peer.seq = add(peer.seq, 1)
+    (answer,) = peer.send(ACK, b"text?", seq=add(peer.seq, -5))
+    assert (answer.flags, answer.ack) == (ACK, peer.seq)
+    assert peer.send(ACK, b"more") == []
+    assert conn.readable == 4
