@@ -119,6 +119,8 @@ def plain_syns(batch: SynBatch, version: int) -> Syns:
     places = np.flatnonzero(looks & (batch.tags == NO_TAG))
     if len(places) < len(batch):
         words = words[places]
+        if not len(places):
+            return _none_of(version, words)
     at = TCP_AT[version]
     columns = words[:, : at + 5].T.astype(np.int64, order="C")  # one after the other, so that sums run along memory
     sizes = columns[at + 3] >> 28 << 2
@@ -129,6 +131,11 @@ def plain_syns(batch: SynBatch, version: int) -> Syns:
     sound &= options.in_order
     sound &= (batch.states[places] != 0) | _sums_up(columns, words, at, sizes)
     return Syns(version, places, words, columns[at], columns[at + 1], *options[1:]).where(sound)
+
+
+def _none_of(version: int, words: NDArray[np.uint32]) -> Syns:
+    nothing: Column = np.zeros(0, np.int64)
+    return Syns(version, nothing, words, nothing, nothing, nothing, nothing, nothing != 0, nothing)
 
 
 def _is_sound4(columns: Column, sizes: Column) -> Choice:

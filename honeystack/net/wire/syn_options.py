@@ -37,10 +37,12 @@ def read_options(
         np.full(count, -1, np.int64),
     )
     octets = rows.reshape(-1)
-    places = np.flatnonzero(wanted & (sizes > 0))  # rows that are being read
-    at = places * rows.shape[1] + start
-    ends = at + sizes[places]
-    seen = np.zeros(len(places), np.int64)
+    first = _take_first_mss(found, rows[:, start : start + 4], wanted & (sizes >= 4))
+    places = np.flatnonzero(wanted & (sizes > 4 * first))  # rows that are being read
+    first = first[places]
+    at = places * rows.shape[1] + start + 4 * first
+    ends = at - 4 * first + sizes[places]
+    seen = first.astype(np.int64) << MSS
     for _ in range(STEPS):
         if not len(places):
             return found
@@ -61,6 +63,15 @@ def read_options(
         places, at, ends, seen = places[on], at[on], ends[on], seen[on]
     found.in_order[places] = False
     return found
+
+
+def _take_first_mss(found: OptionColumns, octets: NDArray[np.uint8], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which options begin with a good MSS, as nearly all do; it is read."""
+    pairs = octets.astype(np.int64)
+    values = pairs[:, 2] << 8 | pairs[:, 3]
+    begin: NDArray[np.bool_] = wanted & (pairs[:, 0] == MSS) & (pairs[:, 1] == LENGTHS[MSS]) & (values >= LEAST_MSS)
+    np.copyto(found.mss, values, where=begin)
+    return begin
 
 
 def _take(
