@@ -109,18 +109,13 @@ class Attendant:
 
     def readable(self, connection: Connection) -> None:
         visit = connection.user
-        if not isinstance(visit, Visit) or visit.stage is Stage.CONVERSING:
-            return
-        if visit.stage is Stage.WAITING and self._plan(visit).services:
-            self._converse(visit, b"")
-            return
-        if visit.stage is Stage.DONE:
+        if not isinstance(visit, Visit) or visit.stage in (Stage.CONVERSING, Stage.DONE):
             return  # what comes after we closed is the stack's to refuse
         data = connection.receive(connection.readable, trio.current_time())
-        if visit.stage is Stage.WAITING and _may_be_tls(data):
-            self._converse(visit, data)
-            return
-        self._captured(visit, data)
+        if visit.stage is Stage.WAITING and (_may_be_tls(data) or self._plan(visit).services):
+            self._converse(visit, data)  # which finds the first bytes there, and need not wait for them
+        else:
+            self._captured(visit, data)
 
     def closed(self, connection: Connection, reason: CloseReason) -> None:
         visit = connection.user if isinstance(connection.user, Visit) else self._conversing.pop(connection)
