@@ -13,11 +13,9 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import attrs
 import trio
 
 from honeystack.config.model import PortEntry
-from honeystack.config.ports import PortSpec, find
 from honeystack.conversation import Conversation, DatagramConversation, FirstBytes, FirstMemory, Recognition
 from honeystack.events.event import Identity, Payload
 from honeystack.events.recorder import Recorder
@@ -25,8 +23,8 @@ from honeystack.net.address import Endpoint
 from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached
 from honeystack.reception import CaptureLimits, PortPlan
+from honeystack.rooms import Room, Rooms
 from honeystack.tls.authority import Authority
-from honeystack.tls.certificates import AutoCertificate
 from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
@@ -38,19 +36,9 @@ from honeystack.witness import DROP, FAULT, fault_fields
 HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
 RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
 CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
-PLANS = 8192  # remembered plans; a scan of all ports forgets and looks again
 
 _TOLD = (Progress.COMPLETE, Progress.MALFORMED)
 _PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
-
-
-@attrs.frozen
-class _Room:
-    """What is planned for a port, with the things themselves."""
-
-    plan: PortPlan
-    services: tuple[tuple[str, Any], ...]
-    tls: TlsPlan | None
 
 
 class Router:
@@ -93,33 +81,22 @@ class Router:
         appearance: Appearance = RANDOM,
     ) -> None:
         """Plan anew."""
-        self._appearance = appearance
         self.capture = capture
         self._first_wait = first_wait
-        self._services = dict(services)
-        self._owners = {spec: entry for entry in ports for spec in entry.specs}
-        self._specs = list(self._owners)
-        fallback = next((entry for spec, entry in self._owners.items() if spec.is_fallback), None)
-        self._fallback = fallback.certificate if fallback else None
-        self._by_spec: dict[tuple[str, PortSpec | None], _Room] = {}
-        self._rooms: dict[tuple[str, str, int], _Room] = {}
+        self._rooms = Rooms(
+            ports, services, first_wait=first_wait, appearance=appearance, has_authority=self._has_authority
+        )
 
     # Reception
 
     def plan_for(self, transport: str, local: Endpoint) -> PortPlan:
-        return self._room(transport, local).plan
+        return self._rooms.room(transport, local).plan
 
     def first_bytes(self, identity: Identity) -> FirstBytes:
         return FirstBytes(self.recorder, identity, self.capture.payload_bytes, memory=self._first_memory)
 
     def planned_ports(self, transport: str) -> tuple[tuple[str | None, int], ...]:
-        pairs = (
-            (spec.address, port)
-            for spec in self._specs
-            if spec.transport == transport and not spec.is_fallback and not spec.is_any
-            for port in range(spec.first, spec.last + 1)
-        )
-        return tuple(dict.fromkeys(pairs))
+        return self._rooms.planned_ports(transport)
 
     def watch(
         self, counters: Callable[[], Mapping[str, int]], noticed: Callable[[BoundReached], None] | None = None
@@ -165,7 +142,7 @@ class Router:
     # the conversation, from top to bottom
 
     async def _hold(self, peer: Conversation) -> None:
-        room = self._room("tcp", peer.flow.local)
+        room = self._rooms.room("tcp", peer.flow.local)
         wrapped = await self._unwrap(peer, room)
         if wrapped is None:
             return
@@ -182,7 +159,7 @@ class Router:
         peer.service, service = taker
         await service.handle(peer)
 
-    async def _unwrap(self, peer: Conversation, room: _Room) -> bool | None:
+    async def _unwrap(self, peer: Conversation, room: Room) -> bool | None:
         """Whether the peer is inside TLS now; None where it can be served no more."""
         reader = HelloReader()
         with self._hellos.hold() as hello:
@@ -250,7 +227,7 @@ class Router:
         """A record of TLS will be a hello; what may be one of SSLv2 may also be anything else, and waits less long."""
         return HELLO_SECONDS if peer.ahead[0] == HANDSHAKE else self._first_wait
 
-    async def _first_decrypted(self, peer: Conversation, room: _Room) -> None:
+    async def _first_decrypted(self, peer: Conversation, room: Room) -> None:
         """Wait for the first bytes inside TLS and record them; without a service, all until a pause."""
         if not peer.ahead:
             wait = room.plan.first_wait if room.plan.speaks_first else self.capture.idle
@@ -262,7 +239,7 @@ class Router:
             payload = Payload.cut(peer.ahead, self.capture.payload_bytes)
             peer.record(TLS, {"tls.stage": "payload", **peer.facts, "payload": payload})
 
-    async def _taker(self, peer: Conversation, room: _Room) -> tuple[str, Any] | None:
+    async def _taker(self, peer: Conversation, room: Room) -> tuple[str, Any] | None:
         """The service that takes the conversation: the only one, the one that says MINE, or one that speaks first."""
         if len(room.services) <= 1:
             return room.services[0] if room.services else None
@@ -313,49 +290,13 @@ class Router:
                 size += len(more)
 
     async def _hold_datagrams(self, peer: DatagramConversation) -> None:
-        room = self._room("udp", peer.flow.local)
+        room = self._rooms.room("udp", peer.flow.local)
         able = [entry for entry in room.services if hasattr(entry[1], "handle_datagrams")]
         taker = able[0] if len(able) == 1 else self._ask(peer, able, final=True)[0]
         if taker is None:
             return
         peer.service, service = taker
         await service.handle_datagrams(peer)
-
-    # what is planned
-
-    def _room(self, transport: str, local: Endpoint) -> _Room:
-        key = (transport, *local)
-        room = self._rooms.get(key)
-        if room is None:
-            room = self._furnish(transport, find(self._specs, transport, local.address, local.port))
-            if len(self._rooms) >= PLANS:
-                self._rooms.clear()
-            self._rooms[key] = room
-        return room
-
-    def _furnish(self, transport: str, spec: PortSpec | None) -> _Room:
-        room = self._by_spec.get((transport, spec))
-        if room is not None:
-            return room
-        entry = self._owners[spec] if spec is not None else None
-        services = tuple((name, self._services[name]) for name in entry.services) if entry else ()
-        certificate = (entry and entry.certificate) or self._fallback
-        if transport != "tcp" or any(service.speaks_tls for _, service in services):
-            certificate = None
-        if isinstance(certificate, AutoCertificate) and not self._has_authority:
-            certificate = None
-        plan = PortPlan(
-            tuple(name for name, _ in services),
-            certificate is not None,
-            self._first_wait,
-            any(service.speaks_first for _, service in services),
-        )
-        tls = None
-        if certificate is not None:
-            appearance = (entry and entry.appearance) or self._appearance
-            tls = TlsPlan(certificate, appearance, _alpn(services))
-        room = self._by_spec[transport, spec] = _Room(plan, services, tls)
-        return room
 
     def _reached(self, bound: str, limit: int) -> None:
         if self._noticed is None:
@@ -384,10 +325,6 @@ class Router:
         for leaf in _leaves(error):
             if not isinstance(leaf, _PEERS_DOING):
                 self.recorder.record(FAULT, fault_fields(leaf), identity=peer.identity, service=peer.service)
-
-
-def _alpn(services: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for _, service in services for name in getattr(service, "alpn", ())))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

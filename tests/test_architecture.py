@@ -75,6 +75,7 @@ FLOORS = {
     "channels": WINGS,
     "directors": WINGS,
     "config": ASSEMBLY,
+    "rooms": ASSEMBLY,
     "router": ASSEMBLY,
     "unwrap": ASSEMBLY,
     "transcript": ASSEMBLY,

@@ -19,7 +19,7 @@ from honeystack.conversation import Conversation, Recognition
 from honeystack.events.event import Payload
 from honeystack.net.address import Endpoint
 from honeystack.reception import CaptureLimits
-from honeystack.router import PLANS, Router
+from honeystack.router import Router
 from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
 from honeystack.services.http import Http
@@ -47,33 +47,6 @@ def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory)
 
 
 # what is planned
-
-
-def test_the_most_particular_plan_holds() -> None:
-    services = {name: Echo() for name in "abcd"}
-    router = make(
-        Meeting(),
-        [
-            entry("tcp/any", "a"),
-            entry("tcp/80 tcp/8000-8010", "b"),
-            entry("tcp/203.0.113.4:80", "c"),
-            entry("udp/53", "d"),
-        ],
-        services,
-    )
-    plan = router.plan_for
-    assert plan("tcp", Endpoint("203.0.113.4", 80)).services == ("c",)
-    assert plan("tcp", Endpoint("203.0.113.5", 80)).services == ("b",)
-    assert plan("tcp", Endpoint("203.0.113.4", 8005)).services == ("b",)
-    assert plan("tcp", Endpoint("203.0.113.4", 9)).services == ("a",)
-    assert plan("udp", Endpoint("203.0.113.4", 53)).services == ("d",)
-    assert plan("udp", Endpoint("203.0.113.4", 54)).services == ()
-    assert router.planned_ports("udp") == ((None, 53),)
-    assert router.planned_ports("tcp") == (
-        (None, 80),
-        *((None, port) for port in range(8000, 8011)),
-        ("203.0.113.4", 80),
-    )
 
 
 def test_the_certificate_of_port_0_is_for_all_that_have_none(certificate: Certificate) -> None:
@@ -263,14 +236,6 @@ async def test_a_server_first_service_greets_inside_tls(
         tls = trio.SSLStream(client, client_context(authority), server_hostname="example.org")
         await tls.do_handshake()
         assert await tls.receive_some() == b"220\r\n"
-
-
-def test_remembered_plans_are_bounded() -> None:
-    router = make(Meeting(), [entry("tcp/80", "echo")], ALL)
-    for port in range(1, 3 * PLANS):
-        router.plan_for("tcp", Endpoint("203.0.113.4", port))
-    assert len(router._rooms) <= PLANS
-    assert router.plan_for("tcp", Endpoint("203.0.113.4", 80)).services == ("echo",)
 
 
 def test_the_listener_s_counters_are_passed_on() -> None:
