@@ -218,12 +218,12 @@ class Bed:
     def let_answers_pass(self) -> None:
         self.client.run("nft", "delete", "table", "netdev", "count")
 
-    def receive_apart(self, *, pot: bool = True) -> None:
-        """Have frames received on each machine's own core, as over a cable; not `pot`: the pot's on the client's.
+    def receive_apart(self, *, apart: bool = True) -> None:
+        """Have frames received on each machine's own core, as over a cable; not `apart`: on the sender's.
 
         Over a veth without this the sender's core does the receiver's work, and is charged for it.
         """
-        for host, mask in ((self.pot, 1 if pot else 0), (self.client, 1 << int(last_core()))):
+        for host, mask in ((self.pot, int(apart)), (self.client, apart << int(last_core()))):
             host.run("sh", "-c", f"echo {mask:x} > /sys/class/net/{INTERFACE}/queues/rx-0/rps_cpus")
 
     def pot_mac(self) -> str:

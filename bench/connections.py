@@ -54,7 +54,9 @@ def flood(world: Bed, server: Server, seconds: float) -> Figures:
     before = server.cpu_seconds()
     world.count_answers()
     world.pot.run("sh", "-c", "echo 2 > /proc/sys/net/ipv4/tcp_syncookies")  # Linux at its best: without any state
-    world.receive_apart(pot=False)  # a flood's interrupts leave the server's core, or nothing would run on it at all
+    # A flood's interrupts leave the server's core, or nothing would run on it at all; and what both cores send must not
+    # meet in one queue of 1000 frames (net.core.netdev_max_backlog).
+    world.receive_apart(apart=False)
     try:
         sent, took = world.load("syns", INTERFACE, world.pot_mac(), POT, str(PORT), str(seconds))
         time.sleep(0.3)  # what waits in the server's ring
