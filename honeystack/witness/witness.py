@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ from honeystack.net.notices import (
 from honeystack.net.scans import ScanDetector, ScanReport
 from honeystack.reception import CaptureLimits
 from honeystack.witness.conflict import CONFLICT, conflict_fields
-from honeystack.witness.crowd import Crowd, common
+from honeystack.witness.crowd import DESCRIBED, Crowd, common
 from honeystack.witness.fault import fault_fields
 from honeystack.witness.hellos import DatagramHellos
 from honeystack.witness.kinds import (
@@ -134,7 +135,8 @@ class Witness:
             fields: dict[str, object] = {"payload": Payload.cut(data, self._capture.payload_bytes)}
             self._datagrams.add(key, Row(DATAGRAM, identity, fields), self._clock())
         else:
-            self._crowd.join("datagram", DATAGRAM, identity, {}, flow.remote.address.encode())
+            known = identity
+            self._crowd.join("datagram", DATAGRAM, flow.remote.address.encode(), lambda: (known, {}))
         self._hellos.received(flow, data, identity)
 
     def noticed(self, notice: Notice) -> None:
@@ -196,34 +198,32 @@ class Witness:
         self._crowd.flush()
 
     def _unfinished(self, notice: HalfOpen) -> None:
-        flow = flow_of("tcp", notice.path, notice.local_port, notice.remote_port)
-        fields = {**syn_fields(notice.syn, flow), "tcp.reset": notice.reset}
-        key, identity = notice.path.remote, identity_of(flow)
+        key, describe = notice.path.remote, partial(_half_open, notice)
         row = self._half_open.count(key)
-        if row is not None:
-            row.fields = fields
+        if row is None:
+            if self._alone("half-open"):
+                self._half_open.add(key, Row(HALF_OPEN, *describe()), self._clock())
+            else:
+                self._crowd.join("half-open", HALF_OPEN, key, describe)
+        elif (row.count or 0) <= DESCRIBED:
+            identity, row.fields = describe()
             row.identity = common(row.identity or identity, identity)
-        elif self._alone("half-open"):
-            self._half_open.add(key, Row(HALF_OPEN, identity, fields), self._clock())
         else:
-            self._crowd.join("half-open", HALF_OPEN, identity, fields, key)
+            row.fields["tcp.reset"] = notice.reset
 
     def _anomaly(self, notice: Anomaly) -> None:
         path, key = notice.path, (notice.path.remote, notice.protocol, notice.name)
-        if notice.local_port or notice.remote_port:
-            identity = identity_of(flow_of(notice.protocol, path, notice.local_port, notice.remote_port))
-        else:
-            identity = _host(notice.protocol, path)
+        group, describe = key[1:], partial(_odd, notice)
         row = self._anomalies.count(key)
-        if row is not None:
+        if row is None:
+            kind = ANOMALIES[notice.protocol]
+            if self._alone(group):
+                self._anomalies.add(key, Row(kind, *describe()), self._clock())
+            else:
+                self._crowd.join(group, kind, path.remote, describe)
+        elif (row.count or 0) <= DESCRIBED:
+            identity = describe()[0]
             row.identity = common(row.identity or identity, identity)
-            return
-        kind, group = ANOMALIES[notice.protocol], key[1:]
-        fields: dict[str, object] = {"anomaly": notice.name, "message": NAMES[notice.name]}
-        if self._alone(group):
-            self._anomalies.add(key, Row(kind, identity, fields), self._clock())
-        else:
-            self._crowd.join(group, kind, identity, fields, path.remote)
 
     def _conflict(self, notice: AddressConflict) -> None:
         key = (CONFLICT, notice)
@@ -232,7 +232,7 @@ class Witness:
         if self._alone("conflict"):
             self._self.add(key, Row(CONFLICT, None, conflict_fields(notice)), self._clock())
         else:
-            self._crowd.join("conflict", CONFLICT, None, conflict_fields(notice), notice.address + notice.mac)
+            self._crowd.join("conflict", CONFLICT, notice.address + notice.mac, lambda: (None, conflict_fields(notice)))
 
     def _alone(self, group: Hashable, bound: str = "told_sources") -> bool:
         """Whether one more of a group is told by itself; if not, that a bound was reached is told."""
@@ -267,7 +267,7 @@ class Witness:
         if self._alone("portscan"):
             self._recorder.record(SCAN, fields, identity=identity)
         else:
-            self._crowd.join("portscan", SCAN, identity, {}, report.path.remote)
+            self._crowd.join("portscan", SCAN, report.path.remote, lambda: (identity, {}))
 
     def _tell_bounds(self) -> None:
         """Tell that a table was full, or a budget spent, since they were looked at last; what it cost had been told."""
@@ -285,6 +285,19 @@ class Witness:
     def _tell(self, row: Row) -> None:
         fields = row.fields if row.count is None else {**row.fields, "count": row.count}
         self._recorder.record(row.kind, fields, identity=row.identity)
+
+
+def _half_open(notice: HalfOpen) -> tuple[Identity, dict[str, object]]:
+    flow = flow_of("tcp", notice.path, notice.local_port, notice.remote_port)
+    return identity_of(flow), {**syn_fields(notice.syn, flow), "tcp.reset": notice.reset}
+
+
+def _odd(notice: Anomaly) -> tuple[Identity, dict[str, object]]:
+    fields: dict[str, object] = {"anomaly": notice.name, "message": NAMES[notice.name]}
+    if not (notice.local_port or notice.remote_port):
+        return _host(notice.protocol, notice.path), fields
+    flow = flow_of(notice.protocol, notice.path, notice.local_port, notice.remote_port)
+    return identity_of(flow), fields
 
 
 def _host(protocol: str, path: Path) -> Identity:

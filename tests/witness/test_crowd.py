@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity
-from honeystack.witness.crowd import PERIOD, Crowd, Sources, common
+from honeystack.witness.crowd import DESCRIBED, PERIOD, Crowd, Sources, common
 from honeystack.witness.table import Row
 
 KIND = EventKind("a", "b", "text")
@@ -31,7 +31,7 @@ class Bench:
         admitted = self.crowd.admits(group, self.limit, now)
         if not admitted:
             identity = Identity("tcp", source_ip=str(number), destination_port=80)
-            self.crowd.join(group, KIND, identity, fields, number.to_bytes(4, "big"))
+            self.crowd.join(group, KIND, number.to_bytes(4, "big"), lambda: (identity, fields))
         return admitted
 
 
@@ -61,6 +61,15 @@ def test_only_what_all_agree_on_is_told() -> None:
     bench.come(3, 0.0, window=1024)
     bench.crowd.flush()
     assert bench.told[0][0] == {"window": 1024, "sources": 3}
+
+
+def test_who_comes_very_late_is_counted_and_not_looked_at() -> None:
+    bench = Bench(limit=0)
+    for number in range(DESCRIBED + 5):
+        bench.come(number, 0.0, name="x" if number < DESCRIBED else "y")
+    bench.crowd.flush()
+    ((fields, count, _),) = bench.told
+    assert (fields["name"], count) == ("x", DESCRIBED + 5)
 
 
 def test_each_period_admits_anew_also_without_a_tick() -> None:

@@ -32,6 +32,7 @@ from honeystack.net.notices import (
 from honeystack.reception import CaptureLimits
 from honeystack.testing import RecordingPublisher
 from honeystack.witness import Counters, Witness
+from honeystack.witness.crowd import DESCRIBED
 from honeystack.witness.kinds import PACKETS
 from tests.tls.packets import crypto, initial
 
@@ -359,3 +360,17 @@ def test_faults_of_one_line_are_one_whatever_their_texts() -> None:
         except ValueError as error:
             scene.witness.fault(error)
     assert len(scene.publisher.of("sensor", "fault")) == 1
+
+
+def test_a_source_that_repeats_very_often_is_counted_and_described_no_more() -> None:
+    scene = Scene()
+    for number in range(DESCRIBED + 10):
+        late = number > DESCRIBED
+        scene.witness.noticed(HalfOpen(PATH, 80 + late, 4000, SYN, not late))
+        scene.witness.noticed(Anomaly(PATH, "tcp", "rst-probe", 80 + late, 4000))
+    scene.witness.finish()
+    (half_open,) = scene.publisher.of("tcp", "half-open")
+    assert (half_open.fields["count"], half_open.fields["tcp.reset"]) == (DESCRIBED + 10, False)
+    anomaly = scene.publisher.of("tcp", "anomaly")[-1]
+    assert anomaly.fields["count"] == DESCRIBED + 9
+    assert {event.identity and event.identity.destination_port for event in (half_open, anomaly)} == {80}
