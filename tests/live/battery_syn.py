@@ -9,8 +9,8 @@ import trio
 from tests.live import packets
 from tests.live.packets import SYN
 from tests.live.street import STAMP, Peer, Probe
+from tests.live.twin import CLOSED as CLOSED
 
-CLOSED = 9
 MSS = b"\x02\x04\x05\xb4"
 
 

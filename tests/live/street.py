@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from struct import pack, unpack_from
 
 import attrs
@@ -24,6 +27,7 @@ from honeystack.net.namespaces import Host, Lab, assign
 from tests.live import packets
 from tests.live.arena import inside
 from tests.live.packets import ACK, SYN, Fields
+from tests.live.tenant import furnish
 
 TARGET_MAC, PROBER_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 TARGET = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -185,8 +189,8 @@ class Street:
 
 
 @contextlib.contextmanager
-def street() -> Iterator[Street]:
-    """Both houses built, and the server program running in each."""
+def street(folder: Path | None = None) -> Iterator[Street]:
+    """Both houses built, and the server program running in each; with a folder, in ours as `honeystack run` has it."""
     with Lab(f"hst{next(_numbers)}") as lab, contextlib.ExitStack() as room:
         prober = lab.add("prober")
         houses, sockets = {}, {}
@@ -198,7 +202,7 @@ def street() -> Iterator[Street]:
                 sockets[side] = room.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
                 sockets[side].setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
                 sockets[side].bind((side, 0))
-            room.enter_context(server(house, side))
+            room.enter_context(server(house, side) if folder is None or side == "kernel" else tenant(house, folder))
         yield Street(houses, prober, sockets)
 
 
@@ -250,6 +254,34 @@ def server(house: Host, side: str) -> Iterator[None]:
             process.send_signal(signal.SIGINT)
         process.wait(10)
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def tenant(house: Host, folder: Path) -> Iterator[None]:
+    """The services of the server program in a house, as an operator starts them."""
+    path = os.pathsep.join(furnish(folder))
+    log = folder / "log.txt"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            house.command(
+                *("setpriv", "--pdeathsig", "KILL"),
+                *(sys.executable, "-m", "honeystack", "run", "-c", str(folder / "config.toml")),
+                *("--data", str(folder / "data")),
+            ),
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    try:
+        end = time.monotonic() + 30
+        while " ready " not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
 
 
 Answers = dict[str, list[Answer]]  # by probe

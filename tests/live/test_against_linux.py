@@ -1,4 +1,7 @@
-"""The same probes to a Linux kernel and to honeystack: no difference that docs/differences.md does not explain."""
+"""The same probes to a Linux kernel and to honeystack: no difference that docs/differences.md does not explain.
+
+Twice: to a program that uses the stack as a library, and to the same program's services behind `honeystack run`.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,9 @@ def unexplained(difference: list[str], probe: str) -> bool:
     return bool(difference) and not any(row.explains(probe, fields_of(difference)) for row in rows())
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Street]:
-    with street() as built:
+@pytest.fixture(scope="module", params=["library", "run"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    with street(tmp_path_factory.mktemp("ours") if request.param == "run" else None) as built:
         yield built
 
 
