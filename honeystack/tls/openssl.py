@@ -16,8 +16,11 @@ from typing import Any
 
 import attrs
 
+MAX_CLIENT_CHAIN = 32_768  # bytes; it stays in memory with its connection, and OpenSSL alone takes 100 kB
+
 # openssl/ssl.h
 _SET_SESSION_CACHE_MODE = 44
+_SET_MAX_CERT_LIST = 51
 _SET_TICKET_KEYS = 59
 _GET_CHAIN = 115
 _SET_CURRENT_CERTIFICATE, _FIRST, _NEXT = 117, 1, 2
@@ -107,6 +110,7 @@ class OpenSsl:
         That the client has the key to it is proved all the same.
         """
         self._library.SSL_CTX_set_verify(_pointer(context), _VERIFY_PEER, _accepting)
+        self._control(context, _SET_MAX_CERT_LIST, MAX_CLIENT_CHAIN)
 
     def share_ticket_keys(self, context: ssl.SSLContext, keys: bytes) -> None:
         """What tickets are named, signed and sealed with: as many bytes as `TICKET_KEYS`, random ones."""

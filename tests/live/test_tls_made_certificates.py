@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from honeystack.net.limits import Limits
 from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena
 
 pytestmark = pytest.mark.live
@@ -33,3 +34,12 @@ def test_a_certificate_is_made_for_each_name_that_is_asked_for(place: Arena, nam
     where = ["--resolve", f"{name}:9100:{V4}"] if name != V4 else []
     done = place.attacker.run("curl", "--silent", "--cacert", str(root), *where, f"https://{name}:9100/", check=False)
     assert "<html" in done.stdout.lower(), done.stderr
+
+
+def test_more_names_than_certificates_are_made_for_are_told(place: Arena) -> None:
+    """The last, as after it no more are made for a while."""
+    ask = f"openssl s_client -connect {V4}:9100 -servername n$n.example </dev/null"
+    place.attacker.run("sh", "-c", f"for n in $(seq 60); do {ask} & done; wait")
+    assert len(place.wait_events("tcp", "tls", 60, tls_stage="established", destination_port=9100)) >= 60
+    (drop, *_) = place.wait_events("sensor", "drop", reason="certificates_per_second")
+    assert drop["limit"] == Limits().certificates_per_second

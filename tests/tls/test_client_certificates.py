@@ -18,9 +18,9 @@ from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import Certificate, load_certificates
 from honeystack.tls.facts import certificate_fields, outcome_fields
 from honeystack.tls.machine import TlsState
-from honeystack.tls.openssl import OpenSsl
+from honeystack.tls.openssl import MAX_CLIENT_CHAIN, OpenSsl
 from honeystack.tls.stream import TlsOutcome
-from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for
+from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for, shake
 
 pytestmark = pytest.mark.skipif(OpenSsl.find() is None, reason="ssl alone takes only certificates that it can verify")
 
@@ -96,6 +96,22 @@ def test_a_certificate_that_is_none_gets_an_alert(asking: Certificate) -> None:
     assert machine.state is TlsState.FAILED
     assert machine.peer_certificate is None
     assert machine.poll_transmit()[:1] == b"\x15"
+
+
+@VERSIONS
+def test_a_chain_beyond_all_measure_gets_an_alert(
+    asking: Certificate, stranger: Path, tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "long.pem"
+    one = stranger.read_bytes()
+    der = x509.load_pem_x509_certificates(one)[0].public_bytes(Encoding.DER)
+    path.write_bytes(one + one[one.index(b"-----BEGIN CERTIFICATE") :] * (MAX_CLIENT_CHAIN // len(der) + 1))
+    client = Client(bearing(path, version))
+    wire = client.step()
+    machine, _ = machine_for(asking, wire, random.Random(1))
+    shake(machine, client, wire)
+    assert (machine.state, machine.error) == (TlsState.FAILED, "excessive message size")
+    assert machine.peer_certificate is None
 
 
 def test_made_certificates_ask_too(tmp_path: Path, stranger: Path) -> None:
