@@ -27,6 +27,8 @@ SESSION_TICKET, EARLY_DATA = 35, 42
 
 GREASE = frozenset(digit << 12 | 0x0A00 | digit << 4 | 0x0A for digit in range(16))  # RFC 8701 §2
 
+_EXTENSION = struct.Struct(">HH")  # type and length, RFC 8446 §4.2
+_TOO_LONG = "a length runs over the end of the hello"
 _SSLV2_HEADER = 11  # length 2, type 1, version 2, and three lengths of 2
 
 
@@ -245,16 +247,20 @@ def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:
     start = at + width
     end = start + int.from_bytes(data[at:start], "big")
     if end > len(data) or start > len(data):
-        raise Malformed("a length runs over the end of the hello")
+        raise Malformed(_TOO_LONG)
     return data[start:end], end
 
 
-def _extensions(block: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + 4 <= len(block):  # a shorter rest is ignored, as Wireshark does
-        kind = int.from_bytes(block[at : at + 2], "big")
-        data, at = _vector(block, at + 2, 2)
-        yield kind, data
+def _extensions(block: bytes) -> list[tuple[int, bytes]]:
+    found = []
+    at, end = 0, len(block)
+    while at + 4 <= end:  # a shorter rest is ignored, as Wireshark does
+        kind, length = _EXTENSION.unpack_from(block, at)
+        start, at = at + 4, at + 4 + length
+        if at > end:
+            raise Malformed(_TOO_LONG)
+        found.append((kind, block[start:at]))
+    return found
 
 
 def _body(data: bytes | None, width: int) -> bytes:

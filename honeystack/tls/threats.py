@@ -6,6 +6,8 @@ but 1.3, where all that matters comes before.
 
 from __future__ import annotations
 
+from typing import Final
+
 from honeystack.tls.hello import ClientHello
 
 HEARTBEAT, SESSION_TICKET = 15, 35  # extensions
@@ -20,11 +22,16 @@ _RSA_EXPORT = frozenset({0x0003, 0x0006, 0x0008, 0x0060, 0x0061, 0x0062, 0x0064}
 _DHE_EXPORT = frozenset({0x000B, 0x000E, 0x0011, 0x0014, 0x0017, 0x0019, 0x0063, 0x0065})
 _SSLV2_WEAK = frozenset({0x020080, 0x040080, 0x060040})  # export RC4 and RC2, DES: what DROWN decrypts with
 
-_CCS, _ALERT, _HANDSHAKE, _HEARTBEAT_RECORD = 20, 21, 22, 24  # content types
+_CCS: Final = 20  # content types
+_ALERT: Final = 21
+_HANDSHAKE: Final = 22
+_HEARTBEAT_RECORD: Final = 24
 _SERVER_HELLO, _CLIENT_KEY_EXCHANGE = b"\2", b"\x10"
 _RETRY = bytes.fromhex(  # the random of a ServerHello that asks for another hello, RFC 8446 §4.1.3
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 )
+_HEADER: Final = 5  # bytes that a record begins with
+_KEPT: Final = 5 + 80  # of each record: enough to find the suite in a ServerHello
 _SUITES13 = range(0x1301, 0x1306)
 _RSA_KEY_EXCHANGE = frozenset(  # the client encrypts to the certificate's key, which ROBOT attacks
     {0x0001, 0x0002, 0x0004, 0x0005, 0x0007, 0x0009, 0x000A, 0x002F, 0x0035, 0x003B, 0x003C, 0x003D, 0x0041, 0x0084}
@@ -156,9 +163,6 @@ class _Records:
 
     __slots__ = ("_left", "_start")
 
-    _HEADER = 5
-    _KEPT = 5 + 80  # of each record: enough to find the suite in a ServerHello
-
     def __init__(self) -> None:
         self._start = bytearray()  # of the record under way, header included
         self._left = 0  # bytes of it still to come
@@ -167,9 +171,9 @@ class _Records:
         found: list[tuple[int, bytes]] = []
         at, end = 0, len(data)
         while at < end:
-            stop = 0 if self._start or end - at < self._HEADER else at + self._HEADER + _length(data, at)
+            stop = 0 if self._start or end - at < _HEADER else at + _HEADER + _length(data, at)
             if 0 < stop <= end:  # as nearly all come: whole, and in one piece
-                found.append((data[at], bytes(data[at + self._HEADER : min(stop, at + self._KEPT)])))
+                found.append((data[at], bytes(data[at + _HEADER : min(stop, at + _KEPT)])))
                 at = stop
             else:
                 at = self._feed_piece(memoryview(data), at, found)
@@ -177,16 +181,16 @@ class _Records:
 
     def _feed_piece(self, view: memoryview, at: int, found: list[tuple[int, bytes]]) -> int:
         """Take more of a record that is under way, or begin one that is cut; gives where the next begins."""
-        if len(self._start) < self._HEADER:
-            at = self._take(view, at, self._HEADER - len(self._start))
-            if len(self._start) < self._HEADER:
+        if len(self._start) < _HEADER:
+            at = self._take(view, at, _HEADER - len(self._start))
+            if len(self._start) < _HEADER:
                 return at
             self._left = _length(self._start, 0)
         taken = min(self._left, len(view) - at)
-        self._take(view, at, min(taken, self._KEPT - len(self._start)))
+        self._take(view, at, min(taken, _KEPT - len(self._start)))
         self._left -= taken
         if not self._left:
-            found.append((self._start[0], bytes(self._start[self._HEADER :])))
+            found.append((self._start[0], bytes(self._start[_HEADER:])))
             self._start.clear()
         return at + taken
 
@@ -199,5 +203,5 @@ class _Records:
 def _length(data: bytes | bytearray | memoryview, at: int) -> int:
     """How much follows the five bytes that a record begins with."""
     if data[at] & 0x80:  # an SSLv2 hello: its header has two bytes
-        return max(0, ((data[at] & 0x7F) << 8 | data[at + 1]) + 2 - 5)
+        return max(0, ((data[at] & 0x7F) << 8 | data[at + 1]) + 2 - _HEADER)
     return data[at + 3] << 8 | data[at + 4]
