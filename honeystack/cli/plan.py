@@ -14,8 +14,10 @@ from honeystack.cli.options import config_option, data_option, set_option
 from honeystack.config import Config, find_config, load_config
 from honeystack.config.model import FilterEntry, PortEntry
 from honeystack.errors import HoneystackError
+from honeystack.net.address import AddressSet
 from honeystack.net.attachment import AttachmentSettings, fence_rules, packet_filter_text
 from honeystack.net.interface import interface_facts
+from honeystack.net.probing import addresses_to_probe
 from honeystack.registry import plugin_name
 
 TAGS = {
@@ -69,13 +71,19 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _addresses(attachment: AttachmentSettings) -> list[str]:
-    if attachment.addresses:
-        return list(attachment.addresses)
     try:
-        found = interface_facts(attachment.interface).addresses
+        facts = interface_facts(attachment.interface)
     except HoneystackError as error:
-        return [f"all of {attachment.interface} ({error})"]
-    return [f"{address.partition('/')[0]} (of {attachment.interface})" for address in found]
+        return list(attachment.addresses) or [f"all of {attachment.interface} ({error})"]
+    if not attachment.addresses:
+        return [f"{address.partition('/')[0]} (of {attachment.interface})" for address in facts.addresses]
+    asked = addresses_to_probe(AddressSet(attachment.addresses), facts) if attachment.duplicate_detection else []
+    return [f"{text}{_asked_for(text, asked)}" for text in attachment.addresses]
+
+
+def _asked_for(text: str, asked: Sequence[bytes]) -> str:
+    is_asked = any(address in AddressSet([text]) for address in asked)
+    return " (not answered for where another host is found to have it)" if is_asked else ""
 
 
 def _exclusions(attachment: AttachmentSettings) -> list[str]:

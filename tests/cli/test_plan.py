@@ -109,6 +109,16 @@ def test_configured_addresses_stand_as_they_are() -> None:
     assert sections(text)["addresses"] == ["203.0.113.0/28"]
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_addresses_that_the_host_does_not_own_are_asked_for(asks: bool) -> None:
+    addresses = 'addresses = ["203.0.113.4/32", "203.0.113.5/32", "2001:db8::5"]'
+    detection = "" if asks else "\nduplicate_detection = false"
+    text = NETSTACK.replace('interface = "eth0"', f'interface = "eth0"\n{addresses}{detection}')
+    said = sections(text)["addresses"]
+    note = " (not answered for where another host is found to have it)" if asks else ""
+    assert said == ["203.0.113.4/32", f"203.0.113.5/32{note}", f"2001:db8::5{note}"]
+
+
 def test_nothing_excluded_is_said_plainly() -> None:
     said = sections('[listener]\ntype = "netstack"\ninterface = "eth0"\nallow_no_exclude = true\n')
     assert said["left to the host"] == ["nothing: this host cannot be reached from outside while the honeypot runs"]
