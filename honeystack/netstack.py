@@ -56,6 +56,7 @@ async def open_netstack(
     sniffer: bool = False,
     capture: bool = False,
     fence: FenceKind = "auto",
+    duplicate_detection: bool = True,
     limits: Limits | None = None,
     persona: Persona | None = None,
     rng: random.Random | None = None,
@@ -75,6 +76,7 @@ async def open_netstack(
         persona=persona or Persona(),
         limits=limits or Limits(),
         fence=fence,
+        duplicate_detection=duplicate_detection,
     )
     if (interface is None) == (link is None):
         raise ConfigError("name an interface, or give a link: one of them")

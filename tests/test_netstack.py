@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -14,6 +15,8 @@ import honeystack
 from honeystack import netstack
 from honeystack.errors import ConfigError, StateError, Unavailable
 from honeystack.events.event import Event
+from honeystack.net.attachment import Attachment, AttachmentSettings
+from honeystack.net.notices import AddressConflict
 from honeystack.netstack import Netstack, open_netstack
 from honeystack.testing import MemoryLink, memory_link_pair
 
@@ -89,6 +92,24 @@ async def test_trio_can_serve_the_listener(autojump_clock: trio.testing.MockCloc
         await stream.send_all(b"quiet")
         assert await stream.receive_some() == b"QUIET"
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_whether_addresses_are_asked_for_is_the_callers_to_say(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch, asks: bool
+) -> None:
+    told: list[AttachmentSettings] = []
+
+    @asynccontextmanager
+    async def attach(settings: AttachmentSettings, *, rng: random.Random, secret: bytes) -> AsyncIterator[Attachment]:
+        told.append(settings)
+        made = netstack._on_link(settings, memory_link_pair()[0], rng, secret)
+        yield attrs.evolve(made, conflicts=[AddressConflict(bytes(4), bytes(6), withdrawn=True)])
+
+    monkeypatch.setattr(netstack, "attach", attach)
+    async with open_netstack("eth0", addresses=["192.0.2.9/32"], duplicate_detection=asks) as net:
+        assert net.statistics()["connections"] == 0
+    assert [settings.duplicate_detection for settings in told] == [asks]
 
 
 async def test_closing_a_listener_wakes_who_accepts_and_resets_who_waits(
