@@ -10,7 +10,7 @@ from honeystack.net.notices import Closed, CloseReason, Readable
 from honeystack.net.tcp.arrives import PAWS_LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, syn_options
 from tests.net.tcp.pair import path_of, turned
 from tests.net.tcp.peer import Peer, asked
 
@@ -108,6 +108,16 @@ def test_a_reset_is_not_subject_to_timestamps() -> None:
     peer.timestamp = 1
     peer.send(RST)
     assert conn.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("older", "answers"), [(1, 0), (240, 0), (241, 1)]
+)  # a time-out has 200 ms, a clock 1200 ticks
+def test_a_bare_acknowledgement_that_was_overtaken_is_borne_for_a_time_out(older: int, answers: int) -> None:
+    peer = Peer(timestamp=1000)
+    peer.open()
+    peer.timestamp = 1000 - older
+    assert len(peer.send()) == answers
 
 
 # Second: RST
@@ -353,3 +363,14 @@ def test_acknowledgements_prolong_only_what_somebody_reads(released: bool, state
         peer.send()
         peer.wait(20)
     assert conn.state is state
+
+
+def test_an_open_takes_the_options_of_its_answer_and_sends_what_waits() -> None:
+    peer = asked()
+    conn = peer.conn
+    assert conn is not None
+    conn.send(b"early", peer.now)
+    (answer,) = peer.send(SYN | ACK, options=syn_options(1000, window_scale=3, sack=True, timestamps=None))
+    assert bytes(answer.data) == b"early"
+    assert conn.sending is not None
+    assert (conn.mss, conn.snd_scale, conn.sack, conn.sending.congestion.mss) == (1000, 3, True, 1000)

@@ -352,3 +352,11 @@ def test_what_flies_is_counted_by_the_segment_too() -> None:
     assert flight.segments_flying == 3
     flight.lose_first()
     assert flight.segments_flying == 2
+
+
+def test_a_run_counts_by_its_segments_and_is_one_record_until_its_last_is_asked_for() -> None:
+    flight = Flight(BASE)
+    flight.sent(at(0), at(3), 0.0, piece=SIZE)
+    assert (len(flight.records), flight.segments) == (1, 1 + 3)
+    assert (flight.last().seq, flight.last().end) == (at(2), at(3))
+    assert (len(flight.records), flight.segments) == (3, 3)

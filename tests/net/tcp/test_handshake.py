@@ -291,3 +291,13 @@ def test_many_that_were_answered_together_are_counted_and_let_cookies_come_back(
     assert tcp.statistics()["cookies_sent"] == 5
     peer.send()
     assert [type(notice) for notice in peer.told(BoundReached) + peer.told(Accepted)] == [BoundReached, Accepted]
+
+
+def test_what_does_not_belong_to_it_is_answered_once_in_half_a_second_and_text_always() -> None:
+    peer = Peer()
+    peer.syn()
+    assert [len(peer.send(ACK, seq=500_000)) for _ in range(3)] == [1, 0, 0]
+    assert peer.syn() == []
+    assert [len(peer.send(ACK, b"text", seq=500_000)) for _ in range(3)] == [1, 1, 1]
+    peer.now += 0.5
+    assert len(peer.syn()) == 1

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from honeystack.net.notices import BoundReached, Closed, CloseReason, Readable
+from honeystack.net.notices import Anomaly, BoundReached, Closed, CloseReason, Readable
 from honeystack.net.tcp.assembler import RUN_COST
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
@@ -312,3 +312,34 @@ def test_text_that_comes_again_after_the_fin_is_acknowledged_again() -> None:
     assert (answer.flags, answer.ack) == (ACK, peer.seq)
     assert peer.send(ACK, b"more") == []
     assert conn.readable == 4
+
+
+# What comes twice and differs
+
+
+def overlaps(peer: Peer) -> int:
+    return sum(notice.name == "segment-overlap" for notice in peer.told(Anomaly) if isinstance(notice, Anomaly))
+
+
+@pytest.mark.parametrize(("again", "told"), [(b"cc", 0), (b"CC", 1)])
+def test_text_out_of_order_that_differs_is_told(again: bytes, told: int) -> None:
+    peer = Peer()
+    peer.open()
+    for data in (b"cc", again):
+        peer.send(ACK, data, seq=add(peer.seq, 4))
+    assert overlaps(peer) == told
+    peer.send(ACK, b"dd", seq=add(peer.seq, 8))
+    assert overlaps(peer) == told
+
+
+@pytest.mark.parametrize(
+    ("again", "read", "told"), [(b"text", 0, 0), (b"TEXT", 0, 1), (b"TEXT", 2, 1), (b"TEXT", 4, 0), (b"TExt", 2, 0)]
+)
+def test_text_that_comes_again_is_compared_with_what_is_not_read_yet(again: bytes, read: int, told: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"text")
+    conn.receive(read, peer.now)
+    peer.send(ACK, again, seq=add(peer.seq, -4))
+    assert overlaps(peer) == told
+    assert conn.receive(9, peer.now) == b"text"[read:]

@@ -8,10 +8,12 @@ import pytest
 
 from honeystack.net.notices import Writable
 from honeystack.net.tcp.connection import Connection
+from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.transmit import MAX_RECORDS, send_one
+from honeystack.net.wire.runs import Run
 from honeystack.net.wire.segment import Segment
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, sack_option
+from honeystack.net.wire.tcp import ACK, ECE, FIN, PSH, RST, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
@@ -349,3 +351,44 @@ def test_a_whole_segment_is_not_pushed_when_it_is_sent_again() -> None:
     conn.send(bytes(2000), peer.now)
     peer.answers()
     assert [seg.flags for seg in peer.wait(0.25)] == [ACK]
+
+
+@pytest.mark.parametrize(
+    ("size", "runs"), [(1999, []), (2000, [2]), (3500, [3]), (100_000, [10])], ids=["short", "two", "three", "window"]
+)
+def test_full_segments_leave_in_runs_where_the_link_cuts_them(size: int, runs: list[int]) -> None:
+    peer = Peer(make_tcp(3, cuts_runs=True), mss=1000, scale=4)
+    conn = peer.open()
+    conn.send(bytes(size), peer.now)
+    sent = [segment for _, segment in peer.tcp.poll_transmit(peer.now)]
+    assert [segment.pieces for segment in sent if isinstance(segment, Run)] == runs
+    assert [bool(segment[13] & PSH) for segment in sent][-1] == (size < 10_000)
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_the_last_segment_of_what_ends_is_no_part_of_a_run(closing: bool) -> None:
+    peer = Peer(make_tcp(3, cuts_runs=True), mss=1000)
+    conn = peer.open()
+    conn.send(bytes(2000), peer.now)
+    if closing:
+        conn.close(peer.now)
+    sent = [segment for _, segment in peer.tcp.poll_transmit(peer.now)]
+    assert [isinstance(segment, Run) for segment in sent] == ([False, False] if closing else [True])
+    if not closing:
+        conn.send(bytes(2000), peer.now)
+        assert [isinstance(segment, Run) for _, segment in peer.tcp.poll_transmit(peer.now)] == [True]
+
+
+def test_what_owes_selective_acknowledgements_is_no_run() -> None:
+    peer = Peer(make_tcp(3, cuts_runs=True), mss=1000)
+    conn = peer.open()
+    peer.send(ACK, b"x", seq=add(peer.seq, 9))
+    conn.send(bytes(2000), peer.now)
+    assert [bool(seg.sack) for seg in peer.answers()] == [False, False]
+
+
+def test_congestion_that_was_told_is_echoed() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.ecn = Ecn.ECHOING
+    assert [seg.flags for seg in sent(peer, conn, 1)] == [ACK | PSH | ECE]
