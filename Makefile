@@ -14,7 +14,7 @@ WHEEL_PACKAGES := gcc libc6-dev python3-dev
 COMPILED := build/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled soak lint format wheel bench bench-check docs musts clean
+.PHONY: help demo test test-compiled soak lint format wheel bench bench-check profile docs musts clean
 .PHONY: demo-packages test-packages bench-packages wheel-packages
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make wheel   build a wheel whose pure floors are compiled, into dist/"
 	@echo "make bench   measure, beside a kernel-socket server in the same run"
 	@echo "make bench-check  the same, compared with the ratios that are stored"
+	@echo "make profile   where the time of a connection goes, by stage and by function"
 	@echo "make docs    write the generated pages of docs/ anew"
 	@echo "make musts   list every MUST of RFC 9293 with its code and its tests"
 
@@ -70,6 +71,9 @@ bench: $(VENV)/dev.stamp bench-packages
 
 bench-check: $(VENV)/dev.stamp bench-packages
 	$(SUDO) $(BIN)/python -m bench --check
+
+profile: $(VENV)/dev.stamp bench-packages
+	$(SUDO) $(BIN)/python -m bench.profile
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import connections, growth, history, http, quiet, tls
+from bench import connections, growth, history, http, quiet, stages, tls
 from bench.bed import bed
 from bench.part import Figures, Part, Say, medians, scatter, table
 
@@ -23,6 +23,7 @@ PARTS = [
     growth.SOURCES_PART,
     quiet.PART,
     quiet.START_PART,
+    stages.PART,
 ]
 
 

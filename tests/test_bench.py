@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from bench import stages
 from bench.history import TOLERANCE, UNKNOWN, fallen, tolerance
 from bench.part import Figures, Part, in_turn, medians, scatter, table
+from bench.profile import WAITING, listing
+from bench.profiled import since
 
 
 def part(*rows: str, base: str | None = "kernel") -> Part:
@@ -91,3 +94,19 @@ def test_what_is_allowed_grows_with_the_scatter(
     errors: tuple[float | None, ...], right: Callable[[float], bool]
 ) -> None:
     assert right(tolerance(*errors))
+
+
+def test_a_profile_has_what_came_between_two_marks() -> None:
+    before = {"start": (1, 5.0, 9.0), "work": (10, 1.0, 2.0)}
+    now = {"start": (1, 5.0, 9.0), "work": (30, 4.0, 6.0), "new": (5, 1.0, 1.5)}
+    between = since(before, now)
+    assert between == {"start": (0, 0.0, 0.0), "work": (20, 3.0, 4.0), "new": (5, 1.0, 1.5)}
+    lines = listing({**between, WAITING[0]: (1, 99.0, 99.0)}, 10, 2).splitlines()
+    assert [line.rpartition("   ")[2] for line in lines[1:]] == ["work", "new"]
+    assert lines[1].split()[:3] == ["300000.00", "400000.00", "2.00"]
+
+
+def test_the_client_in_memory_is_answered_as_a_real_one_would_be() -> None:
+    assert stages.STAGES["stack"](3) > 0
+    assert stages.STAGES["file"](3) > 0
+    assert stages.STAGES["echo"](3) > 0
