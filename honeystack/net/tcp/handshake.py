@@ -222,8 +222,8 @@ class Handshakes:
 
     @staticmethod
     def _is_old(embryo: Embryo, seg: Segment) -> bool:
-        """PAWS (RFC 7323 §5.3)."""
-        if seg.timestamps is None or embryo.ts_recent is None or seg.flags & RST:
+        """PAWS (RFC 7323 §5.3); a SYN with a timestamp of zero was sent before its clock began (Linux)."""
+        if seg.timestamps is None or not embryo.ts_recent or seg.flags & RST:
             return False
         return diff(seg.timestamps[0], embryo.ts_recent) < 0
 

@@ -106,3 +106,18 @@ def test_nothing_but_text_before_the_window_is_not_taken() -> None:
     (answer,) = peer.send(ACK | PSH, b"old", seq=add(peer.seq, -3))
     assert (answer.flags, answer.ack) == (ACK, peer.seq)
     assert peer.told(Accepted) == []
+
+
+@pytest.mark.parametrize(("first", "then", "taken"), [(0, 0x9000_0000, True), (0, 5, True), (1, 0x9000_0000, False)])
+def test_a_clock_that_begins_after_the_syn_is_taken(first: int, then: int, taken: bool) -> None:
+    peer = half_open(timestamp=first)
+    peer.timestamp = then
+    peer.send()
+    assert bool(peer.told(Accepted)) is taken
+
+
+def test_a_reset_counts_whatever_its_timestamp() -> None:
+    peer = half_open(timestamp=1000)
+    peer.timestamp = 5
+    peer.send(RST)
+    assert peer.tcp.statistics()["half_open"] == 0

@@ -116,3 +116,11 @@ def test_text_and_fin_are_answered_however_often_they_come() -> None:
     peer = time_wait()
     answers = [len(peer.send(ACK | flags, b"old")) for flags in (0, FIN) * 5]
     assert answers == [1] * 10
+
+
+@pytest.mark.parametrize("flags", [SYN | ACK, FIN, 0], ids=["syn-ack", "fin without ack", "text without ack"])
+def test_only_a_plain_syn_begins_a_new_connection(flags: int) -> None:
+    peer = time_wait()
+    answers = peer.send(flags, b"text", seq=add(peer.seq, 1000))
+    assert [seg.flags for seg in answers] == [ACK]
+    assert peer.tcp.statistics()["time_wait"] == 1
