@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import connections, growth, history, http, quiet, stages, tls
+from bench import connections, growth, history, http, quiet, stages, tls, workers
 from bench.bed import bed
 from bench.part import Figures, Part, Say, medians, scatter, table
 
@@ -24,6 +24,7 @@ PARTS = [
     quiet.PART,
     quiet.START_PART,
     stages.PART,
+    workers.PART,
 ]
 
 

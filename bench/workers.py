@@ -1,4 +1,4 @@
-"""What several workers cost and bring, beside one process in the same run: `python -m bench.workers`.
+"""What several workers cost and bring, beside one process in the same run.
 
 On a machine with fewer than four cores the load needs the core that a second worker would use. Then all processes of
 the honeypot share the first core, and what counts is the CPU time for a connection, the supervisor's included: it must
@@ -11,26 +11,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
-from bench.bed import CONFIG, INTERFACE, POT, SOURCES, TICK, Bed, bed
+from bench.bed import CONFIG, INTERFACE, POT, SOURCES, TICK, Bed
+from bench.part import Figures, Part, Say, in_turn
 
 FEW_CORES = 4
-AT_ONCE = 64  # connections that the client keeps under way
-CASES = {"service echo": (7, 100), "sensor mode": (4000, 0)}  # port, bytes of the reply
-CREWS = {
-    "1 process": "",
-    "2 workers": "workers = 2\n",
-    '2 workers, spread = "flows"': 'workers = 2\nspread = "flows"\n',
+AT_ONCE = 64  # connections that the client keeps under way for each process: what a wake-up finds grows with them
+CASES = {"echo": (7, 100), "sensor": (4000, 0)}  # port, bytes of the reply
+CREWS = {  # settings, and processes that answer
+    "1 process": ("", 1),
+    "2 workers": ("workers = 2\n", 2),
+    '2 workers, spread = "flows"': ('workers = 2\nspread = "flows"\n', 2),
 }
-Figures = dict[str, float]
 
 
 @attrs.frozen
@@ -83,54 +81,39 @@ def server_cores() -> str:
     return "0" if count < FEW_CORES else f"0-{count - 2}"
 
 
-def talk(world: Bed, running: Crew, seconds: float, port: int, reply: int) -> Figures:
+def talk(world: Bed, running: Crew, seconds: float, port: int, reply: int, at_once: int) -> Figures:
     """Connect, 100 bytes, the reply, close; over and over."""
-    load = ("talk", POT, str(port), str(SOURCES), str(AT_ONCE))
+    load = ("talk", POT, str(port), str(SOURCES), str(at_once))
     world.load(*load, "0.5", str(reply))  # warm
     before = running.cpu_seconds()
     done, failed, took = world.load(*load, str(seconds), str(reply))
     spent = {pid: after - before.get(pid, 0.0) for pid, after in running.cpu_seconds().items()}
     own = spent[running.process.pid] * 1e6 / max(done, 1)
     whole = sum(spent.values()) * 1e6 / max(done, 1)
-    return {"conn/s": done / took, "µs/conn": whole, "µs/conn supervisor": own, "failed": failed}
+    return {"conn/s": done / took, "µs/conn": whole, "µs supervisor": own, "failed": failed}
 
 
-def run(rounds: int, seconds: float) -> dict[tuple[str, str], Figures]:
-    """All in turn, several rounds; the medians."""
-    taken: dict[tuple[str, str], list[Figures]] = {}
-    with tempfile.TemporaryDirectory(prefix="hs-bench-") as folder, bed(Path(folder)) as world:
-        for number in range(1, rounds + 1):
-            for name, setting in CREWS.items():
-                with crew(world, setting) as running:
-                    for case, (port, reply) in CASES.items():
-                        figures = talk(world, running, seconds, port, reply)
-                        taken.setdefault((case, name), []).append(figures)
-                        print(f"round {number}  {case:12}  {name:27}", _line(figures), flush=True)
-    return {key: {f: statistics.median(one[f] for one in all_) for f in all_[0]} for key, all_ in taken.items()}
+def measure(world: Bed, name: str, seconds: float) -> Figures:
+    """Both cases on one start."""
+    setting, processes = CREWS[name]
+    with crew(world, setting) as running:
+        return {
+            f"{case} {key}": value
+            for case, (port, reply) in CASES.items()
+            for key, value in talk(world, running, seconds, port, reply, AT_ONCE * processes).items()
+        }
 
 
-def _line(figures: Figures) -> str:
-    return "  ".join(f"{name} {value:,.0f}" for name, value in figures.items())
+def run(world: Bed, options: argparse.Namespace, say: Say) -> dict[str, list[Figures]]:
+    """Rounds in turn."""
+    return in_turn(CREWS, options.rounds, lambda name: measure(world, name, options.seconds), say)
 
 
-def table(medians: dict[tuple[str, str], Figures]) -> str:
-    """The medians, and in brackets the ratio to one process."""
-    lines = ["| | | conn/s | µs/conn | of which the supervisor |", "|---|---|---|---|---|"]
-    for (case, name), figures in medians.items():
-        base = medians[case, "1 process"]
-        rate, cost = (f"{figures[key]:,.0f} ({figures[key] / base[key]:.2f} ×)" for key in ("conn/s", "µs/conn"))
-        own = f"{figures['µs/conn supervisor']:,.0f}" if name != "1 process" else "—"
-        lines.append(f"| {case} | {name} | {rate} | {cost} | {own} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.workers", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of load for each figure")
-    options = parser.parse_args()
-    print("\n" + table(run(options.rounds, options.seconds)))
-
-
-if __name__ == "__main__":
-    main()
+PART = Part(
+    "workers",
+    "honeystack run, events to a file",
+    {name: name for name in CREWS},
+    [f"{case} {key}" for case in CASES for key in ("conn/s", "µs/conn", "µs supervisor")],
+    run,
+    "1 process",
+)
