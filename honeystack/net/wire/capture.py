@@ -32,6 +32,12 @@ class Source:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self.offset = 0
+        self.record = 0  # where the record under way begins
+
+    def begin_record(self) -> int:
+        """What is taken next begins a record of its own, at the offset returned."""
+        self.record = self.offset
+        return self.offset
 
     def take(self, count: int, what: str) -> bytes:
         """The next `count` bytes. Raises Malformed where the file ends before."""

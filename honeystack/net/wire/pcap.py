@@ -30,7 +30,7 @@ def decode_pcap(source: Source, magic: bytes) -> Iterator[CapturedPacket]:
     trailer = (network >> 28) * 2 if network & _FCS_PRESENT else 0
     record = Struct(order + "IIII")
     while True:
-        offset = source.offset
+        offset = source.begin_record()
         head = source.take_or_end(16, "the header of a packet")
         if not head:
             return

@@ -54,7 +54,7 @@ def decode_pcapng(source: Source, magic: bytes) -> Iterator[CapturedPacket]:
 
     A packet without a time (a simple packet block) has that of the packet before it.
     """
-    offset, kind, section, at = source.offset - 4, magic, None, 0
+    offset, kind, section, at = source.record, magic, None, 0
     while kind:
         if kind == MAGIC:
             section = _section(source)
@@ -64,7 +64,7 @@ def decode_pcapng(source: Source, magic: bytes) -> Iterator[CapturedPacket]:
             if packet is not None:
                 at = packet.at
                 yield packet
-        offset = source.offset
+        offset = source.begin_record()
         kind = source.take_or_end(4, "the type of a block")
 
 

@@ -23,6 +23,15 @@ def test_bytes_come_in_order_and_are_counted() -> None:
     assert (file.take_or_end(4, "b"), file.offset) == (b"", 6)
 
 
+def test_it_is_known_where_the_record_under_way_begins() -> None:
+    file = source(b"abcdef")
+    assert file.record == 0
+    file.take(3, "a")
+    assert (file.begin_record(), file.record) == (3, 3)
+    file.take(2, "b")
+    assert (file.record, file.offset) == (3, 5)
+
+
 def test_nothing_can_be_taken_anywhere() -> None:
     assert source(b"").take(0, "nothing") == b""
 
