@@ -24,3 +24,7 @@ class Unavailable(HoneystackError):
 
     The message is one sentence for the operator and names the remedy.
     """
+
+
+class CaptureError(HoneystackError):
+    """A file of captured packets that cannot be read to its end; the message names file, place and damage."""

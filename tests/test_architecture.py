@@ -82,6 +82,7 @@ FLOORS = {
     "honeypot": ASSEMBLY,
     "process": ASSEMBLY,
     "workers": ASSEMBLY,
+    "replay": ASSEMBLY,
     "netstack": ASSEMBLY,
     "cli": DOOR,
     "demo": DOOR,

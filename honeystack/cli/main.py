@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("honeystack.cli.run:command", "Run the honeypot."),
     "check": ("honeystack.cli.check:command", "Find every error in a configuration."),
     "plan": ("honeystack.cli.plan:command", "Say what run would do; change nothing."),
+    "replay": ("honeystack.cli.replay:command", "Make the events of a capture."),
     "demo": ("honeystack.cli.demo:demo", "See it at work on this machine, away from its network."),
     "list": ("honeystack.cli.list:command", "What can be configured."),
     "schema": ("honeystack.cli.schema:command", "JSON Schema of the configuration or of the events."),
