@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from honeystack.net.limits import Limits
 from tests.live.arena import LISTENER, OUTPUTS, V4, Arena, arena
 
 pytestmark = pytest.mark.live
 
-BODY = """
+RATE = 2  # certificates a second, and twice as many at once
+BODY = f"""
+[listener.limits]
+certificates_per_second = {RATE}
 [service.http01]
 type = "http"
 [[port]]
@@ -42,4 +44,4 @@ def test_more_names_than_certificates_are_made_for_are_told(place: Arena) -> Non
     place.attacker.run("sh", "-c", f"for n in $(seq 60); do {ask} & done; wait")
     assert len(place.wait_events("tcp", "tls", 60, tls_stage="established", destination_port=9100)) >= 60
     (drop, *_) = place.wait_events("sensor", "drop", reason="certificates_per_second")
-    assert drop["limit"] == Limits().certificates_per_second
+    assert drop["limit"] == RATE
