@@ -147,7 +147,7 @@ def _attendant(
     from honeystack.router import Router
 
     router = Router((), {}, recorder=recorder, capture=CaptureLimits(), rng=rng)
-    datagrams = Datagrams(router, witness, nursery, limit=limits.datagram_flows)
+    datagrams = Datagrams(router, witness, nursery, limits=limits)
     return Attendant(router, witness, nursery, datagrams, rng=rng)
 
 

@@ -1,8 +1,12 @@
-"""UDP for listeners: datagrams to ports with a service become conversations, all others are only told of."""
+"""UDP for listeners: datagrams to ports with a service become conversations, all others are only told of.
+
+A source address may be invented, and then its conversation waits in vain for a second datagram. So where there are as
+many as there may be, the one that has waited for longest ends, and who comes is served.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -13,12 +17,11 @@ from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity
 from honeystack.events.identity import identity_of
 from honeystack.net.address import Flow
+from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached
 from honeystack.reception import Reception
 from honeystack.witness import Witness
 
-QUEUE = 64  # datagrams that wait for the service; what comes on top is told and lost, as UDP is
-MEMORY = 32 * 1024 * 1024  # bytes of all conversations' first datagrams, and of those that wait
 IDLE_SECONDS = 60.0  # a flow without a datagram is over
 
 # Sends one datagram back along the flow; False where it was not let out. It has the budget that keeps a forged
@@ -28,9 +31,14 @@ Reply = Callable[[bytes, float], bool]
 
 @attrs.define(eq=False)
 class _Held:
-    """What all conversations of a listener hold."""
+    """What all conversations of a listener hold, and which of them wait for a datagram, for longest the first."""
 
+    limits: Limits
     bytes: int = 0
+    waiting: OrderedDict[DatagramFlow, None] = attrs.field(factory=OrderedDict)
+
+    def has_room(self, count: int) -> bool:
+        return self.bytes + count <= self.limits.datagram_memory
 
 
 class DatagramFlow:
@@ -47,6 +55,7 @@ class DatagramFlow:
         self._recorder = reception.recorder
         self._queue: deque[bytes] = deque()
         self._arrived = trio.Event()
+        self._given_up = False
         self._held = held
         held.bytes += len(first)
 
@@ -55,10 +64,14 @@ class DatagramFlow:
         return self._first
 
     async def receive(self) -> bytes:
-        if not self._queue:
+        if not self._queue and not self._given_up:
             self._arrived = trio.Event()
-            with trio.move_on_after(IDLE_SECONDS):
-                await self._arrived.wait()
+            self._held.waiting[self] = None
+            try:
+                with trio.move_on_after(IDLE_SECONDS):
+                    await self._arrived.wait()
+            finally:
+                self._held.waiting.pop(self, None)
         else:
             await trio.lowlevel.checkpoint()
         if not self._queue:
@@ -73,14 +86,23 @@ class DatagramFlow:
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:
         self._recorder.record(kind, fields, identity=self.identity, service=self.service)
 
-    def put(self, data: bytes) -> bool:
-        """A datagram has come; False when the queue is full."""
-        if len(self._queue) >= QUEUE or self._held.bytes + len(data) > MEMORY:
-            return False
+    def put(self, data: bytes) -> str | None:
+        """A datagram has come; the name of the bound that it would pass, and then it is lost, as UDP may be."""
+        if len(self._queue) >= self._held.limits.datagram_queue:
+            return "datagram_queue"
+        if not self._held.has_room(len(data)):
+            return "datagram_memory"
         self._held.bytes += len(data)
         self._queue.append(data)
+        self._held.waiting.pop(self, None)
         self._arrived.set()
-        return True
+        return None
+
+    def give_way(self) -> None:
+        """End, while it waits for a datagram."""
+        self._held.waiting.pop(self, None)
+        self._given_up = True
+        self._arrived.set()
 
     def end(self) -> None:
         """The conversation is over: nothing is held for it any more."""
@@ -89,15 +111,15 @@ class DatagramFlow:
 
 
 class Datagrams:
-    """The UDP conversations of one listener, at most `limit` at once. Input: `received`."""
+    """The UDP conversations of one listener. Input: `received`."""
 
-    def __init__(self, reception: Reception, witness: Witness, nursery: trio.Nursery, *, limit: int) -> None:
+    def __init__(self, reception: Reception, witness: Witness, nursery: trio.Nursery, *, limits: Limits) -> None:
         self._reception = reception
         self._witness = witness
         self._nursery = nursery
-        self._limit = limit
+        self._limits = limits
         self._flows: dict[Flow, DatagramFlow] = {}
-        self._held = _Held()
+        self._held = _Held(limits)
 
     def received(self, flow: Flow, data: bytes, reply: Reply | None) -> None:
         """A datagram has come; `reply` is None where it must not be answered."""
@@ -108,26 +130,39 @@ class Datagrams:
             self._witness.datagram(flow, data)
             return
         self._witness.datagram(flow, data, conversation.identity)
-        if not conversation.put(data):
-            self._witness.noticed(BoundReached("datagram_queue", QUEUE, None))
+        if bound := conversation.put(data):
+            self._reached(bound)
 
     def _begin(self, flow: Flow, first: bytes, reply: Reply) -> DatagramFlow | None:
-        if len(self._flows) >= self._limit:
-            self._witness.noticed(BoundReached("datagram_flows", self._limit, None))
+        if len(self._flows) >= self._limits.datagram_flows and not self._make_room():
             return None
-        if self._held.bytes + 2 * len(first) > MEMORY:  # it is also the first that waits
-            self._witness.noticed(BoundReached("datagram_memory", MEMORY, None))
+        if not self._held.has_room(2 * len(first)):  # it is also the first that waits
+            self._reached("datagram_memory")
             return None
         identity = identity_of(flow, self._reception.recorder.new_id())
         conversation = self._flows[flow] = DatagramFlow(flow, identity, first, reply, self._reception, self._held)
         self._nursery.start_soon(self._hold, conversation)
         return conversation
 
+    def _make_room(self) -> bool:
+        """Let the conversation end that has waited for longest; False where none waits."""
+        self._reached("datagram_flows")
+        oldest = next(iter(self._held.waiting), None)
+        if oldest is None:
+            return False
+        oldest.give_way()
+        del self._flows[oldest.flow]
+        return True
+
+    def _reached(self, bound: str) -> None:
+        self._witness.noticed(BoundReached(bound, getattr(self._limits, bound), None))
+
     async def _hold(self, conversation: DatagramFlow) -> None:
         try:
             await self._reception.converse_datagrams(_as_conversation(conversation))
         finally:
-            del self._flows[conversation.flow]
+            if self._flows.get(conversation.flow) is conversation:  # it has not given way
+                del self._flows[conversation.flow]
             conversation.end()
 
 

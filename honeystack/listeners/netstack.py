@@ -171,7 +171,7 @@ async def serve(
     witness = Witness(reception.recorder, clock=trio.current_time, limits=limits, capture=reception.capture)
     try:
         async with trio.open_nursery() as nursery:
-            datagrams = Datagrams(reception, witness, nursery, limit=limits.datagram_flows)
+            datagrams = Datagrams(reception, witness, nursery, limits=limits)
             attendant = Attendant(reception, witness, nursery, datagrams, rng=rng)
             driver = attendant.driver = Driver(attachment.stack, attachment.link, attendant)
             attachment.stack.tcp.listen(None)

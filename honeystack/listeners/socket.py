@@ -67,7 +67,7 @@ class Socket:
         reception.watch(house.counters, witness.noticed)
         try:
             async with trio.open_nursery() as nursery:
-                datagrams = Datagrams(reception, witness, nursery, limit=self.limits.datagram_flows)
+                datagrams = Datagrams(reception, witness, nursery, limits=self.limits)
                 for address, port in self._places(reception, "tcp"):
                     for listening in _bound(address, port, socket.SOCK_STREAM):
                         listening.listen(BACKLOG)

@@ -58,7 +58,13 @@ class Limits:
         "datagrams that are told each by itself within 30 seconds; those beyond it are told together, without payload",
         default=131_072,
     )
-    datagram_flows: int = setting("UDP conversations held at once", default=4096)
+    datagram_flows: int = setting(
+        "UDP conversations held at once; beyond it the one that has waited for longest ends", default=4096
+    )
+    datagram_queue: int = setting("datagrams of one UDP conversation that wait for its service", default=64)
+    datagram_memory: int = setting(
+        "first and waiting datagrams of all UDP conversations", default=32 * 1024 * 1024, unit="bytes"
+    )
     hello_memory: int = setting(
         "ClientHellos that are not whole yet, or whose handshake is under way; beyond it the one that began first is "
         "given up",

@@ -135,11 +135,14 @@ REACHED: dict[str, tuple[Callable[[Stack], None], int]] = {
 # Windows, which close instead of giving up anything; a time; and the tables of the floors above, with their own tests.
 PATIENCE = {"retries", "keep_alive", "keep_alive_probes"}  # told by the end of the connection
 OF_TLS = {"hello_memory", "tls_handshakes", "tls_handshakes_per_source", "certificates_per_second"}
+OF_TLS |= {"datagram_hellos", "datagram_hellos_per_second"}
 ELSEWHERE = {
     "receive_buffer",
     "send_buffer",
     "scan_sources",
     "datagram_flows",
+    "datagram_queue",
+    "datagram_memory",
     "told_sources",
     "told_datagrams",
     *OF_TLS,
