@@ -12,6 +12,7 @@ from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.state import ESTABLISHED, FIN_WAIT_2
 from honeystack.net.tcp.transmit import send_one, send_probe, send_record
+from honeystack.net.wire.tcp import ACK, PSH
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -131,7 +132,9 @@ def _probe_window(conn: Connection, sending: Sending, now: float) -> None:
     conn.probes += 1
     estimator.backoff += 1
     sending.progress_at = now
-    if diff(add(conn.snd_una, conn.snd_wnd), conn.snd_nxt) <= 0 or not send_one(conn, sending, now):
+    # What fills a small window is pushed, as Linux has it: the peer is to read, or nothing will go on.
+    shut = diff(add(conn.snd_una, conn.snd_wnd), conn.snd_nxt) <= 0
+    if shut or not send_one(conn, sending, now, flags=ACK | PSH):
         send_probe(conn, now)
 
 

@@ -126,22 +126,22 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
             and _send_run(conn, sending, min(unsent, room), now)
         ):
             continue
-        _send_next(conn, sending, size, now)
+        _send_next(conn, sending, size, ACK, now)
 
 
 def _all_out(sending: Sending, mss: int) -> bool:
     """Small segments are segments too while the path recovers from a time-out, as Linux counts them."""
     congestion = sending.congestion
-    return congestion.restarting and sending.flight.segments_flying * mss >= congestion.cwnd
+    return congestion.restarting and sending.flight.segments_flying >= max(congestion.cwnd // mss, 1)
 
 
-def send_one(conn: Connection, sending: Sending, now: float) -> bool:
+def send_one(conn: Connection, sending: Sending, now: float, *, flags: int = ACK) -> bool:
     """Send what the window lets of the next segment, whatever the other rules say; whether there was anything."""
     unsent = len(sending.data) - diff(conn.snd_nxt, conn.snd_una)
     size = min(unsent, conn.mss, _window_left(conn))
     if size <= 0:
         return False
-    _send_next(conn, sending, size, now)
+    _send_next(conn, sending, size, flags, now)
     return True
 
 
@@ -149,7 +149,7 @@ def _window_left(conn: Connection) -> int:
     return diff(add(conn.snd_una, conn.snd_wnd), conn.snd_nxt)
 
 
-def _send_next(conn: Connection, sending: Sending, size: int, now: float) -> None:
+def _send_next(conn: Connection, sending: Sending, size: int, flags: int, now: float) -> None:
     """The next `size` bytes, and the FIN if it follows them."""
     seq = conn.snd_nxt
     fin = conn.eof_sent and diff(seq, conn.snd_una) + size == len(sending.data)
@@ -160,7 +160,7 @@ def _send_next(conn: Connection, sending: Sending, size: int, now: float) -> Non
     sending.fin_sent = fin
     sending.probing = False
     conn.bytes_out += size
-    _emit_data(conn, sending, seq, conn.snd_nxt, ACK, now)
+    _emit_data(conn, sending, seq, conn.snd_nxt, flags, now)
 
 
 def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool:

@@ -124,3 +124,15 @@ def test_only_a_plain_syn_begins_a_new_connection(flags: int) -> None:
     answers = peer.send(flags, b"text", seq=add(peer.seq, 1000))
     assert [seg.flags for seg in answers] == [ACK]
     assert peer.tcp.statistics()["time_wait"] == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "data", "offset", "left"),
+    [(FIN, b"", -1, 1), (FIN, b"text", -5, 1), (0, b"x", -1, 0), (FIN, b"", 0, 0), (FIN, b"", -2, 0), (0, b"", -1, 0)],
+)
+def test_only_the_fin_again_prolongs_it(flags: int, data: bytes, offset: int, left: int) -> None:
+    peer = time_wait()
+    peer.wait(SECONDS - 1)
+    assert len(peer.send(ACK | flags, data, seq=add(peer.seq, offset))) == 1
+    peer.wait(2)
+    assert peer.tcp.statistics()["time_wait"] == left
