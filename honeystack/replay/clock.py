@@ -35,11 +35,10 @@ class VirtualClock(trio.abc.Clock):
         return 0.0 if deadline <= self.now else NOT_BY_ITSELF
 
     async def pass_until(self, moment: float) -> None:
-        """Let everything happen that is due until then, each at its time; then let all tasks come to rest."""
-        while (due := await self._next_deadline()) < moment:
+        """Let everything happen that is due until then, each at its time; at the end all tasks are at rest."""
+        while (due := await self._next_deadline()) <= moment:
             self.now = max(self.now, due)
         self.now = max(self.now, moment)
-        await wait_all_tasks_blocked()
 
     async def _next_deadline(self) -> float:
         await wait_all_tasks_blocked()
