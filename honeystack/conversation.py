@@ -130,16 +130,15 @@ class Conversation(trio.abc.HalfCloseableStream):
         if self._ended:
             await trio.lowlevel.checkpoint()
             return b""
-        more = await self._receive(max_bytes)
+        more = self._came(await self.stream.receive_some(max_bytes))
         self._ahead += more
         return more
 
-    async def _receive(self, max_bytes: int | None) -> bytes:
-        more = bytes(await self.stream.receive_some(max_bytes))
+    def _came(self, more: bytes | bytearray) -> bytes:
         self._ended = not more
         if self.first is not None:
             self.first.received(more)
-        return more
+        return bytes(more)
 
     @property
     def eof_received(self) -> bool:
@@ -156,7 +155,7 @@ class Conversation(trio.abc.HalfCloseableStream):
         if self._ended:
             await trio.lowlevel.checkpoint()
             return b""
-        return await self._receive(max_bytes)
+        return self._came(await self.stream.receive_some(max_bytes))
 
     def take_ahead(self) -> bytes:
         """What `ahead` holds, which is consumed by it."""

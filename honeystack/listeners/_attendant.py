@@ -15,6 +15,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache, partial
+from uuid import UUID
 
 import trio
 
@@ -51,7 +52,7 @@ class Visit:
     def __init__(self, attendant: Attendant, connection: Connection, identity: Identity) -> None:
         self.attendant = attendant
         self.connection = connection
-        self._identity: Identity | str = identity  # or its id alone, from which and from the flow it can be made again
+        self._identity: Identity | int | str = identity  # or its id, from which and from the flow it can be made again
         self.stage = Stage.WAITING
         self.first: FirstBytes | None = None
         self.timer: dict[Callable[[], None], None] | None = None  # where its one call to come is
@@ -60,14 +61,16 @@ class Visit:
     @property
     def identity(self) -> Identity:
         """Whose its events are."""
-        if isinstance(self._identity, str):
-            self._identity = identity_of(_flow(self.connection), self._identity)
-        return self._identity
+        kept = self._identity
+        if not isinstance(kept, Identity):
+            kept = str(UUID(int=kept)) if isinstance(kept, int) else kept
+            kept = self._identity = identity_of(_flow(self.connection), kept)
+        return kept
 
     def settle(self) -> None:
         """Take less memory, which costs some time later: this one seems to wait for longer than most do."""
-        if self.stage is Stage.WAITING and not isinstance(self._identity, str):
-            self._identity = self._identity.connection_id or self._identity
+        if self.stage is Stage.WAITING:
+            self._identity = _packed(self.identity.connection_id or "")
             self.connection.settle()
 
     def __call__(self) -> None:
@@ -185,7 +188,7 @@ class Attendant:
         if data:
             first.received(data)
             peer.unreceive(data)
-        self._nursery.start_soon(self._hold, visit, peer)
+        self._nursery.start_soon(self._hold, visit, peer, name="conversation")  # or Trio makes a text for each
 
     async def _hold(self, visit: Visit, peer: Conversation) -> None:
         try:
@@ -227,6 +230,15 @@ class Attendant:
 # Very many connections share few of these texts; sharing them saves 200 bytes for each, and making them anew.
 _mac = lru_cache(1024)(mac_text)
 _address = lru_cache(4096)(address_text)
+
+
+def _packed(id: str) -> int | str:
+    """An id in half of the memory, if it is a UUID."""
+    try:
+        number = UUID(id)
+    except ValueError:
+        return id
+    return number.int if str(number) == id else id
 
 
 def _flow(connection: Connection) -> Flow:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import trio
 import trio.testing
 
+from honeystack.events.ids import IdFactory
 from honeystack.listeners import _attendant
-from honeystack.listeners._attendant import _may_be_tls
+from honeystack.listeners._attendant import _may_be_tls, _packed
 from honeystack.reception import CaptureLimits
 from honeystack.services.banner import Banner
 from honeystack.services.http import Http
@@ -91,11 +94,22 @@ async def test_a_half_closed_silent_peer_is_closed_at_once(autojump_clock: CLOCK
         assert [event.type for event in at.of(stream)] == ["connect", "close"]
 
 
+def test_an_id_is_packed_if_it_is_a_uuid_as_we_write_it() -> None:
+    packed = _packed("0193f5a0-0000-7000-8000-00000000abcd")
+    assert packed == 0x0193F5A0000070008000_00000000ABCD
+    for text in ("id-000001", "0193F5A0-0000-7000-8000-00000000ABCD", ""):
+        assert _packed(text) == text
+
+
+@pytest.mark.parametrize("uuids", [False, True])
 async def test_a_visit_that_waits_while_others_come_is_told_of_as_any_other(
-    autojump_clock: CLOCK, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: CLOCK, monkeypatch: pytest.MonkeyPatch, uuids: bool
 ) -> None:
     monkeypatch.setattr(_attendant, "NEWEST", 1)
     async with place([entry("tcp/80", "web")], {"web": Http()}) as at:
+        if uuids:
+            new_id = IdFactory(clock=trio.current_time, rng=random.Random(1))
+            monkeypatch.setattr(at.router.recorder, "_new_id", new_id)
         streams = [await at.connect(port) for port in (80, 1, 2, 3)]
         await trio.sleep(0.1)
         for stream in streams[:2]:
