@@ -58,6 +58,11 @@ class Limits:
         "datagrams that are told each by itself within 30 seconds; those beyond it are told together, without payload",
         default=131_072,
     )
+    told_packets: int = setting(
+        "with `sniffer`: packets of one kind that are told each by itself within 30 seconds; those beyond it are told "
+        "together, without payload",
+        default=131_072,
+    )
     datagram_flows: int = setting(
         "UDP conversations held at once; beyond it the one that has waited for longest ends", default=4096
     )

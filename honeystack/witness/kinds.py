@@ -122,6 +122,7 @@ FAULT = EventKind(
 
 def _packet(category: str, text: str, numbers: str = "", texts: str = "", **more: str) -> EventKind:
     fields = {"message": "as tcpdump would print it", "payload": "what the header carried"}
+    fields |= {"count": "int: how many are told together", "sources": _SOURCES.replace("told_sources", "told_packets")}
     fields |= {f"{category}.{name}": "int: a field of the header" for name in numbers.split()}
     fields |= {f"{category}.{name}": "a field of the header" for name in texts.split()}
     return EventKind(category, "packet", f"{text} (sniffer).", {**fields, **more})

@@ -1,8 +1,8 @@
 """The witness turns notices and connections into events, and repeated ones into one with a count.
 
 Each of its tables is bounded by `limits.aggregates`; a full table tells its oldest row and forgets it. What invented
-sources could make without end is bounded by `limits.told_sources` and `limits.told_datagrams`; beyond them it is told
-together. Nothing here waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
+sources could make without end is bounded by `limits.told_sources`, `told_datagrams` and `told_packets`; beyond them it
+is told together. Nothing here waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
 """
 
 from __future__ import annotations
@@ -248,12 +248,15 @@ class Witness:
 
     def _packet(self, notice: PacketSeen) -> None:
         kind = PACKETS.get(notice.category, ETHERNET)
+        group = ("packet", kind)
+        if not self._alone(group, "told_packets"):
+            source = str(notice.fields.get("ethernet.source")).encode() if notice.path is None else notice.path.remote
+            self._crowd.join(group, kind, source, lambda: (_sender(notice), notice.fields))
+            return
         fields: dict[str, object] = {"message": notice.message, **notice.fields}
         if notice.payload:
             fields["payload"] = Payload.cut(notice.payload, self._capture.payload_bytes)
-        path = notice.path
-        identity = Identity(notice.protocol) if path is None else _sender(notice, path)
-        self._recorder.record(kind, fields, identity=identity)
+        self._recorder.record(kind, fields, identity=_sender(notice))
 
     def _scan(self, report: ScanReport) -> None:
         fields: dict[str, object] = {
@@ -307,8 +310,11 @@ def _host(protocol: str, path: Path) -> Identity:
     )
 
 
-def _sender(notice: PacketSeen, path: Path) -> Identity:
+def _sender(notice: PacketSeen) -> Identity:
     """The identity of a packet; an ICMP message's type and code stand in its Community ID where ports stand."""
+    path = notice.path
+    if path is None:
+        return Identity(notice.protocol)
     if notice.protocol in ("tcp", "udp", "sctp"):
         return _host(notice.protocol, path)
     kind, code = (notice.fields.get(f"{notice.category}.{name}") for name in ("type", "code"))

@@ -145,6 +145,7 @@ ELSEWHERE = {
     "datagram_memory",
     "told_sources",
     "told_datagrams",
+    "told_packets",
     *OF_TLS,
 }
 

@@ -307,13 +307,14 @@ FLOODS: dict[str, tuple[Callable[[int], list[Notice]], tuple[str, str]]] = {
         ("portscan", "portscan"),
     ),
     "datagram": (lambda n: [Datagram(spoofed(n), 53, 4000, b"%d" % n, True)], ("udp", "payload")),
+    "packet": (lambda n: [PacketSeen("icmp", "icmp", spoofed(n), "text", {"icmp.type": 8}, b"")], ("icmp", "packet")),
 }
 
 
 @pytest.mark.parametrize("flood", FLOODS)
 def test_no_flood_of_invented_sources_makes_more_events_than_the_bound_says(flood: str) -> None:
     make, kind = FLOODS[flood]
-    scene = Scene(aggregates=50, scan_sources=50, told_sources=20, told_datagrams=20)
+    scene = Scene(aggregates=50, scan_sources=50, told_sources=20, told_datagrams=20, told_packets=20)
     for number in range(2000):
         for notice in make(number):
             scene.witness.noticed(notice)
@@ -330,10 +331,20 @@ def test_no_flood_of_invented_sources_makes_more_events_than_the_bound_says(floo
     sources = sum(int(str(event.fields["sources"])) for event in together)
     assert abs(sources - 1980) < 100
     assert [event for event in told if undeclared(event)] == []
-    bound = "told_datagrams" if flood == "datagram" else "told_sources"
+    bound = {"datagram": "told_datagrams", "packet": "told_packets"}.get(flood, "told_sources")
     drops = scene.publisher.of("sensor", "drop")
     assert (bound, 20) in {(event.fields["reason"], event.fields["limit"]) for event in drops}
     assert len(drops) <= 6
+
+
+def test_frames_without_addresses_are_told_together_by_their_macs() -> None:
+    scene = Scene(told_packets=1)
+    for number in range(50):
+        fields: dict[str, object] = {"ethernet.source": f"02:00:00:00:00:{number % 10:02x}", "ethertype": "0x88b5"}
+        scene.witness.noticed(PacketSeen("ethernet", "0x88b5", None, "text", fields, b""))
+    scene.witness.finish()
+    together = scene.publisher.of("ethernet", "packet")[-1]
+    assert together.fields == {"ethertype": "0x88b5", "sources": 10, "count": 49}
 
 
 def test_an_anomaly_is_told_while_another_is_flooded() -> None:
