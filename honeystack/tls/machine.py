@@ -226,7 +226,7 @@ class TlsMachine:
         if self._watch is not None and self.state is TlsState.HANDSHAKE:
             self._watch.failed()
         self.state = TlsState.FAILED
-        reason = (error.reason or "unknown error").lower()
+        reason = str(getattr(error, "reason", None) or "unknown error").lower()  # None for some, whatever its type says
         if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             self.error = _NO_FINISH
         elif theirs := _THEIR_ALERT.fullmatch(reason):
