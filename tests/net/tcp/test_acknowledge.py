@@ -264,3 +264,10 @@ def test_a_third_of_the_buffer_is_room_worth_telling(taken: int, told: int) -> N
     peer.answers()
     peer.send(ack=add(peer.ack, taken))
     assert len(peer.told(Writable)) == told
+
+
+def test_a_smaller_window_that_is_not_believed_makes_no_difference_to_a_duplicate() -> None:
+    peer, _, sending = sender(5, sack=False)
+    for window in (900, 800):
+        peer.send(window=window)
+    assert sending.flight.duplicates == 2

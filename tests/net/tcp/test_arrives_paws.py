@@ -123,3 +123,14 @@ def test_after_24_days_an_older_one_is_taken_and_remembered(later: float, recent
     peer.timestamp = 1
     peer.say(b"x")
     assert (peer.conn.ts_recent, peer.conn.readable) == (recent, 0 if recent == 1000 else 1)
+
+
+def test_the_same_timestamp_again_is_a_fresh_one() -> None:
+    peer = stamped()
+    assert peer.conn is not None
+    peer.now += PAWS_LIFETIME - 1
+    peer.say(b"x")
+    peer.now += 2
+    peer.timestamp = 1
+    peer.say(b"y")
+    assert (peer.conn.readable, peer.conn.ts_recent) == (1, 1000)
