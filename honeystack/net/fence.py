@@ -30,7 +30,9 @@ from honeystack.net.settings import VlanPolicy
 
 FenceKind = Literal["auto", "nft", "iptables", "none"]
 
+LOOK = 30.0  # seconds between looks at the rules of iptables, which are the operator's
 LONGEST_PAUSE = 30.0  # seconds between attempts to put the fence up again; the first is made at once
+ABSENT = 1  # the status of `iptables -C`
 DOCUMENTED = (
     ("iptables", "OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"),
     ("iptables", "OUTPUT", "-p", "icmp", "--icmp-type", "destination-unreachable", "-j", "DROP"),
@@ -65,7 +67,9 @@ class Fence:
         self._raise_again = raise_again
 
     async def watch(self, tell: Callable[[FenceChange], object]) -> NoReturn:
-        """Put the fence up again whenever it falls, until cancelled; only that of nft is seen to fall."""
+        """Tell whenever the fence falls, until cancelled, and put that of nft up again; iptables' is the operator's."""
+        if self.kind == "iptables":
+            await self._watch_rules(tell)
         while self._holder is not None and self._raise_again is not None:
             status, fell = await self._holder.wait_ended(), trio.current_time()
             reason = f"nft was killed by signal {-status}" if status < 0 else f"nft ended with status {status}"
@@ -77,6 +81,19 @@ class Fence:
             log.warning("the fence is up again", seconds=round(down, 3))
             tell(FenceChange(up=True, reason=reason, seconds=down))
         await trio.sleep_forever()
+
+    async def _watch_rules(self, tell: Callable[[FenceChange], object]) -> NoReturn:
+        fell, reason = None, "rules of iptables are gone"
+        while True:
+            await trio.sleep(LOOK)
+            down = any(_asked(rule) == ABSENT for rule in DOCUMENTED)
+            if down and fell is None:
+                fell = trio.current_time()
+                log.error("the fence is down: the kernel answers beside the honeypot", reason=reason)
+                tell(FenceChange(up=False, reason=reason))
+            elif fell is not None and not down:
+                tell(FenceChange(up=True, reason=reason, seconds=trio.current_time() - fell))
+                fell = None
 
     async def _up_again(self, raise_again: Callable[[], Awaitable[Holder]]) -> Holder:
         pause = 1.0
@@ -224,6 +241,11 @@ def as_command(rule: Sequence[str]) -> str:
 
 
 def _has_rule(rule: Sequence[str]) -> bool:
+    return _asked(rule) == 0
+
+
+def _asked(rule: Sequence[str]) -> int | None:
+    """What iptables says: 0, ABSENT, or another number where it cannot tell; None where there is no such program."""
     with contextlib.suppress(FileNotFoundError):
-        return subprocess.run([rule[0], "-C", *rule[1:]], capture_output=True, check=False).returncode == 0
-    return False
+        return subprocess.run([rule[0], "-C", *rule[1:]], capture_output=True, check=False).returncode
+    return None

@@ -222,8 +222,27 @@ async def test_a_fence_that_cannot_be_put_up_again_is_tried_for_as_long_as_it_ta
     assert len(machine.processes) < 12  # with pauses that grow
 
 
+async def test_rules_of_iptables_that_go_and_come_back_are_told(
+    machine: Machine, autojump_clock: trio.testing.MockClock
+) -> None:
+    machine.rules = set(fences.DOCUMENTED)
+    told: list[FenceChange] = []
+    async with fence("iptables", "eth0", OURS, Exclusions()) as found, trio.open_nursery() as nursery:
+        nursery.start_soon(found.watch, told.append)
+        await trio.sleep(100)
+        assert told == []
+        machine.rules = {fences.DOCUMENTED[1]}
+        await trio.sleep(100)
+        assert [change.up for change in told] == [False]
+        machine.rules = set(fences.DOCUMENTED)
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+    assert [change.up for change in told] == [False, True]
+    assert told[1].seconds == pytest.approx(100, abs=fences.LOOK)
+
+
 @pytest.mark.parametrize("kind", ["none", "iptables"])
-async def test_what_is_not_of_nft_is_watched_in_vain(
+async def test_what_stands_by_itself_is_watched_in_vain(
     machine: Machine, autojump_clock: trio.testing.MockClock, kind: fences.FenceKind
 ) -> None:
     machine.rules = set(fences.DOCUMENTED)
