@@ -1,8 +1,9 @@
 """How what a packet costs grows with connections and with sources, and what memory a connection takes.
 
-Connections: so many are held, and 100 bytes and their echo go over one after the other in a shuffled order, ten at
-once; each exchange is two packets in, the bytes and the acknowledgement of their echo. Sources: UDP datagrams, and SYNs
-that are never followed up, at a steady rate; every packet is another flow, whatever the number of sources.
+Connections: so many are held, which have said nothing, and short ones come and go beside them. Then each says 100 bytes
+and becomes a conversation with a task, and 100 bytes and their echo go over one after the other in a shuffled order,
+ten at once: two packets in, the bytes and the acknowledgement of their echo. Sources: UDP datagrams, and SYNs that are
+never followed up, at a steady rate; every packet is another flow, whatever the number of sources.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import time
 
 from bench.bed import CONFIG, PORT, POT, Bed
+from bench.connections import talk
 from bench.part import Figures, Part, Say, in_turn
 
 CONNECTIONS = {f"connections {count}": count for count in (10, 1_000, 10_000, 100_000)}
@@ -27,17 +29,20 @@ def over_connections(world: Bed, count: int, seconds: float) -> Figures:
     """Memory of so many connections, before and after each has spoken; and what a packet on any of them costs."""
     with world.honeypot(CONFIG_OF_MANY) as server:
         with world.chat(10) as ask:
-            ask("all")  # all code has run once
+            ask("all")
+        talk(world, server, 1.0, reply=100)  # all code has run, and memory is as large as it gets
         empty = server.resident_bytes()
         with world.chat(count) as ask:
             time.sleep(1)
             idle = server.resident_bytes()
+            beside = talk(world, server, seconds, reply=100)["µs/conn"]
             ask("all")
             time.sleep(1)
             parked = server.resident_bytes()
             before = server.cpu_seconds()
             done, _ = ask(f"for {seconds}")
-            figures = {"µs/packet": (server.cpu_seconds() - before) * 1e6 / (2 * done), "packets": 2.0 * done}
+            spoken = (server.cpu_seconds() - before) * 1e6 / (2 * done)
+            figures = {"µs/conn beside": beside, "µs/packet": spoken, "packets": 2.0 * done}
         if count >= SETTLED:
             figures |= {"B/idle": (idle - empty) / count, "B/parked": (parked - empty) / count}
         return figures
@@ -72,7 +77,7 @@ CONNECTIONS_PART = Part(
     "held",
     "connections held",
     {name: f"{count:,}" for name, count in CONNECTIONS.items()},
-    ["µs/packet", "B/idle", "B/parked"],
+    ["µs/conn beside", "µs/packet", "B/idle", "B/parked"],
     run_connections,
     "connections 10",
 )
