@@ -31,6 +31,7 @@ from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
 from honeystack.tls.unfinished import HeldHello
 
+REPEATED = ("ja3.digest", "ja3.string", "ja3.nogrease-digest", "ja4", "ja4.raw", "tls.sni")  # in later events too
 RECORD = bytes([HANDSHAKE, 3])  # how each hello begins that comes in records
 
 
@@ -73,15 +74,16 @@ class Unwrapper:
 
     def tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
         """Record the hello, before anything can fail; later TLS events of this peer repeat its fingerprints."""
-        prints = None if reader.hello is None else fingerprint(reader.hello)
-        fields = hello_fields(reader.hello, prints, reader.wire)
-        peer.facts = {key: value for key, value in fields.items() if key.startswith(("ja3", "ja4", "tls.sni"))}
-        peer.facts |= scanner_fields(prints)
+        hello, wire = reader.hello, reader.wire
+        prints = None if hello is None else fingerprint(hello)
+        told = hello_fields(hello, prints, wire)
+        peer.facts = {key: told[key] for key in REPEATED if key in told} | scanner_fields(prints)
+        fields = {"tls.stage": "hello", **told, **peer.facts}
         if reader.error is not None:
-            fields = {**fields, "tls.error": f"malformed: {reader.error}"}
-        fields |= threat_fields(reader.hello, prints, reader.records)
-        fields |= cut_fields(reader.hello, pieces=reader.pieces, size=len(reader.wire))
-        peer.record(TLS, {"tls.stage": "hello", **fields, **peer.facts})
+            fields["tls.error"] = f"malformed: {reader.error}"
+        fields |= threat_fields(hello, prints, reader.records)
+        fields |= cut_fields(hello, pieces=reader.pieces, size=len(wire))
+        peer.record(TLS, fields)
 
     def tell_unfinished(self, peer: Conversation, reader: HelloReader, why: str) -> None:
         """Record that a hello did not become whole. What may be one of SSLv2 may be anything, and is not told here."""
@@ -95,20 +97,22 @@ class Unwrapper:
 
         It fails too where what is `held` of the hello has to give way.
         """
-        scope = trio.CancelScope()
-        if held is not None:
-            held.wait_in(scope)
         peer.tell_first()
         first = peer.take_ahead()
         certificate = self._certificate(peer, reader.hello, plan)
         server = self._server(peer, plan)
         if server is not None and server.forged is not None and "tls.probe" in peer.facts:
-            with scope:
+            with trio.CancelScope() as scope:
+                if held is not None:
+                    held.wait_in(scope)
                 await self._forge(peer, reader.hello, server, certificate)
             return False
         profile = self._profile(peer, reader.hello, plan, certificate, server)
         if peer.transcript is not None and reader.hello is not None:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
+        scope = self._acceptor.scope_for_one()
+        if held is not None:
+            held.wait_in(scope)
         source = _source_of(peer.flow.remote.address)
         try:
             stream = await self._acceptor.accept(

@@ -263,7 +263,9 @@ def weight_of(fields: Mapping[str, object]) -> int:
         kind = type(value)
         if kind is int or kind is bool or kind is float:
             continue
-        if isinstance(value, Payload):
+        if kind is str or kind is bytes:  # as most are; the questions below cost several times as much
+            weight += len(value)  # type: ignore[arg-type]
+        elif isinstance(value, Payload):
             weight += len(value.data)
         elif isinstance(value, str | bytes):
             weight += len(value)

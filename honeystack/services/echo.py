@@ -38,8 +38,7 @@ class Echo:
     async def handle(self, peer: Conversation) -> None:
         echoed = 0
         try:
-            with trio.CancelScope() as scope:
-                scope.deadline = trio.current_time() + self.idle
+            with trio.CancelScope(deadline=trio.current_time() + self.idle) as scope:
                 while data := await peer.receive_some():
                     await peer.send_all(data)
                     echoed += len(data)

@@ -51,7 +51,7 @@ class TlsAcceptor:
     ) -> TlsStream:
         """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network.
 
-        Whoever cancels a fresh `scope` gives the handshake up.
+        Whoever cancels the `scope`, a fresh one of `scope_for_one`, gives the handshake up.
         """
         if source and self._of_source[source] >= self.max_of_one:
             self._refuse("tls_handshakes_per_source", self.max_of_one)
@@ -61,7 +61,7 @@ class TlsAcceptor:
             self._refuse("tls_handshakes", self.max_handshakes)
             self._give_up_oldest()
         self._of_source[source] += 1
-        scope = scope or trio.CancelScope()
+        scope = scope or self.scope_for_one()
         self._under_way[scope] = None
         try:
             return await _accept(stream, certificate, first, profile, self.timeout, scope)
@@ -75,6 +75,10 @@ class TlsAcceptor:
             self._of_source[source] -= 1
             if not self._of_source[source]:
                 del self._of_source[source]
+
+    def scope_for_one(self) -> trio.CancelScope:
+        """What ends a handshake that begins now after its time."""
+        return trio.CancelScope(deadline=trio.current_time() + self.timeout)
 
     def _refuse(self, bound: str, limit: int) -> None:
         self.refused += 1
@@ -100,7 +104,8 @@ async def accept_tls(
     `first` is everything the peer has sent so far.
     Raises TlsFailed after the alert is out; the stream below is then left open, for the caller to close.
     """
-    return await _accept(stream, certificate, first, profile, timeout, trio.CancelScope())
+    scope = trio.CancelScope(deadline=trio.current_time() + timeout)
+    return await _accept(stream, certificate, first, profile, timeout, scope)
 
 
 async def _accept(
@@ -114,7 +119,6 @@ async def _accept(
     machine = TlsMachine(functools.partial(certificate.contexts.configure, profile))
     tls = TlsStream(stream, machine)
     error = None
-    scope.deadline = trio.current_time() + timeout
     try:
         with scope:
             await tls.finish_handshake(first, may_wait=True)

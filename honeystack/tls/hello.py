@@ -78,7 +78,7 @@ class ClientHello:
     @property
     def offers_early_data(self) -> bool:
         """Whether data comes behind the hello, before the handshake is over (RFC 8446 §4.2.10)."""
-        return self.extension(EARLY_DATA) is not None
+        return EARLY_DATA in dict(self.extensions)
 
     def extension(self, kind: int) -> bytes | None:
         """The data of the first extension of a kind."""
