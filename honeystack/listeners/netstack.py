@@ -93,7 +93,7 @@ class Netstack:
         default=True,
     )
     tls_fingerprint: str = setting(
-        'how TLS looks: "random" (every connection differs), "rotate" (another real server for each client network, '
+        'how TLS looks: "random" (drawn for every connection), "rotate" (another real server for each client network, '
         'port and day) or "mimic:NAME" (that server always; `honeystack list tls-profiles` names them)',
         default="random",
         example="rotate",
