@@ -83,6 +83,7 @@ FLOORS = {
     "process": ASSEMBLY,
     "workers": ASSEMBLY,
     "replay": ASSEMBLY,
+    "doctor": ASSEMBLY,
     "netstack": ASSEMBLY,
     "cli": DOOR,
     "demo": DOOR,

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("honeystack.cli.run:command", "Run the honeypot."),
     "check": ("honeystack.cli.check:command", "Find every error in a configuration."),
     "plan": ("honeystack.cli.plan:command", "Say what run would do; change nothing."),
+    "doctor": ("honeystack.cli.doctor:command", "Find what keeps it from running well here."),
     "replay": ("honeystack.cli.replay:command", "Make the events of a capture."),
     "demo": ("honeystack.cli.demo:demo", "See it at work on this machine, away from its network."),
     "list": ("honeystack.cli.list:command", "What can be configured."),
