@@ -125,26 +125,23 @@ class Ring:
         self._either = select.epoll()
         for each in (tap.packets, tap.syns):
             self._either.register(each, select.EPOLLIN)
+        self._readable = self._either.fileno()
         self._outbox = Outbox(tap.packets, self.mtu, runs=tap.runs)
         if BATCHES:
             self._messages = BlockMessages()
 
     async def wait_readable(self) -> None:
-        await trio.lowlevel.wait_readable(self._either)
+        await trio.lowlevel.wait_readable(self._readable)
 
     def receive(self, limit: int = 256) -> list[ReceivedFrame]:
         """Up to `limit` frames that have arrived, and as many SYNs, in the order in which they came."""
         if not self._syns.waiting():
-            frames = self._frames.take(limit)
-            if not frames:
-                self._syns.nothing_came()
-            return frames
+            return self.receive_others(limit)
+        if not self._frames.waiting():
+            return self._syns.take(limit)
         stamps: list[int] = []
         frames = self._frames.take(limit, stamps)
-        others = len(frames)
         frames += self._syns.take(limit, stamps)
-        if not others:
-            return frames
         order = sorted(range(len(frames)), key=stamps.__getitem__)  # a SYN before the reset that follows it
         return [frames[place] for place in order]
 
@@ -157,7 +154,7 @@ class Ring:
 
     def receive_syns(self, limit: int) -> tuple[SynBatch | None, list[ReceivedFrame]]:
         """SYNs that have arrived: a batch of them where they crowd and numpy is there, and those that are in none."""
-        if not BATCHES or not self._syns.waiting(CROWD - 1):
+        if not BATCHES or not self._syns.crowded(CROWD):
             return None, self._syns.take(min(limit, FEW))
         return read_batch(self._syns, limit)
 
@@ -185,7 +182,7 @@ class Ring:
             return
         self.statistics()
         with contextlib.suppress(RuntimeError):  # outside Trio nobody can be waiting
-            trio.lowlevel.notify_closing(self._either)
+            trio.lowlevel.notify_closing(self._readable)
         self._either.close()
         self._frames.close()
         self._syns.close()

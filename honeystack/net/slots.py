@@ -53,10 +53,13 @@ class Slots:
         self._copy = bytearray(LONGEST)
         self._adrift = inherited and not self.find_place()  # where the kernel writes next shows with its next frame
 
-    def waiting(self, ahead: int = 0) -> bool:
-        """Whether a frame waits in the slot that is so many ahead."""
-        at = (self.at + ahead * self.size) % self.end
-        return bool(self.memory[at] & STATUS_USER)
+    def waiting(self) -> bool:
+        """Whether a frame waits, or may wait where we have not found yet."""
+        return self.memory[self.at] & STATUS_USER != 0 or (self._adrift and not self.frames)
+
+    def crowded(self, count: int) -> bool:
+        """Whether so many frames wait."""
+        return self.memory[(self.at + (count - 1) * self.size) % self.end] & STATUS_USER != 0
 
     def take(self, limit: int, stamps: list[int] | None = None) -> list[ReceivedFrame]:
         """Up to `limit` frames that have arrived; when, goes to `stamps`. Their slots go back to the kernel."""

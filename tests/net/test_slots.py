@@ -111,7 +111,7 @@ def test_frames_are_taken_in_turn_and_their_slots_given_back() -> None:
     for slot, data in enumerate([b"one", b"two", b"three"]):
         put(ring, slot, data, when=slot)
     assert [frame.data for frame in ring.take(2, stamps)] == [b"one", b"two"]
-    assert (stamps, ring.waiting(), ring.waiting(1)) == ([1_000_000_000, 1_000_000_001], True, False)
+    assert (stamps, ring.waiting(), ring.crowded(1), ring.crowded(2)) == ([10**9, 10**9 + 1], True, True, False)
     put(ring, 3, b"four")
     put(ring, 0, b"five")
     assert [frame.data for frame in ring.take(9)] == [b"three", b"four", b"five"]
@@ -144,9 +144,11 @@ def test_an_error_is_taken_back_when_nothing_came() -> None:
 def test_a_ring_taken_over_empty_goes_where_the_first_frame_is() -> None:
     ring = filled(Packets())
     ring._adrift = True
+    assert ring.waiting()  # who asks is to look
     put(ring, 2, b"here")
     assert ring.take(9) == []
     assert [frame.data for frame in ring.take(9)] == [b"here"]
+    assert not ring.waiting()
 
 
 def test_what_a_last_reader_left_in_the_queue_is_thrown_away() -> None:
