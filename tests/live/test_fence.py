@@ -52,14 +52,15 @@ async def answers(place: Cottage, probes: dict[str, list[bytes]] | None = None) 
         pot = interface_facts("eth0").mac
     with inside(place.peer):
         ring = Ring("eth0", all_multicast=True)
-    found = {}
-    for name, frames in (probes or Prober(pot, ring.mac).all(HOST_PORT)).items():
+    found, prober = {}, Prober(pot, ring.mac)
+    for name, frames in (probes or prober.all(HOST_PORT)).items():
         ring.receive()
         ring.send(frames)
         await trio.sleep(0.05)
         heard = [frame.data for frame in ring.receive() if frame.data[6:12] == pot]
         found[name] = sum(name == "query" or not data.startswith(REPORT) for data in heard)
-    ring.send(Prober(pot, ring.mac).resets(HOST_PORT))  # half-open connections of the host would speak again later
+        if "host's port" in name:
+            ring.send(prober.resets(HOST_PORT))  # a half-open connection would speak again while another is asked
     ring.close()
     return found
 
