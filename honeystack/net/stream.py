@@ -156,8 +156,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     @property
     def room(self) -> int:
-        """How many octets `finish` would take."""
+        """How many octets `send_at_once` and `finish` would take."""
         return 0 if self._closed or self._eof_sent or self._ended is not None else self.connection.writable
+
+    def send_at_once(self, octets: bytes) -> None:
+        """Send without being a checkpoint, as many octets as there is `room` for."""
+        self.connection.send(octets, self._driver.clock())
+        self._driver.flush()
 
     def finish(self, last: bytes = b"") -> bool:
         """Send the last octets and close, in as few segments as they take; True, for all that there is `room` for."""

@@ -85,7 +85,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         machine = self._machine
         machine.receive_data(first)
         while machine.state is TlsState.HANDSHAKE:
-            if machine.pending:
+            if machine.pending and not self._flush_at_once():
                 await self._flush()
             data = await self.transport.receive_some(_RECEIVE)
             if data:
@@ -95,7 +95,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         self.established = machine.state is TlsState.ESTABLISHED
         if self.established and may_wait:
             self._ahead = machine.read(_RECEIVE) or b""
-        if machine.pending and not self._ahead:
+        if machine.pending and not self._ahead and not self._flush_at_once():
             await self._flush()
 
     def take_ahead(self) -> bytes:
@@ -144,7 +144,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
 
     async def _answer(self) -> None:
         """Send what reading has made us answer; it finds nobody where the peer has sent all it had, and left."""
-        if self._machine.pending:
+        if self._machine.pending and not self._flush_at_once():
             with contextlib.suppress(trio.BrokenResourceError):
                 await self._flush()
 
@@ -159,7 +159,10 @@ class TlsStream(trio.abc.HalfCloseableStream):
             for start in range(0, len(view), _SEND):
                 self._check_may_send()
                 self._machine.send(view[start : start + _SEND])
-                await self._flush()
+                if self._flush_at_once():
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                else:
+                    await self._flush()
         finally:
             self._sending = False
 
@@ -214,6 +217,14 @@ class TlsStream(trio.abc.HalfCloseableStream):
             for threat in threats[self.threats_told :]:
                 self.on_threat(threat)
             self.threats_told = len(threats)
+
+    def _flush_at_once(self) -> bool:
+        """Send what is encrypted, where there is room for it; False where that cannot be, and nothing has been done."""
+        room = getattr(self.transport, "room", 0)  # our own TCP has it
+        if self._flushing or not 0 < self._machine.pending <= room:
+            return False
+        self.transport.send_at_once(self._machine.poll_transmit())  # type: ignore[attr-defined]
+        return True
 
     async def _flush(self) -> None:
         """Send what is encrypted. Raises as the stream below, ClosedResourceError where we closed meanwhile."""

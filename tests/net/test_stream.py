@@ -187,6 +187,10 @@ async def test_the_last_octets_and_the_end_leave_together(autojump_clock: trio.t
         await trio.testing.wait_all_tasks_blocked()
         before = at.links[1].statistics().frames_out
         assert theirs.room > 3
+        theirs.send_at_once(b"now")
+        assert at.links[1].statistics().frames_out == before + 1
+        assert await ours.receive_some() == b"now"
+        before += 1
         assert theirs.finish(b"bye")
         assert theirs.room == 0
         assert at.links[1].statistics().frames_out == before + 1
