@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ async def scan(unwrapper: Unwrapper, plan: TlsPlan, packet: bytes) -> list[dict[
 async def test_random_is_what_a_plan_says_if_it_says_nothing(certificate: Certificate) -> None:
     assert TlsPlan(certificate).appearance is RANDOM
     assert (await handshake(unwrapper(), TlsPlan(certificate)))["tls.profile"] == "random"
+
+
+async def test_what_is_over_waits_for_no_collector(certificate: Certificate) -> None:
+    """OpenSSL's memory of a connection is far more than the collector knows."""
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    tls = trio.SSLStream(client, client_context(), server_hostname="a.example")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tls.do_handshake)
+        reader = HelloReader()
+        reader.feed(await peer.peek_more())
+        unwrapper_ = unwrapper()
+        unwrapper_.tell_hello(peer, reader)
+        assert await unwrapper_.accept(peer, reader, TlsPlan(certificate))
+    gone = weakref.ref(peer)
+    gc.disable()
+    try:
+        await peer.aclose()
+        del peer
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 async def test_one_server_is_mimicked(certificate: Certificate) -> None:

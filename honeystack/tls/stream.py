@@ -193,7 +193,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         room = getattr(self.transport, "room", 0)  # our own TCP has it
         if self._closed or self._broken or self._sending or self._flushing or self._machine.pending + _CLOSE > room:
             return False
-        self._closed = True
+        self._close()
         self._machine.send_close()
         return bool(self.transport.finish(self._machine.poll_transmit()))  # type: ignore[attr-defined]
 
@@ -202,7 +202,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         if self._closed:
             await trio.lowlevel.checkpoint()
             return
-        self._closed = True
+        self._close()
         try:
             if not (self._broken or self._sending or self._flushing):
                 self._machine.send_close()
@@ -210,6 +210,10 @@ class TlsStream(trio.abc.HalfCloseableStream):
                     await self._transmit()
         finally:
             await self.transport.aclose()
+
+    def _close(self) -> None:
+        self._closed = True
+        self.on_threat = None  # which may know whose stream this is: OpenSSL's memory would wait for the collector
 
     def _tell_threats(self) -> None:
         threats = self._machine.threats
