@@ -79,3 +79,15 @@ def test_importing_needs_no_linux() -> None:
         "import honeystack.net.ring, honeystack.net.attachment"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_numpy_syns_are_taken_one_by_one() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from types import SimpleNamespace\n"
+        "from honeystack.net import ring\n"
+        "link = object.__new__(ring.Ring)\n"
+        "link._syns = SimpleNamespace(take=lambda limit: [limit])\n"
+        "assert link.receive_syns(2048) == (None, [ring.FEW])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
