@@ -21,7 +21,7 @@ from tests.net.syns import OPTIONS, syn
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SOURCES, PIECE = 100_000, 250  # frames; a piece is sent at once
-PAUSE = 0.001  # seconds between pieces, in which others have the machine
+PAUSE = 0.003  # seconds between pieces, in which others have the machine
 BODY = """
 [service.echo]
 type = "echo"
