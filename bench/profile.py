@@ -15,27 +15,31 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import stages
+from bench import http, stages
 from bench.bed import CONFIG, PORT, POT, SOURCES, Bed, bed
 from bench.connections import AT_ONCE
 from bench.part import medians, table
 from bench.profiled import Totals
 
-CASES = {"echo": (PORT, 100), "sensor": (stages.SENSOR_PORT, 0)}  # port, bytes of the reply
+CASES = {  # configuration, and what the load is asked for: its verb, the port, and what follows the seconds
+    "echo": (CONFIG, "talk", PORT, ["100"]),
+    "sensor": (CONFIG, "talk", stages.SENSOR_PORT, ["0"]),
+    "http": (http.CONFIG_OF_HTTP, "get", http.PORT, []),
+}
 WAITING = ("<method 'poll' of 'select.epoll' objects>", "<built-in method time.sleep>")
 
 
 def live(world: Bed, case: str, seconds: float) -> tuple[Totals, int]:
     """A profile of the honeypot under load, and the connections that it had meanwhile."""
-    port, reply = CASES[case]
+    text, verb, port, more = CASES[case]
     config, found = world.folder / "config.toml", world.folder / "profile"
-    config.write_text(CONFIG)
+    config.write_text(text)
     argv = ["-m", "bench.profiled", str(found), "run", "-c", str(config), "--data", str(world.folder)]
-    load = ("talk", POT, str(port), str(SOURCES), str(AT_ONCE))
+    load = (verb, POT, str(port), str(SOURCES), str(AT_ONCE))
     with world.running("honeypot", sys.executable, *argv) as server:
-        world.load(*load, "0.5", str(reply))  # warm
+        world.load(*load, "0.5", *more)  # warm
         server.process.send_signal(signal.SIGUSR2)
-        done = world.load(*load, str(seconds), str(reply))[0]
+        done = world.load(*load, str(seconds), *more)[0]
         server.process.send_signal(signal.SIGUSR2)
         time.sleep(1)
     return json.loads(found.read_text()), int(done)
@@ -53,7 +57,7 @@ def listing(profile: Totals, connections: int, top: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
-    parser.add_argument("--case", choices=CASES, default="echo", help="a service, or sensor mode")
+    parser.add_argument("--case", choices=CASES, default="echo", help="which service, or sensor mode")
     parser.add_argument("--seconds", type=float, default=5.0, help="of load under the profiler")
     parser.add_argument("--rounds", type=int, default=3, help="for the stages")
     parser.add_argument("--top", type=int, default=45, help="functions to list")
