@@ -15,6 +15,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import Final
 from uuid import UUID
 
 import trio
@@ -44,6 +45,13 @@ class Stage(enum.Enum):
     DONE = "closed by us"
 
 
+# By name alone: a member of an enum costs ten times as much each time it is asked for.
+WAITING: Final = Stage.WAITING
+CAPTURING: Final = Stage.CAPTURING
+CONVERSING: Final = Stage.CONVERSING
+DONE: Final = Stage.DONE
+
+
 class Visit:
     """One accepted connection; slots, as there may be very many."""
 
@@ -53,7 +61,7 @@ class Visit:
         self.attendant = attendant
         self.connection = connection
         self._identity: Identity | int | str = identity  # or its id, from which and from the flow it can be made again
-        self.stage = Stage.WAITING
+        self.stage: Stage = WAITING
         self.first: FirstBytes | None = None
         self.timer: dict[Callable[[], None], None] | None = None  # where its one call to come is
         self.ended: tuple[CloseReason, Counters] | None = None
@@ -69,7 +77,7 @@ class Visit:
 
     def settle(self) -> None:
         """Take less memory, which costs some time later: this one seems to wait for longer than most do."""
-        if self.stage is Stage.WAITING:
+        if self.stage is WAITING:
             self._identity = _packed(self.identity.connection_id or "")
             self.connection.settle()
 
@@ -112,10 +120,10 @@ class Attendant:
 
     def readable(self, connection: Connection) -> None:
         visit = connection.user
-        if not isinstance(visit, Visit) or visit.stage in (Stage.CONVERSING, Stage.DONE):
+        if not isinstance(visit, Visit) or visit.stage in (CONVERSING, DONE):
             return  # what comes after we closed is the stack's to refuse
         data = connection.receive(connection.readable, trio.current_time())
-        if visit.stage is Stage.WAITING and (_may_be_tls(data) or self._plan(visit).services):
+        if visit.stage is WAITING and (_may_be_tls(data) or self._plan(visit).services):
             self._converse(visit, data)  # which finds the first bytes there, and need not wait for them
         else:
             self._captured(visit, data)
@@ -131,7 +139,7 @@ class Attendant:
             connection.packets_out,
         )
         visit.ended = (reason, counters)
-        if visit.stage is not Stage.CONVERSING:
+        if visit.stage is not CONVERSING:
             self._tell_end(visit)
 
     def noticed(self, notice: Notice) -> None:
@@ -144,7 +152,7 @@ class Attendant:
     # in sensor mode
 
     def _captured(self, visit: Visit, data: bytes) -> None:
-        visit.stage = Stage.CAPTURING
+        visit.stage = CAPTURING
         visit.first = visit.first or self._reception.first_bytes(visit.identity)
         visit.first.received(data)
         if visit.first.told or visit.connection.eof_received:
@@ -160,15 +168,15 @@ class Attendant:
         if visit.first is not None:
             visit.first.finish()
         self._disarm(visit)
-        visit.stage = Stage.DONE
+        visit.stage = DONE
         visit.connection.release(trio.current_time())
         self.driver.flush()
 
     def time_is_up(self, visit: Visit) -> None:
         """A visit has waited, or paused, for as long as it may."""
-        if visit.stage is Stage.WAITING and self._plan(visit).speaks_first:
+        if visit.stage is WAITING and self._plan(visit).speaks_first:
             self._converse(visit, b"")
-        elif visit.stage in (Stage.WAITING, Stage.CAPTURING):
+        elif visit.stage in (WAITING, CAPTURING):
             self._finish(visit)
 
     # in a task
@@ -177,8 +185,8 @@ class Attendant:
         """Hand the connection to a task of its own; `data` has been received from it already."""
         self._disarm(visit)
         connection = visit.connection
-        silent = visit.stage is Stage.WAITING and not (data or connection.readable or connection.eof_received)
-        visit.stage = Stage.CONVERSING
+        silent = visit.stage is WAITING and not (data or connection.readable or connection.eof_received)
+        visit.stage = CONVERSING
         self._conversing[connection] = visit
         first = self._reception.first_bytes(visit.identity)
         stream = TcpStream(self.driver, connection)
@@ -195,7 +203,7 @@ class Attendant:
             await self._reception.converse(peer)
         finally:
             peer.tell_first()
-            visit.stage = Stage.DONE
+            visit.stage = DONE
             if visit.ended is not None:
                 self._tell_end(visit)
 
