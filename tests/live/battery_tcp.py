@@ -322,6 +322,14 @@ def path_error(kind: int, code: int, word: int, *, wrong: bool = False, port: in
     return probe
 
 
+async def syn_again(peer: Peer) -> None:
+    """The SYN comes again while its answer waits to be sent again."""
+    await peer.tcp(SYN, SINK, options=MSS)
+    await trio.sleep(0.6)
+    await peer.tcp(SYN, SINK, options=MSS)
+    await trio.sleep(4.4)
+
+
 async def words(peer: Peer) -> None:
     """Three words are echoed one by one, and nobody acknowledges the echo."""
     await peer.open(ECHO, options=MSS)
@@ -442,6 +450,7 @@ def _sending() -> dict[str, Probe]:
         ),
         "sending: silly reader": silly_reader,
         "sending: words again": words,
+        "sending: syn-ack again after the syn again": syn_again,
         "receiving: a full window": fill,
     }
     return by_name

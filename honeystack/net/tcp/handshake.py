@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.endpoint import Tcp
 
 # MUST-22
-RETRANSMISSIONS: Final = (1.0, 3.0, 7.0, 15.0, 31.0)  # seconds after the SYN: Linux's tcp_synack_retries = 5, doubling
+RETRANSMISSIONS: Final = 5  # Linux's tcp_synack_retries: a second after the answer, then at doubled intervals
 COOKIE_SECONDS: Final = 2 * cookies.PERIOD  # how long after the last cookie an acknowledgement may carry one
 
 
@@ -104,7 +104,7 @@ class Handshakes:
             self._answer_with_cookie(key, embryo, now)
             return
         self.entries[key] = embryo
-        tcp.timers.schedule(key, now + RETRANSMISSIONS[0])
+        tcp.timers.schedule(key, now + 1.0)
         self._send_syn_ack(embryo, clock_ticks(now, ts_offset))
 
     def arrives(self, key: bytes, path: Path, seg: Segment, now: float) -> Connection | None:
@@ -114,7 +114,7 @@ class Handshakes:
         window = self._tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
         if seg.flags & (SYN | ACK | RST) == SYN and seg.seq == embryo.irs:
             if self._may_answer(key, seg, now):
-                self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))  # our answer was lost
+                self._answer_again(key, embryo, now)  # our answer was lost
             return None
         if not _is_acceptable(seg, nxt, add(nxt, window)) or self._is_old(embryo, seg):  # first
             if not seg.flags & RST and self._may_answer(key, seg, now):
@@ -181,13 +181,16 @@ class Handshakes:
         tcp = self._tcp
         embryo = self.entries[key]
         age = now - embryo.opened_at
-        if embryo.retransmitted >= len(RETRANSMISSIONS) or age >= tcp.limits.half_open_seconds:
+        if embryo.retransmitted >= RETRANSMISSIONS or age >= tcp.limits.half_open_seconds:
             self.abandon(key, reset=False)
             return
-        sent = embryo.retransmitted + 1
-        self.entries[key] = embryo._replace(retransmitted=sent)
-        wait = RETRANSMISSIONS[sent] if sent < len(RETRANSMISSIONS) else tcp.limits.half_open_seconds
-        tcp.timers.schedule(key, embryo.opened_at + min(wait, tcp.limits.half_open_seconds))
+        self.entries[key] = embryo = embryo._replace(retransmitted=embryo.retransmitted + 1)
+        self._answer_again(key, embryo, now)
+
+    def _answer_again(self, key: bytes, embryo: Embryo, now: float) -> None:
+        """The SYN-ACK once more, and the wait for the next one begins anew; its end is the bound's."""
+        last = embryo.opened_at + self._tcp.limits.half_open_seconds
+        self._tcp.timers.schedule(key, min(now + float(1 << embryo.retransmitted), last))
         self._send_syn_ack(embryo, clock_ticks(now, embryo.ts_offset))
 
     def abandon(self, key: bytes, *, reset: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from honeystack.net.notices import Accepted
+from honeystack.net.notices import Accepted, HalfOpen
 from honeystack.net.tcp.challenge import INTERVAL
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.segment import Segment
@@ -121,3 +121,24 @@ def test_a_reset_counts_whatever_its_timestamp() -> None:
     peer.timestamp = 5
     peer.send(RST)
     assert peer.tcp.statistics()["half_open"] == 0
+
+
+def test_a_syn_that_comes_again_puts_the_next_answer_off() -> None:
+    peer = half_open()
+    peer.wait(0.6)
+    assert len(peer.send(SYN, seq=add(peer.seq, -1), options=b"")) == 1
+    assert peer.wait(0.9) == []
+    assert len(peer.wait(0.2)) == 1
+    assert peer.wait(1.8) == []
+    assert len(peer.wait(0.2)) == 1
+
+
+def test_however_often_the_syn_comes_a_handshake_ends_at_its_bound() -> None:
+    peer = half_open()
+    began = peer.now
+    while peer.now < began + 61:
+        peer.send(SYN, seq=add(peer.seq, -1), options=b"")
+        peer.wait(0.9)
+    assert peer.told(HalfOpen) == []
+    peer.wait(2)
+    assert len(peer.told(HalfOpen)) == 1

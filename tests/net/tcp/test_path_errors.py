@@ -52,9 +52,10 @@ def test_timestamps_take_their_room() -> None:
     assert max(report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1052)) == 1000
 
 
-def test_a_larger_mtu_is_no_news() -> None:
+@pytest.mark.parametrize("mtu", [1500, 9000])
+def test_the_same_mtu_and_a_larger_one_are_no_news(mtu: int) -> None:
     peer = sending()
-    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 9000) == []
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu) == []
 
 
 def test_before_anything_was_sent_only_later_segments_shrink() -> None:
