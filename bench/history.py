@@ -38,8 +38,9 @@ def store(medians: Mapping[str, Figures], scatter: Mapping[str, Figures]) -> Non
 
 
 def stored() -> dict[str, Any]:
-    """The latest run that was kept, of compiled ones if this is compiled."""
-    found: dict[str, Any] = json.loads(_latest().read_text())
+    """The latest run that was kept, of compiled ones if this is compiled; without figures where there was none."""
+    latest = _latest()
+    found: dict[str, Any] = json.loads(latest.read_text()) if latest.exists() else {"medians": {}}
     return found
 
 

@@ -44,7 +44,7 @@ from honeystack.router import Router
 ROWS = {
     "python": "the same Python statements, whatever honeystack is",
     "stack": "the stack alone: handshake, 100 bytes, close",
-    "capture": "sensor mode, no channel",
+    "sensor": "sensor mode, no channel",
     "file": "sensor mode, events to a file",
     "echo": "open_netstack, echo in a Trio task",
 }
@@ -89,7 +89,7 @@ def stack(count: int) -> float:
     return time.process_time() - began - client.spent
 
 
-async def capture(count: int, *, to_file: bool) -> float:
+async def sensor(count: int, *, to_file: bool) -> float:
     """As `honeystack run` in sensor mode, and with events written where that is asked for."""
     bus, client, limits = Bus(), Client(SENSOR_PORT, echoed=False), Limits()
     recorder = Recorder(bus, clock=time.time, new_id=IdFactory(clock=time.time, rng=random.Random(3)))
@@ -139,8 +139,8 @@ def _stack() -> Stack:
 STAGES: dict[str, Callable[[int], float]] = {
     "python": python,
     "stack": stack,
-    "capture": lambda count: trio.run(partial(capture, count, to_file=False)),
-    "file": lambda count: trio.run(partial(capture, count, to_file=True)),
+    "sensor": lambda count: trio.run(partial(sensor, count, to_file=False)),
+    "file": lambda count: trio.run(partial(sensor, count, to_file=True)),
     "echo": lambda count: trio.run(library, count),
 }
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench import stages
+from bench import history, stages
+from bench.__main__ import PARTS
 from bench.history import TOLERANCE, UNKNOWN, fallen, tolerance
 from bench.part import Figures, Part, in_turn, medians, scatter, table
 from bench.profile import WAITING, listing
@@ -94,6 +98,26 @@ def test_what_is_allowed_grows_with_the_scatter(
     errors: tuple[float | None, ...], right: Callable[[float], bool]
 ) -> None:
     assert right(tolerance(*errors))
+
+
+def test_a_run_is_kept_and_found_again_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "RESULTS", tmp_path / "results")
+    assert history.stored()["medians"] == {}
+    for speed in (1000.123456789, 2000.0):
+        history.store({"kernel": {"conn/s": speed}}, {"kernel": {"conn/s": 0.0123456}})
+    found = history.stored()
+    assert found["medians"] == {"kernel": {"conn/s": 2000.0}}
+    assert found["scatter"] == {"kernel": {"conn/s": 0.012}}
+    assert found["machine"]["cores"] == os.cpu_count()
+    lines = (tmp_path / "results" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["medians"]["kernel"]["conn/s"] for line in lines] == [1000.12, 2000.0]
+
+
+def test_every_part_has_its_base_among_its_rows_and_a_name_of_its_own() -> None:
+    assert len({part.name for part in PARTS}) == len(PARTS)
+    assert all(part.base is None or part.base in part.rows for part in PARTS)
+    rows = [name for part in PARTS for name in part.rows]
+    assert len(set(rows)) == len(rows), "results are kept by row"
 
 
 def test_a_profile_has_what_came_between_two_marks() -> None:
