@@ -114,8 +114,10 @@ class TlsStream(trio.abc.HalfCloseableStream):
             data = self._take(max_bytes or _RECEIVE)
             if data is not None:
                 await trio.lowlevel.cancel_shielded_checkpoint()
-            while data is None:
-                await self._receive_more()
+            while data is None:  # without another coroutine around the wait, which takes each stream 200 bytes
+                if self._machine.pending:
+                    await self._answer()
+                self._received(await self.transport.receive_some(_RECEIVE))
                 data = self._take(max_bytes or _RECEIVE)
             if not data:
                 await self._answer()
@@ -133,9 +135,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         taken, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
         return taken
 
-    async def _receive_more(self) -> None:
-        await self._answer()
-        more = await self.transport.receive_some(_RECEIVE)
+    def _received(self, more: bytes | bytearray) -> None:
         if more:
             self._machine.receive_data(more)
             self._tell_threats()
