@@ -17,6 +17,7 @@ COMMANDS = {
     "check": ("honeystack.cli.check:command", "Find every error in a configuration."),
     "plan": ("honeystack.cli.plan:command", "Say what run would do; change nothing."),
     "doctor": ("honeystack.cli.doctor:command", "Find what keeps it from running well here."),
+    "init": ("honeystack.cli.init:command", "Write a first configuration."),
     "replay": ("honeystack.cli.replay:command", "Make the events of a capture."),
     "demo": ("honeystack.cli.demo:demo", "See it at work on this machine, away from its network."),
     "list": ("honeystack.cli.list:command", "What can be configured."),

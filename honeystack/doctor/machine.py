@@ -28,6 +28,7 @@ SIOCGIFFLAGS, SIOCETHTOOL = 0x8913, 0x8946
 ETHTOOL_GFLAGS, ETH_FLAG_LRO = 0x25, 1 << 15
 TIMEX_SIZE, TIMEX_STATUS_AT = 208, 40
 STA_UNSYNC = 0x40
+ROUTES = Path("/proc/net")
 
 
 @attrs.frozen
@@ -59,6 +60,12 @@ class Machine:
     def interface(self, name: str) -> InterfaceFacts:
         """Raises Unavailable where there is none of that name."""
         return interface_facts(name)
+
+    def default_interface(self) -> str | None:
+        """The one that leads to everywhere, if one does; else the first that carries frames."""
+        routed = _routed(ROUTES / "route", 0, 1) or _routed(ROUTES / "ipv6_route", 9, 0)
+        able = (name for name in self.interfaces() if len(mac := self.interface(name).mac) == 6 and any(mac))
+        return routed or next(able, None)
 
     def flags(self, interface: str) -> int:
         """IFF_* of an interface."""
@@ -135,3 +142,19 @@ def nearest(path: Path) -> Path:
     """The path itself, or the folder above it that exists."""
     candidates: Sequence[Path] = (path, *path.absolute().parents)
     return next(one for one in candidates if one.exists())
+
+
+def _routed(table: Path, interface: int, destination: int) -> str | None:
+    """The interface of a table's default route; the arguments are columns."""
+    try:
+        rows = [line.split() for line in table.read_text().splitlines()]
+    except OSError:  # a kernel without that family
+        return None
+    defaults = (row[interface] for row in rows if len(row) > 9 and _leads(row, destination))
+    return next((name for name in defaults if name != "lo"), None)
+
+
+def _leads(row: list[str], destination: int) -> bool:
+    """Whether a row's destination is every address: all of it zero, and so is its mask or prefix length."""
+    mask = row[7] if destination else row[1]
+    return not row[destination].strip("0") and not mask.strip("0")

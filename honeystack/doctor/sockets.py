@@ -69,7 +69,7 @@ def _programs(proc: Path) -> dict[str, str]:
     found = {}
     for process in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            name = (process / "comm").read_text().strip()
+            name = (process / "comm").read_text(errors="replace").strip()
             for descriptor in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     target = os.readlink(descriptor)

@@ -113,3 +113,44 @@ def test_versions_are_those_of_what_runs(machine: Machine, monkeypatch: pytest.M
 def test_its_surroundings_are_this_processs(machine: Machine) -> None:
     assert machine.environment() is os.environ
     assert isinstance(machine.sockets(), list)
+
+
+V4 = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+V4_NET = "eth1 000200C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+V4_HALF = "tun0 00000000 00000000 0001 0 0 0 00000080 0 0 0\n"
+V4_ALL = "eth2 00000000 010200C0 0003 0 0 0 00000000 0 0 0\n"
+NONE = "0" * 32
+V6_LO = f"{NONE} 00 {NONE} 00 {NONE} ffffffff 00000001 00000000 00200200       lo\n"
+V6_ALL = f"{NONE} 00 {NONE} 00 fe800000000000000000000000000001 00000400 00000002 00000000 00000003     eth3\n"
+V6_HALF = f"{NONE} 03 {NONE} 00 {NONE} 00000400 00000002 00000000 00000003     eth4\n"
+
+
+@pytest.mark.parametrize(
+    ("v4", "v6", "name"),
+    [
+        (V4 + V4_NET + V4_HALF + V4_ALL, V6_ALL, "eth2"),
+        (V4 + V4_NET, V6_LO + V6_HALF + V6_ALL, "eth3"),
+        (V4 + V4_NET, V6_LO, None),
+        (None, None, None),
+        ("", "broken\n", None),
+    ],
+)
+def test_the_interface_that_leads_everywhere_is_found(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, v4: str | None, v6: str | None, name: str | None
+) -> None:
+    for file, text in (("route", v4), ("ipv6_route", v6)):
+        if text is not None:
+            (tmp_path / file).write_text(text)
+    monkeypatch.setattr(module, "ROUTES", tmp_path)
+    monkeypatch.setattr(Machine, "interfaces", lambda _: ["lo"])
+    assert machine.default_interface() == name
+
+
+def test_else_it_is_the_first_that_carries_frames(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    macs = {"lo": bytes(6), "tun0": b"", "eth5": b"\2" * 6, "eth6": b"\2" * 6}
+    monkeypatch.setattr(module, "ROUTES", tmp_path)
+    monkeypatch.setattr(Machine, "interfaces", lambda _: list(macs))
+    monkeypatch.setattr(Machine, "interface", lambda _, name: SimpleNamespace(mac=macs[name]))
+    assert machine.default_interface() == "eth5"
