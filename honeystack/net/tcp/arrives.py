@@ -107,6 +107,9 @@ def _answer_unacceptable(conn: Connection, seg: Segment, now: float) -> None:
     end = add(seg.seq, len(seg.data))
     if seg.data and not after(end, conn.rcv_nxt):
         conn.dsack = seg.seq, end  # RFC 2883 §4.1
+        if not conn.released:
+            conn.last_activity = now  # it sends again what we have: our acknowledgements are lost, and not the peer
+            conn.tcp.touch(conn)
     if seg.data or seg.flags & FIN:
         send_ack(conn, now)
     else:
@@ -137,18 +140,25 @@ def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
     """Whether the rest of the segment is to be processed."""
     if conn.state is SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
         return False
-    acknowledged = max(conn.bytes_out - diff(conn.snd_nxt, conn.snd_una), 0)  # none may acknowledge what never was
-    if after(seg.ack, conn.snd_nxt) or before(seg.ack, add(conn.snd_una, -min(conn.max_window, acknowledged))):
+    old = before(seg.ack, conn.snd_una)
+    if after(seg.ack, conn.snd_nxt) or (old and _is_too_old(conn, seg.ack)):
         tell_of(conn, "blind-ack")
         challenge(conn, now)  # RFC 5961 §5.2
         return False
-    if before(seg.ack, conn.snd_una):
-        return True  # an old duplicate; its text may be new
+    if old:
+        return True  # a duplicate; its text may be new
     acknowledge(conn, seg, now)
     sending = conn.sending
     if sending is not None and sending.fin_sent and conn.snd_una == conn.snd_nxt:
         _our_fin_was_acknowledged(conn, now)
     return conn.state is not CLOSED
+
+
+def _is_too_old(conn: Connection, ack: int) -> bool:
+    """Whether an acknowledgement is of what was never sent, or lies a window before what is acknowledged."""
+    fin = conn.sending is not None and conn.sending.fin_sent
+    acknowledged = max(conn.bytes_out + fin - diff(conn.snd_nxt, conn.snd_una), 0)
+    return before(ack, add(conn.snd_una, -min(conn.max_window, acknowledged)))
 
 
 def _our_fin_was_acknowledged(conn: Connection, now: float) -> None:
@@ -174,8 +184,14 @@ def _seventh_process_segment_text(conn: Connection, seg: Segment, now: float) ->
 
 
 def _eighth_check_fin(conn: Connection, seg: Segment, now: float) -> None:
-    if seg.flags & FIN and conn.state is not CLOSED:  # the text may have ended it
-        take_fin(conn, add(seg.seq, len(seg.data)), now)
+    if not seg.flags & FIN or conn.state is CLOSED:  # the text may have ended it
+        return
+    place = add(seg.seq, len(seg.data))
+    if conn.released and not conn.eof_received and after(place, conn.rcv_nxt):
+        conn.tcp.reset_stray(conn.path, seg)  # RFC 9293 §3.6.1: there is text before it, which nobody will read
+        conn.tcp.finish(conn, CloseReason.RST)
+    else:
+        take_fin(conn, place, now)
 
 
 def _arrives_in_syn_sent(conn: Connection, seg: Segment, now: float) -> None:

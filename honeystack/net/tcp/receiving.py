@@ -48,9 +48,11 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
 
 def take_fin(conn: Connection, seq: int, now: float) -> None:
     """The peer's FIN lies at `seq`: take it in order, remember it when it is early."""
-    if conn.eof_received or before(seq, conn.rcv_nxt):
+    if before(seq, conn.rcv_nxt):
         _acknowledge(conn)  # it comes again, so our acknowledgement was lost
         return
+    if conn.eof_received:
+        return  # there is no second end; Linux is silent too
     if after(seq, conn.rcv_nxt):
         if not after(seq, conn.rcv_edge):
             conn.assembler = conn.assembler or Assembler()

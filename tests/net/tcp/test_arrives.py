@@ -189,6 +189,18 @@ def test_an_old_acknowledgement_may_bring_new_text() -> None:
     assert conn.readable == 4
 
 
+@pytest.mark.parametrize(("fins", "older", "answers"), [(0, 5, 0), (0, 6, 1), (1, 6, 0), (1, 7, 1)])
+def test_no_older_acknowledgement_is_borne_than_something_was_sent(fins: int, older: int, answers: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    if fins:
+        conn.close(peer.now)
+    peer.answers()
+    peer.send(ack=conn.snd_nxt)
+    assert len(peer.send(ack=add(conn.snd_nxt, -older))) == answers
+
+
 def test_text_without_an_acknowledgement_is_dropped() -> None:
     peer = Peer()
     conn = peer.open()
@@ -374,3 +386,15 @@ def test_an_open_takes_the_options_of_its_answer_and_sends_what_waits() -> None:
     assert bytes(answer.data) == b"early"
     assert conn.sending is not None
     assert (conn.mss, conn.snd_scale, conn.sack, conn.sending.congestion.mss) == (1000, 3, True, 1000)
+
+
+def test_nobody_is_kept_by_what_comes_again_nor_by_an_early_end() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"text")
+    conn.receive(4, peer.now)
+    conn.release(peer.now)
+    peer.now += 9
+    peer.send(ACK, b"ext", seq=add(peer.seq, -4))
+    assert conn.last_activity == peer.now - 9
+    assert [seg.flags for seg in peer.send(ACK | FIN, seq=add(peer.seq, 9))] == [RST]

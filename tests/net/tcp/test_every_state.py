@@ -10,7 +10,8 @@ t  RFC 1337: TIME-WAIT does not end before its time
 n  RFC 6191: a new connection may follow TIME-WAIT
 s  the same SYN again wants the same answer, which was lost
 l  as Linux: an open port drops SYN with FIN; another SYN ends a handshake with a reset; text for nobody is reset, and
-   text in TIME-WAIT acknowledged; one octet before the window belongs to it where it ends what we acknowledged last
+   text in TIME-WAIT acknowledged; there is no second FIN behind the first; one octet before the window belongs to it
+   where it ends what we acknowledged last
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ data-over       R     R      R      R        R      A      A      A      -      
 data-out        R     R      R      A        A      A      A      A      A      A      A      A
 data-no-ack     RA    -      -      -        -      -      -      -      -      -      -      Al
 urgent          R     R      R      R        R      A+     A+     A+     -      -      -      Al
-fin             R     R      R      R        R      A>CW   A>C    A>TW   A      A      A      A
-fin-exact       R     R      -      A>CW     A>CW   A>CW   A>TW   A>TW   A      ->TW   ->X    A
-fin-with-data   R     R      R      R        R      A+>CW  A+>C   A+>TW  A      A      A      A
+fin             R     R      R      R        R      A>CW   A>C    A>TW   -l     -l     -l     A
+fin-exact       R     R      -      A>CW     A>CW   A>CW   A>TW   A>TW   -l     ->TW   ->X    A
+fin-with-data   R     R      R      R        R      A+>CW  A+>C   A+>TW  -l     -l     -l     A
 fin-old         R     R      R      A        Rl     A      A      A      A      A      A      A
-fin-ahead       R     R      R      R        R      A      A      A      A      A      A      A
+fin-ahead       R     R      R      R        R      A      A      A      -l     -l     -l     A
 fin-out         R     R      R      A        A      A      A      A      A      A      A      A
 fin-no-ack      RA    -      -      -        -      -      -      -      -      -      -      Al
 rst             -     -      -      ->L      ->X    ->X    ->X    ->X    ->X    ->X    ->X    -t

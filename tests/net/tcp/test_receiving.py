@@ -343,3 +343,27 @@ def test_text_that_comes_again_is_compared_with_what_is_not_read_yet(again: byte
     peer.send(ACK, again, seq=add(peer.seq, -4))
     assert overlaps(peer) == told
     assert conn.receive(9, peer.now) == b"text"[read:]
+
+
+@pytest.mark.parametrize(("offset", "flags"), [(-1, [ACK]), (0, []), (9, [])])
+def test_there_is_no_second_fin_behind_the_first(offset: int, flags: list[int]) -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(ACK | FIN)
+    peer.seq = add(peer.seq, 1)
+    assert [seg.flags for seg in peer.send(ACK | FIN, seq=add(peer.seq, offset))] == flags
+    assert (conn.state, conn.rcv_nxt) == (State.CLOSE_WAIT, peer.seq)
+
+
+@pytest.mark.parametrize(("released", "flags"), [(True, RST), (False, ACK)])
+def test_a_fin_behind_text_that_nobody_will_read_is_reset(released: bool, flags: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    if released:
+        conn.release(peer.now)
+    else:
+        conn.close(peer.now)
+    peer.answers()
+    (answer,) = peer.send(ACK | FIN, seq=add(peer.seq, 9))
+    assert answer.flags == flags
+    assert (conn.state is State.CLOSED) is released

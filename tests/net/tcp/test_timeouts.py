@@ -363,3 +363,22 @@ def test_a_released_connection_has_no_more_retries_than_others() -> None:
     conn.send(b"hello", peer.now)
     conn.release(peer.now)
     assert sum(bool(seg.data) for seg in peer.wait(3000)) == 1 + 2
+
+
+@pytest.mark.parametrize(("released", "ends"), [(False, []), (True, [CloseReason.TIMEOUT])])
+def test_a_peer_that_repeats_what_we_have_is_still_there(released: bool, ends: list[CloseReason]) -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"text")
+    conn.receive(9, peer.now)
+    if released:
+        conn.release(peer.now)
+    else:
+        conn.close(peer.now)
+    peer.answers()
+    peer.ack = conn.snd_nxt
+    peer.send()
+    for _ in range(4):
+        peer.wait(100)
+        peer.send(ACK | PSH, b"ext", seq=add(peer.seq, -4))
+    assert reasons(peer) == ends
