@@ -14,6 +14,13 @@ from honeystack.net.address import AddressSet
 from honeystack.replay.play import Outcome, replay, unserved
 
 
+def _regular(ctx: click.Context, argument: click.Parameter, values: tuple[Path, ...]) -> tuple[Path, ...]:
+    for path in values:
+        if not path.is_file():
+            raise click.BadParameter(f"{path} is no regular file, and it is read twice: save it first")
+    return values
+
+
 def _networks(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> AddressSet:
     try:
         return AddressSet(values)
@@ -28,6 +35,7 @@ def _networks(ctx: click.Context, option: click.Parameter, values: tuple[str, ..
     nargs=-1,
     required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+    callback=_regular,
 )
 @click.option(
     "-c",

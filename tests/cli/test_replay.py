@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_what_is_typed_wrongly_is_bad_usage(tmp_path: Path, arguments: list[str]
     done = run(*arguments, *([write(tmp_path, conversation())] if arguments[:1] == ["--address"] else []))
     assert done.returncode == 2
     assert done.stdout == ""
+
+
+def test_a_pipe_cannot_be_read_twice(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run(tmp_path / "pipe")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no regular file, and it is read twice" in done.stderr
+
+
+def test_a_file_channel_has_all_events_at_the_end(tmp_path: Path) -> None:
+    config = tmp_path / "file.toml"
+    config.write_text(CONFIG.partition("[channel")[0] + '[channel.out]\ntype = "file"\nfilename = "events.jsonl"\n')
+    done = run("-c", config, write(tmp_path, conversation()))
+    assert (done.returncode, done.stdout) == (0, "")
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["type"] for line in lines] == ["connect", "payload", "close"]
 
 
 def test_damage_is_told_by_file_and_place_after_the_events_before_it(tmp_path: Path) -> None:
