@@ -92,6 +92,13 @@ def _report(outcome: Outcome) -> list[str]:
         lines.append(f"{outcome.in_tls} conversations went on in TLS, whose keys only the recorded server had")
     if outcome.after_reset:
         lines.append(f"{outcome.after_reset} segments are left out: they came after our stack had reset the connection")
+    if outcome.astray:
+        lines.append(
+            f"{outcome.astray} packets to these addresses went to other MAC addresses and are ignored: replay the "
+            "addresses of each machine by themselves"
+        )
+    if outcome.forgotten:
+        lines.append(f"{outcome.forgotten} conversations were too many at once: their peers may acknowledge nothing")
     if remarks.backwards:
         lines.append(f"{remarks.backwards} packets are dated before those ahead of them; they came in the files' order")
     for channel, reasons in outcome.lost.items():

@@ -25,6 +25,7 @@ class ReplayLink:
         self.mtu = mtu
         self.counterparts = Counterparts()
         self.inbound = 0
+        self.astray = 0  # of these: to our addresses and another MAC address
         self._side = side
         self._arrived: list[Recorded] = []
         self._order = itertools.count()
@@ -39,6 +40,7 @@ class ReplayLink:
             self.counterparts.answered(frame)
             return
         self.inbound += 1
+        self.astray += self._side.is_astray(frame)
         self._arrived.append(recorded._replace(frame=frame))
         self._wake()
 

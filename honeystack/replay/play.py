@@ -55,6 +55,8 @@ class Outcome:
     remarks: Remarks
     in_tls: int  # conversations that went on in TLS
     after_reset: int  # segments that came after we had reset their connection
+    astray: int  # packets to our addresses and another MAC address, which the stack does not take
+    forgotten: int  # conversations that were too many to be followed at once
     lost: Mapping[str, Mapping[str, int]]  # events that a channel has dropped, by its name and the reason
     damage: CaptureError | None = None  # where the files could not be read to their end
 
@@ -132,6 +134,8 @@ class _Play:
             remarks,
             self._router.hearer.heard,
             self._link.counterparts.left_out,
+            self._link.astray,
+            self._link.counterparts.forgotten,
             lost,
             damage,
         )

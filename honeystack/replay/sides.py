@@ -35,6 +35,11 @@ class Side:
         ends = addresses_of(frame)
         return frame[6:12] == self.mac or (ends is not None and ends[0] in self.addresses)
 
+    def is_astray(self, frame: bytes) -> bool:
+        """Whether it goes to one of our addresses, but to another machine: the stack does not take it."""
+        ends = addresses_of(frame)
+        return ends is not None and ends[1] in self.addresses and frame[:6] != self.mac and not frame[0] & 1
+
     def addressed(self, frame: bytes) -> bytes:
         """The frame with MAC addresses, where it was captured without."""
         if frame[:12] != NO_MAC + NO_MAC:

@@ -11,8 +11,12 @@ from struct import pack
 
 import pytest
 
+from honeystack.cli import replay as cli
+from honeystack.net.wire.tcp import SYN
 from honeystack.replay.captures import Recorded
-from tests.replay.files import BEGAN, PEER, SERVER, SERVER_MAC, Recording, pcap, udp, write
+from honeystack.replay.counterparts import Counterparts
+from honeystack.replay.play import replay
+from tests.replay.files import BEGAN, PEER, SERVER, SERVER_MAC, Recording, pcap, tcp, udp, write
 from tests.tls.vectors import body, message, record
 
 CONFIG = """
@@ -173,6 +177,19 @@ def test_segments_after_our_reset_are_counted(tmp_path: Path) -> None:
     recording.says(b"word")
     done = run(write(tmp_path, [udp(b"x"), *(one.frame for one in middle), recording.frames[-2].frame]))
     assert "1 segments are left out: they came after our stack had reset the connection" in done.stderr
+
+
+def test_packets_to_another_machine_are_told(tmp_path: Path) -> None:
+    done = run(write(tmp_path, [udp(b"1"), b"\2" * 6 + udp(b"2")[6:]]))
+    assert done.stdout.count("\n") == 1
+    assert "1 packets to these addresses went to other MAC addresses and are ignored" in done.stderr
+
+
+def test_a_crowd_beyond_the_bound_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Counterparts.__init__, "__defaults__", (1,))
+    outcome = replay([write(tmp_path, [tcp(SYN, 1, peer_port=port) for port in (1, 2, 3)])])
+    assert outcome.forgotten == 2
+    assert "2 conversations were too many at once" in "\n".join(cli._report(outcome))
 
 
 def test_a_channel_that_loses_events_is_told(tmp_path: Path) -> None:

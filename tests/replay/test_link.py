@@ -48,6 +48,12 @@ def test_only_what_is_inbound_arrives_and_one_at_a_time(link: ReplayLink) -> Non
     assert link.statistics()[:2] == (2, 0)
 
 
+def test_what_goes_to_another_machine_is_counted(link: ReplayLink) -> None:
+    for frame in (udp(b"1"), b"\2" * 6 + udp(b"2")[6:]):
+        link.arrive(Recorded(BEGAN, frame))
+    assert (link.inbound, link.astray) == (2, 1)
+
+
 def test_a_checksum_that_was_left_to_the_card_need_not_be_right(link: ReplayLink) -> None:
     frame = bytearray(udp(b"data"))
     place = place_of(bytes(frame))

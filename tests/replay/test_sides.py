@@ -88,6 +88,19 @@ def test_answers_come_from_our_address_or_our_mac_address() -> None:
     assert side.is_answer(encode_ethernet(BROADCAST, SERVER_MAC, 0x0806) + QUESTION[14:])
 
 
+def test_packets_to_our_addresses_may_go_to_another_machine() -> None:
+    side = find_side(recorded(tcp(SYN, 1)), NOBODY)
+    elsewhere = b"\2" * 6 + tcp(SYN, 1)[6:]
+    assert side.is_astray(elsewhere)
+    for frame in (
+        tcp(SYN, 1),
+        QUESTION,
+        BROADCAST + tcp(SYN, 1)[6:],
+        b"\2" * 6 + udp(b"", destination="192.0.2.9")[6:],
+    ):
+        assert not side.is_astray(frame)
+
+
 def test_packets_without_ethernet_headers_get_addresses_by_their_direction() -> None:
     bare = NO_MAC + NO_MAC + tcp(SYN, 1)[12:]
     side = find_side(recorded(bare), NOBODY)
