@@ -88,6 +88,7 @@ def test_an_interface_that_is_down_is_mended_by_the_remedy(ward: Ward) -> None:
     [found] = ward.doctor(code=1)
     assert (found["subject"], found["message"]) == ("interface", "eth0 is down")
     ward.mend(found)
+    ward.place.wait(lambda: " UP " in ward.place.pot.run("ip", "-br", "link", "show", "eth0").stdout, "a carrier")
     assert ward.doctor(code=0) == []
 
 
