@@ -249,6 +249,7 @@ def test_the_context_is_asked_for_until_the_hello_is_answered(ecdsa: Certificate
     machine = TlsMachine(configure)
     machine.receive_data(wire[:100])
     assert machine.poll_transmit() == b""
+    assert machine.pending == 0
     shake(machine, client, wire[100:])
     assert machine.state is TlsState.ESTABLISHED
     assert asked[0] is None
