@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
 from typing import Any, Protocol
 
 import attrs
@@ -15,6 +16,7 @@ from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Flow
+from honeystack.net.stream import TcpStream
 
 PAYLOAD = EventKind(
     "tcp",
@@ -218,6 +220,43 @@ class Conversation(trio.abc.HalfCloseableStream):
         self.tell_first()
         self.stream = stream
         self._ended = False
+
+
+class Patience:
+    """A context in which a peer that is silent for too long, or takes nothing for as long, ends the block.
+
+    `extend` after each sign of life. Where the netstack carries the octets it is the stream's own patience, which
+    extends itself; elsewhere a cancel scope.
+    """
+
+    __slots__ = ("_scope", "_seconds", "_stream")
+
+    def __init__(self, peer: Conversation, seconds: float) -> None:
+        self._seconds = seconds
+        self._stream = peer.stream if isinstance(peer.stream, TcpStream) else None
+        self._scope: trio.CancelScope | None = None
+
+    def __enter__(self) -> Patience:
+        if self._stream is not None:
+            self._stream.patience = self._seconds
+        else:
+            self._scope = trio.CancelScope(deadline=trio.current_time() + self._seconds)
+            self._scope.__enter__()
+        return self
+
+    def extend(self) -> None:
+        """The peer has been heard of, or has taken something."""
+        if self._scope is not None:
+            self._scope.deadline = trio.current_time() + self._seconds
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._scope is not None:
+            return bool(self._scope.__exit__(kind, error, trace))
+        if self._stream is not None:
+            self._stream.patience = None
+        return isinstance(error, trio.TooSlowError)
 
 
 class DatagramConversation(Protocol):

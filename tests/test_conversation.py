@@ -10,7 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.conversation import PAYLOAD, Conversation, FirstBytes, FirstMemory
+from honeystack.conversation import PAYLOAD, Conversation, FirstBytes, FirstMemory, Patience
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
@@ -47,6 +47,31 @@ async def test_the_end_is_seen_by_peek_and_by_receive() -> None:
     assert await peer.receive_some() == b"x"
     assert await peer.receive_some() == b""
     assert await peer.receive_some(5) == b""
+
+
+async def test_patience_ends_with_silence_and_is_extended_by_what_comes(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    client, peer = Meeting().conversation()
+
+    async def talk() -> None:
+        await trio.sleep(3)
+        await client.send_all(b"x")
+
+    nursery.start_soon(talk)
+    received = []
+    with Patience(peer, 5.0) as patience:
+        while data := await peer.receive_some():
+            received.append(data)
+            patience.extend()
+    assert received == [b"x"]
+    assert trio.current_time() == pytest.approx(8)
+
+
+async def test_patience_lets_every_other_error_out() -> None:
+    _, peer = Meeting().conversation()
+    with pytest.raises(ZeroDivisionError), Patience(peer, 5.0):
+        raise ZeroDivisionError
 
 
 async def test_a_receive_of_nothing_is_a_mistake() -> None:

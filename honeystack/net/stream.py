@@ -35,7 +35,7 @@ class ConnectionEnded(HoneystackError):
 class TcpStream(trio.abc.HalfCloseableStream):
     """The octets of one connection; unread ones close the peer's window. Made on an Accepted connection."""
 
-    __slots__ = ("_closed", "_driver", "_ended", "_eof_sent", "_receiver", "_sender", "connection")
+    __slots__ = ("_closed", "_driver", "_ended", "_eof_sent", "_receiver", "_sender", "connection", "patience")
 
     def __init__(self, driver: Driver, connection: Connection) -> None:
         self.connection = connection
@@ -45,6 +45,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._closed = False
         self._eof_sent = False
         self._ended: CloseReason | None = None
+        self.patience: float | None = None  # seconds; a wait for the peer that takes longer raises trio.TooSlowError
         connection.user = self
 
     @property
@@ -79,7 +80,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
                 if self.connection.eof_received:
                     return b""
                 self._check_alive()
-                await self._receiver.wait_woken()
+                await self._receiver.wait_woken(self._driver, self.patience)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         with self._sender, memoryview(data) as octets:
@@ -106,7 +107,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     async def _wait_room(self) -> None:
         """Once the buffer was full, wait until a good part of it is free."""
         while self.connection.wants_room:
-            await self._sender.wait_woken()
+            await self._sender.wait_woken(self._driver, self.patience)
             self._check_sendable()
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -124,7 +125,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             while self.connection.state < State.ESTABLISHED:
                 self._check_sendable()
-                await self._sender.wait_woken()
+                await self._sender.wait_woken(self._driver, self.patience)
 
     async def send_eof(self) -> None:
         with self._sender:
@@ -218,6 +219,7 @@ class _Seat:
     verb: str
     _taken: bool = attrs.field(default=False, init=False)
     _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+    _late: bool = attrs.field(default=False, init=False)
 
     def __enter__(self) -> None:
         if self._taken:
@@ -227,10 +229,25 @@ class _Seat:
     def __exit__(self, *_: object) -> None:
         self._taken = False
 
-    async def wait_woken(self) -> None:
-        """Park the task until `wake`; look again at the state afterwards."""
+    async def wait_woken(self, driver: Driver, patience: float | None) -> None:
+        """Park the task until `wake`; look again at the state afterwards. Raises trio.TooSlowError after `patience`."""
         self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        if patience is None:
+            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+            return
+        # The driver's wheel takes no kilobyte for it, as a cancel scope would, and very many do not make it slower.
+        slot = driver.call_at(driver.clock() + patience, self.wake_late)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        finally:
+            slot.pop(self.wake_late, None)
+        if self._late:
+            self._late = False
+            raise trio.TooSlowError
+
+    def wake_late(self) -> None:
+        self._late = self._parked is not None
+        self.wake()
 
     def _give_up(self, _: object) -> trio.lowlevel.Abort:  # a method takes half of a closure's memory
         self._parked = None

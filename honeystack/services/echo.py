@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import trio
 
-from honeystack.conversation import Conversation, DatagramConversation, Recognition
+from honeystack.conversation import Conversation, DatagramConversation, Patience, Recognition
 from honeystack.events.catalogue import EventKind
 from honeystack.registry import service
 from honeystack.settings import positive, setting
@@ -38,11 +38,11 @@ class Echo:
     async def handle(self, peer: Conversation) -> None:
         echoed = 0
         try:
-            with trio.CancelScope(deadline=trio.current_time() + self.idle) as scope:
+            with Patience(peer, self.idle) as patience:
                 while data := await peer.receive_some():
                     await peer.send_all(data)
                     echoed += len(data)
-                    scope.deadline = trio.current_time() + self.idle
+                    patience.extend()
         finally:
             peer.record(ECHOED, {"echo.bytes": echoed})
 

@@ -13,6 +13,7 @@ from honeystack.listeners import _attendant
 from honeystack.listeners._attendant import _may_be_tls, _packed
 from honeystack.reception import CaptureLimits
 from honeystack.services.banner import Banner
+from honeystack.services.echo import Echo
 from honeystack.services.http import Http
 from tests.listeners.places import entry, place
 
@@ -145,3 +146,18 @@ async def test_visits_that_have_ended_or_spoken_are_not_settled(
         assert [event.type for event in at.of(first)] == ["connect", "payload", "close"]
         assert [event.type for event in at.of(second)] == ["connect", "close"]
         assert len({event.identity for event in at.of(first)}) == 1
+
+
+@pytest.mark.parametrize("words", [1, 3])
+async def test_a_service_s_patience_is_that_of_the_connection(autojump_clock: CLOCK, words: int) -> None:
+    async with place([entry("tcp/7", "echo")], {"echo": Echo(idle=5.0)}) as at:
+        stream = await at.connect(7)
+        for _ in range(words):
+            await trio.sleep(3)
+            await stream.send_all(b"still there?")
+            assert await stream.receive_some() == b"still there?"
+        assert await stream.receive_some() == b""
+        assert trio.current_time() == pytest.approx(3 * words + 5, abs=0.2)
+        await stream.aclose()
+        await trio.sleep(1)
+        assert [event.type for event in at.of(stream)] == ["connect", "payload", "echoed", "close"]

@@ -206,6 +206,27 @@ async def test_the_last_octets_and_the_end_leave_together(autojump_clock: trio.t
         assert ours.room == 0
 
 
+async def test_a_wait_that_takes_longer_than_the_patience_is_too_slow(autojump_clock: trio.testing.MockClock) -> None:
+    async with house(limits=SMALL) as at:
+        ours, theirs = await at.pair()
+        theirs.patience = 5.0
+        began = trio.current_time()
+        with pytest.raises(trio.TooSlowError):
+            await theirs.receive_some()
+        assert trio.current_time() - began == pytest.approx(5, abs=0.05)
+        await ours.send_all(b"in time")
+        assert await theirs.receive_some() == b"in time"
+        with pytest.raises(trio.TooSlowError):
+            await theirs.send_all(bytes(1 << 20))  # the peer reads nothing
+        with trio.move_on_after(2.0) as scope:
+            await theirs.receive_some()
+        assert scope.cancelled_caught
+        theirs.patience = None
+        with trio.move_on_after(60) as scope:
+            await theirs.receive_some()
+        assert scope.cancelled_caught
+
+
 async def test_a_cancelled_receiver_loses_nothing(autojump_clock: trio.testing.MockClock) -> None:
     async with house() as at:
         ours, theirs = await at.pair()
