@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from tests.live.battery_ip import ip_probes
+from tests.live.battery_states import state_probes
 from tests.live.battery_tcp import tcp_probes
 from tests.live.street import Probe, Street, ask, differences, street
 
@@ -63,7 +64,7 @@ def found(place: Street) -> dict[str, list[str]]:
     probes = {
         f"{name} v{version}": probe
         for version in (4, 6)
-        for name, probe in {**tcp_probes(version), **ip_probes(version)}.items()
+        for name, probe in {**tcp_probes(version), **state_probes(), **ip_probes(version)}.items()
     }
     first = compared(place, probes, 256)
     doubtful = {name: probes[name] for name in probes if unexplained(first[name], name)}
@@ -71,7 +72,7 @@ def found(place: Street) -> dict[str, list[str]]:
 
 
 def test_the_battery_is_large_and_most_of_it_has_the_same_answer(found: dict[str, list[str]]) -> None:
-    assert len(found) > 1000
+    assert len(found) > 1500
     assert sum(not difference for difference in found.values()) > 0.9 * len(found)
 
 
