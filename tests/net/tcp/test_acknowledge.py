@@ -271,3 +271,11 @@ def test_a_smaller_window_that_is_not_believed_makes_no_difference_to_a_duplicat
     for window in (900, 800):
         peer.send(window=window)
     assert sending.flight.duplicates == 2
+
+
+def test_the_largest_window_is_remembered() -> None:
+    peer = Peer(window=1000)
+    conn = peer.open()
+    for window, largest in ((5000, 5000), (0, 5000), (3000, 5000), (6000, 6000)):
+        peer.send(window=window)
+        assert (conn.snd_wnd, conn.max_window) == (window, largest)

@@ -136,3 +136,9 @@ def test_only_the_fin_again_prolongs_it(flags: int, data: bytes, offset: int, le
     assert len(peer.send(ACK | flags, data, seq=add(peer.seq, offset))) == 1
     peer.wait(2)
     assert peer.tcp.statistics()["time_wait"] == left
+
+
+def test_what_acknowledges_nothing_and_says_nothing_is_dropped() -> None:
+    peer = time_wait()
+    assert peer.send(0, seq=add(peer.seq, -1)) == []
+    assert peer.send(0, seq=add(peer.seq, 100_000)) == []
