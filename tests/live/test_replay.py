@@ -128,14 +128,11 @@ def talk(address: str, port: int, *words: bytes) -> None:
 
 def told(events: list[Event]) -> Counter[str]:
     """What events say, apart from those about the honeypot itself and about TLS beyond the hello."""
-    beyond = {event["connection-id"] for event in events if event.get("destination-port") == 443}
     kept = [
         {key: event[key] for key in TOLD if key in event}
         for event in events
         if event["category"] not in ("heartbeat", "sensor", "mld")  # the kernel's reports come when they will
-        and (
-            event.get("connection-id") not in beyond or event["type"] == "connect" or event.get("tls.stage") == "hello"
-        )
+        and (event.get("destination-port") != 443 or event["type"] == "connect" or event.get("tls.stage") == "hello")
         and not event.get("portscan.final")
     ]
     return Counter(json.dumps(event) for event in kept)
