@@ -2,8 +2,8 @@
 
 A source address may be forged, so nothing here can amplify: to one address go at most as many bytes as have come from
 it within a window, or a multiple that the service asks for, at a bounded rate. And no two answering machines keep each
-other busy: a source port that is itself a known reflector is answered once per window, and a peer that only sends back
-what it was sent is not answered.
+other busy: a source port that is itself a known reflector is answered once per window, and a peer that keeps sending
+back what it was sent is not answered at all, whoever asks for it and whatever is to go.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REFLECTORS |= {3283, 3478, 3702, 5060, 5353, 5355, 5683, 10001, 11211, 27960}
 
 WINDOW = 60.0  # seconds in which bytes sent are held against bytes received
 ANSWER_RATE, ANSWER_BURST = 100.0, 200.0  # answers to one address per second, and at once
-MAX_ECHOES = 32  # times in a window that a peer may send us exactly what we lately sent it
+MAX_ECHOES = 32  # times that a peer may send us exactly what we lately sent it; then it has no answer in the window
 RECENT = 64  # answers to one address that are remembered for it: so many loops at once would be seen
 MAX_DATAGRAM = 0xFFFF - 8
 
@@ -42,6 +42,10 @@ class _Remote:
     reflected: bool = False  # a reflector's port has had its one answer
     recent: deque[int] | None = None  # hashes of the last answers' data
     echoes: int = 0
+
+    @property
+    def loops(self) -> bool:
+        return self.echoes > MAX_ECHOES
 
 
 class AnswerGuard:
@@ -66,16 +70,16 @@ class AnswerGuard:
             return False
         if remote.recent is not None and hash(data) in remote.recent:
             remote.echoes += 1
-            if remote.echoes > MAX_ECHOES:
-                return False
-        return not (port in REFLECTORS and remote.reflected)
+        return not (remote.loops or (port in REFLECTORS and remote.reflected))
 
     def may_send(self, address: bytes, port: int, data: bytes, now: float, *, amplification: float = 1.0) -> bool:
         """Whether this may go out; if so it counts as sent. `amplification`: bytes sent for each byte received."""
         remote = self._remote(address, now)
         remote.tokens = min(ANSWER_BURST, remote.tokens + (now - remote.at) * ANSWER_RATE)
         remote.at = now
-        if port == 0 or remote.sent + len(data) > remote.received * amplification or remote.tokens < 1.0:
+        if port == 0 or remote.loops or remote.tokens < 1.0:
+            return False
+        if remote.sent + len(data) > remote.received * amplification:
             return False
         if port in REFLECTORS:
             if remote.reflected:
@@ -100,6 +104,8 @@ class AnswerGuard:
             fresh.received = min(remote.received - remote.sent, MAX_DATAGRAM)
             fresh.recent = remote.recent
             fresh.tokens, fresh.at = remote.tokens, remote.at
+            if not remote.loops and now - remote.since < 2 * WINDOW:  # a slow loop ends too; one that has, is over
+                fresh.echoes = remote.echoes
             self._remotes.move_to_end(address)
         self._remotes[address] = fresh
         return fresh

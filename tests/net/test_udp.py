@@ -179,10 +179,41 @@ def test_echo_services_do_not_keep_each_other_busy(loops: list[bytes]) -> None:
     assert rounds == MAX_ECHOES + len(loops)
     fresh = bench.receive(b"something else")
     assert fresh is not None
-    assert fresh.answerable
+    assert not fresh.answerable
     again = bench.receive(loops[0], now=WINDOW + 1)
     assert again is not None
     assert again.answerable
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.015, 1.0, 10.0, 59.0])
+@pytest.mark.parametrize("data", [b"loop me please", b""])
+def test_a_loop_ends_whoever_asks_for_its_answers_and_however_slow_its_peer_is(data: bytes, delay: float) -> None:
+    """A service that does not look at whether it may answer is stopped where it sends."""
+    bench, rounds = Bench(), 0
+    bench.receive(data)
+    while bench.send(data, now=rounds * delay):
+        rounds += 1
+        bench.receive(data, now=rounds * delay)
+        assert rounds <= MAX_ECHOES + 1
+    assert rounds == MAX_ECHOES + 1
+
+
+def test_who_loops_has_no_answer_of_any_kind_until_the_window_is_over() -> None:
+    bench = Bench()
+    for _ in range(MAX_ECHOES + 2):
+        bench.receive()
+        bench.send(b"question")
+    assert not bench.send(b"other", port=40001)
+    assert bench.send(b"", path=PATH4._replace(remote=packed("10.0.0.3")))  # who does not is answered
+    bench.receive(now=WINDOW + 1)
+    assert bench.send(b"question", now=WINDOW + 1)
+
+
+def test_rare_repetition_is_no_loop() -> None:
+    bench = Bench()
+    for minute in range(0, 5 * MAX_ECHOES, 2):
+        bench.receive(b"ping", now=minute * WINDOW)
+        assert bench.send(b"ping", now=minute * WINDOW)
 
 
 def test_a_datagram_that_cannot_exist_is_not_sent() -> None:
