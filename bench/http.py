@@ -59,7 +59,9 @@ def opencanary(world: Bed) -> Iterator[Server]:
     handlers = {"file": {"class": "logging.FileHandler", "filename": str(log)}}
     logger = {"class": "PyLogger", "kwargs": {"formatters": {"plain": {"format": "%(message)s"}}, "handlers": handlers}}
     (world.folder / ".opencanary.conf").write_text(json.dumps(CANARY | {"logger": logger}))
-    twistd = ("--nodaemon", "--pidfile=", "--logfile=/dev/null", "--python", str(HOME / "bin" / "opencanary.tac"))
+    # Twisted rotates its log by renaming it, a device as well.
+    logfile = f"--logfile={world.folder / 'twistd.log'}"
+    twistd = ("--nodaemon", "--pidfile=", logfile, "--python", str(HOME / "bin" / "opencanary.tac"))
     with world.running(
         "opencanary",
         *("env", f"HOME={world.folder}", str(HOME / "bin" / "python"), str(HOME / "bin" / "twistd"), *twistd),
