@@ -8,7 +8,7 @@ from honeystack.net.notices import CloseReason
 from honeystack.net.tcp.acknowledge import find_losses
 from honeystack.net.tcp.connection import NO_TIMER, Timer
 from honeystack.net.tcp.flight import SACKED
-from honeystack.net.tcp.retransmit import ORPHAN_RETRIES, SYN_RETRIES
+from honeystack.net.tcp.retransmit import MAX_RTO, ORPHAN_RETRIES, SYN_RETRIES
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.tcp.state import ESTABLISHED, FIN_WAIT_2
 from honeystack.net.tcp.transmit import send_one, send_probe, send_record
@@ -90,6 +90,17 @@ def _given_up(conn: Connection, attempts: int) -> bool:
     """R2 of RFC 9293 §3.8.3."""
     if attempts < (min(ORPHAN_RETRIES, conn.retries) if conn.released else conn.retries):
         return False
+    return _give_up(conn)
+
+
+def _window_given_up(conn: Connection, sending: Sending) -> bool:
+    """MUST-37: probes that are answered go on, and for nobody who reads any more until the longest time-out (Linux)."""
+    if conn.released and sending.estimator.rto >= MAX_RTO:
+        return _give_up(conn)
+    return _given_up(conn, conn.probes)
+
+
+def _give_up(conn: Connection) -> bool:
     conn.tcp.finish(conn, CloseReason.TIMEOUT)  # MUST-20
     return True
 
@@ -98,8 +109,8 @@ def _retransmit(conn: Connection, sending: Sending, now: float) -> None:
     """RFC 6298 §5.4 to 5.6."""
     estimator = sending.estimator
     # A window that has shrunk to zero is probed by this: what is answered is not given up (RFC 9293 §3.8.6, SHLD-17).
-    closed = conn.snd_wnd == 0 and not conn.released  # MUST-35
-    if _given_up(conn, conn.probes if closed else estimator.backoff):
+    closed = conn.snd_wnd == 0  # MUST-35
+    if _window_given_up(conn, sending) if closed else _given_up(conn, estimator.backoff):
         return
     conn.probes += 1
     sending.congestion.timed_out(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt, again=estimator.backoff > 0)
@@ -127,7 +138,7 @@ def _probe_for_loss(conn: Connection, sending: Sending, now: float) -> None:
 def _probe_window(conn: Connection, sending: Sending, now: float) -> None:
     """RFC 9293 §3.8.6.1, and the override of the silly-window rules where the window is merely small."""
     estimator = sending.estimator
-    if _given_up(conn, max(conn.probes, estimator.backoff if conn.released else 0)):
+    if _window_given_up(conn, sending):
         return
     conn.probes += 1
     estimator.backoff += 1

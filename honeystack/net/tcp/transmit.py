@@ -152,7 +152,7 @@ def _window_left(conn: Connection) -> int:
 def _send_next(conn: Connection, sending: Sending, size: int, flags: int, now: float) -> None:
     """The next `size` bytes, and the FIN if it follows them."""
     seq = conn.snd_nxt
-    fin = conn.eof_sent and diff(seq, conn.snd_una) + size == len(sending.data)
+    fin = conn.eof_sent and diff(seq, conn.snd_una) + size == len(sending.data) and _window_left(conn) > size
     conn.snd_nxt = add(seq, size + fin)
     if not sending.flight:
         sending.progress_at = now
@@ -191,7 +191,7 @@ def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool
 def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     """The sender's silly-window rules (RFC 9293 §3.8.6.2.1) and Nagle's algorithm where it is on (§3.7.4)."""
     if size == unsent == 0:
-        return True  # the FIN alone, which needs no window
+        return _window_left(conn) > 0  # the FIN alone, which takes one number of the window (RFC 9293 §3.4)
     if size <= 0:
         return False
     if size == conn.mss:

@@ -140,13 +140,52 @@ def test_unanswered_probes_are_given_up() -> None:
     assert reasons(peer) == [CloseReason.TIMEOUT]
 
 
-def test_a_released_connection_is_not_held_by_a_window_that_stays_closed() -> None:
+def answering(peer: Peer, seconds: int, *, window: int = 0) -> None:
+    """Answer whatever comes for so long."""
+    for _ in range(seconds):
+        if peer.wait(1) and not peer.told(Closed):
+            peer.send(window=window)
+
+
+def test_a_released_connection_is_not_held_for_ever_by_a_window_that_stays_closed() -> None:
     peer = closed_window()
     assert peer.tcp.connections == 1
     next(iter(peer.tcp.flows.values())).release(peer.now)
-    for _ in range(300):
-        if peer.wait(1) and not peer.told(Closed):
-            peer.send()
+    answering(peer, 150)
+    assert reasons(peer) == []
+    answering(peer, 400)
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+def test_a_slow_reader_of_a_released_connection_gets_all() -> None:
+    peer = closed_window()
+    next(iter(peer.tcp.flows.values())).release(peer.now)
+    answering(peer, 150)
+    (segment,) = peer.send(window=1000)
+    assert bytes(segment.data) == b"waiting"
+    assert segment.flags & FIN
+
+
+def test_a_released_connection_whose_window_shrank_to_zero_goes_on_while_it_is_answered() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    conn.release(peer.now)
+    assert peer.answers()
+    peer.send(window=0)
+    answering(peer, 150)
+    assert reasons(peer) == []
+    answering(peer, 400)
+    assert reasons(peer) == [CloseReason.TIMEOUT]
+
+
+@pytest.mark.parametrize("retries", [3, ORPHAN_RETRIES])
+def test_a_released_connection_whose_probes_nobody_answers_is_given_up_soon(retries: int) -> None:
+    peer = closed_window()
+    conn = next(iter(peer.tcp.flows.values()))
+    conn.retries = retries
+    conn.release(peer.now)
+    assert len(peer.wait(300)) == retries
     assert reasons(peer) == [CloseReason.TIMEOUT]
 
 
