@@ -17,6 +17,7 @@ TRIES = 4  # of a queue that stays full (ENOBUFS), which is normal under load; t
 HEADROOM = 18  # bytes beyond the MTU: the Ethernet header and one VLAN tag
 MSG_DONTWAIT = 0x40  # bits/socket.h
 FULL = frozenset({errno.ENOBUFS, errno.EAGAIN, errno.ENOMEM, errno.EINTR})
+GONE = frozenset({errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.EBADF})  # the interface is down, or gone
 
 
 class IoVec(ctypes.Structure):
@@ -51,6 +52,11 @@ class Outbox:
         self.dropped = 0
         self._socket = packets
         self._runs = runs
+        self._sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
+        self.resize(mtu)
+
+    def resize(self, mtu: int) -> None:
+        """Take frames of this MTU from now on."""
         self._longest = mtu + HEADROOM
         self._slot = (self._longest + 63) & ~63
         self._buffer = bytearray(self._slot * BATCH)
@@ -64,7 +70,6 @@ class Outbox:
             self._headers[i].message.vector_count = 1
         # Lengths as plain integers: a structure's attribute costs three times as much to set.
         self._lengths = (ctypes.c_size_t * (2 * BATCH)).from_buffer(self._vectors)
-        self._sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send the frames in order; never waits."""
@@ -94,16 +99,19 @@ class Outbox:
         """Send what `count` structures of struct mmsghdr from this address on describe; never waits."""
         done = tries = 0
         size, descriptor = ctypes.sizeof(MessageHeader), self._socket.fileno()
+        refused = 0  # frames that only themselves are to blame for, as those that are longer than the MTU of now
         while done < count and tries < TRIES:
             sent = self._sendmmsg(descriptor, ctypes.c_void_p(start + done * size), count - done, MSG_DONTWAIT)
             if sent > 0:
                 done, tries = done + sent, 0
-            elif ctypes.get_errno() in FULL:
+            elif (error := ctypes.get_errno()) in FULL:
                 tries += 1
+            elif error in GONE:
+                break
             else:
-                break  # the interface is down, or gone
-        self.sent += done
-        self.dropped += count - done
+                done, tries, refused = done + 1, 0, refused + 1
+        self.sent += done - refused
+        self.dropped += count - done + refused
 
     def _send_run(self, frame: SuperFrame) -> None:
         for _ in range(TRIES if self._runs is not None else 0):

@@ -98,6 +98,35 @@ def test_an_interface_that_is_down_is_not_asked_twice(
     assert outbox.dropped == 10
 
 
+@pytest.mark.parametrize("refusal", [errno.EMSGSIZE, errno.EINVAL, errno.EPERM])
+def test_a_frame_that_is_refused_costs_itself_only(
+    refusal: int, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(2, -refusal, -errno.ENOBUFS, 5, -refusal)
+    outbox = outbox_on(kernel, ends, monkeypatch)
+    outbox.send([b"x"] * 10)
+    assert kernel.counts == [10, 8, 7, 7, 2, 1]
+    assert (outbox.sent, outbox.dropped) == (8, 2)
+
+
+def test_every_frame_may_be_refused(ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = outbox_on(Kernel(*[-errno.EMSGSIZE] * 3), ends, monkeypatch)
+    outbox.send([b"x"] * 3)
+    assert (outbox.sent, outbox.dropped) == (0, 3)
+
+
+def test_frames_follow_a_new_mtu(ends: tuple[socket.socket, socket.socket]) -> None:
+    outbox = Outbox(ends[0], 1500)
+    outbox.resize(9000)
+    frames = [bytes([number]) * length for number, length in enumerate((9018, 60, 9000))]
+    outbox.send(frames)
+    assert [ends[1].recv(10_000) for _ in frames] == frames
+    outbox.resize(576)
+    outbox.send([bytes(595), bytes(594)])
+    assert len(ends[1].recv(10_000)) == 594
+    assert (outbox.sent, outbox.dropped) == (4, 1)
+
+
 def test_more_than_a_batch_goes_in_several_calls(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
