@@ -124,6 +124,7 @@ async def _running(
                 net.capture_with(_attendant(recorder, witness, nursery, limits, rng))
             await nursery.start(net.driver.run)
             nursery.start_soon(witness.run)
+            nursery.start_soon(net.driver.follow_link)
             for conflict in attachment.conflicts:
                 witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(recorder))

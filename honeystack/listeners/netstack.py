@@ -179,6 +179,7 @@ async def serve(
             reception.watch(partial(counters, driver), witness.noticed)
             await nursery.start(driver.run)
             nursery.start_soon(witness.run)
+            nursery.start_soon(driver.follow_link)
             for conflict in attachment.conflicts:
                 witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(reception.recorder))

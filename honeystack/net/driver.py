@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from honeystack.net.link import Link, LinkStatistics, ReceivedFrame, SynLink
+from honeystack.net.link import ChangingLink, Link, LinkStatistics, ReceivedFrame, SynLink
 from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice, Readable, Writable
 from honeystack.net.stream import TcpStream
 from honeystack.net.timers import RESOLUTION, TimerSlots
@@ -77,6 +78,13 @@ class Driver:
                     await self.link.wait_readable()
                     await self._turn()
             await self._turn()
+
+    async def follow_link(self) -> None:
+        """Have the stack follow the link's MTU, until cancelled; at once over where it cannot change."""
+        while isinstance(self.link, ChangingLink):
+            mtu = await self.link.wait_mtu()
+            self._contained(partial(self.stack.change_mtu, mtu, self.clock()))
+            self.flush()
 
     def flush(self) -> None:
         """Frames to the link, notices to their owners, and the next deadline; after every user call."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterator
 from struct import calcsize, pack, unpack_from
 
 import attrs
+import trio
 
 from honeystack.errors import Unavailable
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h
 NETLINK_ROUTE = 0
 NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
+RTMGRP_LINK = 1
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_GETLINK, RTM_NEWLINK, RTM_GETADDR, RTM_NEWADDR = 18, 16, 22, 20
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
@@ -51,6 +55,51 @@ def interface_facts(name: str) -> InterfaceFacts:
 def interface_names() -> list[str]:
     """The names of all interfaces, in the kernel's order."""
     return list(_links())
+
+
+class MtuWatch:
+    """Hears from the kernel when an interface's MTU becomes another than `mtu`."""
+
+    def __init__(self, facts: InterfaceFacts) -> None:
+        self.mtu = facts.mtu
+        self._index = facts.index
+        self._news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_ROUTE)
+        self._news.bind((0, RTMGRP_LINK))
+
+    async def changed(self) -> int:
+        """Wait until the MTU is another one, and give it. Raises trio.ClosedResourceError once closed."""
+        while self.look() is None:
+            await trio.lowlevel.wait_readable(self._news)
+            self._forget_news()
+        await trio.lowlevel.checkpoint()
+        return self.mtu
+
+    def look(self) -> int | None:
+        """The MTU where it is another than it was when last asked for; None where it is not, or nobody knows."""
+        with contextlib.suppress(Unavailable):
+            for index, _, mtu in _links().values():
+                if index == self._index and mtu != self.mtu:
+                    self.mtu = mtu
+                    return mtu
+        return None
+
+    def close(self) -> None:
+        """Give the socket back; idempotent. Who waits is woken with ClosedResourceError."""
+        if self._news.fileno() >= 0:
+            with contextlib.suppress(RuntimeError):  # outside Trio nobody can be waiting
+                trio.lowlevel.notify_closing(self._news)
+            self._news.close()
+
+    def _forget_news(self) -> None:
+        """What it says is asked for anew: there may have been more than its buffer held."""
+        while True:
+            try:
+                self._news.recv(1 << 16)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
 
 def _links() -> dict[str, tuple[int, bytes, int]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from honeystack.net.wire.syn_acks import FrameBlock
     from honeystack.net.wire.syn_batch import SynBatch
 
-__all__ = ["ChecksumState", "Link", "LinkStatistics", "ReceivedFrame", "SynLink"]
+__all__ = ["ChangingLink", "ChecksumState", "Link", "LinkStatistics", "ReceivedFrame", "SynLink"]
 
 
 class ReceivedFrame(NamedTuple):
@@ -53,6 +53,15 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Give everything back; idempotent."""
+        ...
+
+
+@runtime_checkable
+class ChangingLink(Protocol):
+    """A link whose MTU may become another while it is open."""
+
+    async def wait_mtu(self) -> int:
+        """Wait until the MTU is another one, and give it."""
         ...
 
 

@@ -133,6 +133,13 @@ class AddressConflict(NamedTuple):
     withdrawn: bool  # found before we answered for it, and so we do not
 
 
+class MtuChanged(NamedTuple):
+    """The link's MTU has become another; both in bytes."""
+
+    before: int
+    mtu: int
+
+
 class BoundReached(NamedTuple):
     """A named bound was reached, and what was given up for it."""
 
@@ -154,5 +161,6 @@ Notice = (
     | Fault
     | Anomaly
     | AddressConflict
+    | MtuChanged
     | BoundReached
 )

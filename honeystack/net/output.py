@@ -38,7 +38,7 @@ class Output:
     """Inputs: `segment`, `packet`, `frame`. Output: `drain`, all frames since the last time in their order."""
 
     def __init__(self, *, mtu: int, ttl: int, rng: Rng) -> None:
-        self._mtu = mtu
+        self.mtu = mtu
         self._ttl = ttl  # MUST-49
         self._rng = rng
         self._seed = rng.getrandbits(32)
@@ -77,7 +77,7 @@ class Output:
         ident = 0 if stray or segment[13] & SYN else self._ident(flow)
         length = ipv4.HEADER_LENGTH + size
         # TCP leaves no room for them in a full segment, and a run's segments are full.
-        if path.options and length + len(path.options) <= self._mtu and type(segment) is not Run:
+        if path.options and length + len(path.options) <= self.mtu and type(segment) is not Run:
             header = ipv4.encode_ipv4(
                 *(path.local, path.remote, ipv4.TCP, size),
                 ttl=self._ttl,
@@ -121,7 +121,7 @@ class Output:
         link = encode_ethernet(path.remote_mac, path.local_mac, IPV4, path.vlan)
         ident = self._ident(crc32(path.remote, self._seed ^ protocol))
         options = path.options
-        room = self._mtu - ipv4.HEADER_LENGTH - len(options)
+        room = self.mtu - ipv4.HEADER_LENGTH - len(options)
         whole = len(payload) <= room
         step = len(payload) if whole else room & ~7
         for start in range(0, len(payload) or 1, step or 1):
@@ -149,10 +149,10 @@ class Output:
             )
             self._frames.append(link + header + part)
 
-        if ipv6.HEADER_LENGTH + len(payload) <= self._mtu:
+        if ipv6.HEADER_LENGTH + len(payload) <= self.mtu:
             send(protocol, payload)
             return
-        ident, step = self._rng.getrandbits(32), (self._mtu - ipv6.HEADER_LENGTH - 8) & ~7
+        ident, step = self._rng.getrandbits(32), (self.mtu - ipv6.HEADER_LENGTH - 8) & ~7
         for start in range(0, len(payload), step):
             more = start + step < len(payload)
             header = ipv6.encode_fragment_header(protocol, start, ident, more=more)

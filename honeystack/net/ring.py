@@ -19,7 +19,7 @@ import trio
 
 from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet
-from honeystack.net.interface import PRIVILEGES, InterfaceFacts, interface_facts
+from honeystack.net.interface import PRIVILEGES, InterfaceFacts, MtuWatch, interface_facts
 from honeystack.net.link import LinkStatistics, ReceivedFrame
 from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import ACCEPT, Program, encode
@@ -127,11 +127,18 @@ class Ring:
             self._either.register(each, select.EPOLLIN)
         self._readable = self._either.fileno()
         self._outbox = Outbox(tap.packets, self.mtu, runs=tap.runs)
+        self._mtu_watch = MtuWatch(facts)
         if BATCHES:
             self._messages = BlockMessages()
 
     async def wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._readable)
+
+    async def wait_mtu(self) -> int:
+        """Wait until the interface's MTU is another one; frames of that length are sent from then on."""
+        self.mtu = await self._mtu_watch.changed()
+        self._outbox.resize(self.mtu)
+        return self.mtu
 
     def receive(self, limit: int = 256) -> list[ReceivedFrame]:
         """Up to `limit` frames that have arrived, and as many SYNs, in the order in which they came."""
@@ -184,6 +191,7 @@ class Ring:
         with contextlib.suppress(RuntimeError):  # outside Trio nobody can be waiting
             trio.lowlevel.notify_closing(self._readable)
         self._either.close()
+        self._mtu_watch.close()
         self._frames.close()
         self._syns.close()
         self._tap.close()

@@ -17,10 +17,11 @@ from honeystack.net.address import Path
 from honeystack.net.anomalies import damage_anomaly
 from honeystack.net.delivery import Delivery, Fate
 from honeystack.net.internet import Internet, is_martian
-from honeystack.net.notices import AddressConflict, Damaged, Fault, Notice
+from honeystack.net.notices import AddressConflict, Damaged, Fault, MtuChanged, Notice
 from honeystack.net.output import Output, Rng
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.path_errors import change_mtu
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.udp import Udp
 from honeystack.net.wire import arp, ipv4, ipv6
@@ -131,6 +132,12 @@ class Stack:
         Its budget is `amplification` bytes for each byte that came from it.
         """
         return self.udp.send(path, local_port, remote_port, data, now, amplification=amplification)
+
+    def change_mtu(self, mtu: int, now: float) -> None:
+        """The link takes packets of another length from now on."""
+        self._notices.append(MtuChanged(self._output.mtu, mtu))
+        self._output.mtu = mtu
+        change_mtu(self.tcp, mtu, now)
 
     def shut_down(self, now: float) -> None:
         """End every connection, with reason SHUTDOWN."""

@@ -31,6 +31,7 @@ from honeystack.net.notices import (
     Datagram,
     Fault,
     HalfOpen,
+    MtuChanged,
     Notice,
     PacketSeen,
     Scanned,
@@ -54,6 +55,7 @@ from honeystack.witness.kinds import (
     PACKETS,
     SCAN,
 )
+from honeystack.witness.mtu import MTU, mtu_fields
 from honeystack.witness.syn import syn_fields
 from honeystack.witness.table import Row, Table
 
@@ -153,6 +155,8 @@ class Witness:
             self._anomaly(notice)
         elif isinstance(notice, AddressConflict):
             self._conflict(notice)
+        elif isinstance(notice, MtuChanged):
+            self._recorder.record(MTU, mtu_fields(notice))
         elif isinstance(notice, BoundReached):
             self._aggregate(DROP, notice.bound, {"reason": notice.bound, "limit": notice.limit})
         elif isinstance(notice, Damaged):

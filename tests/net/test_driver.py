@@ -55,6 +55,10 @@ class ScriptedStack:
         self.deadline = None
         self.out.append(b"retransmission")
 
+    def change_mtu(self, mtu: int, now: float) -> None:
+        self._called(f"mtu {mtu}")
+        self.out.append(b"smaller")
+
     def shut_down(self, now: float) -> None:
         self._called("shut down")
         self.out.append(b"reset")
@@ -338,3 +342,29 @@ async def test_while_handshakes_are_not_remembered_syns_come_last_and_together(
     given = [data for data, _, _ in stack.received]
     assert given == ([b"data", b"Single"] if full else [b"SYN", b"data"])
     assert link.log == (["others", "syns"] + ["sent eno", "sent owt"] * bool(batch) if full else [])
+
+
+class ShrinkingLink(MemoryLink):
+    """Its MTU becomes a smaller one each second."""
+
+    async def wait_mtu(self) -> int:
+        await trio.sleep(1)
+        self.mtu -= 100
+        return self.mtu
+
+
+async def test_the_stack_follows_the_links_mtu_and_what_that_sends_goes_out_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    bench = Bench()
+    bench.stack.failing = {"mtu 1300"}
+    driver = Driver(bench.stack, ShrinkingLink(b"\x02" + bytes(5)), bench.guest)  # type: ignore[arg-type]
+    with trio.move_on_after(3.5):
+        await driver.follow_link()
+    assert bench.stack.log == ["mtu 1400", "transmit", "mtu 1300", "mtu 1200", "transmit"]
+    assert [type(told) for told in bench.guest.told] == [Fault]
+
+
+async def test_a_link_that_cannot_change_is_not_followed() -> None:
+    with trio.fail_after(1):
+        await Bench().driver.follow_link()

@@ -10,7 +10,16 @@ from honeystack.net import flood
 from honeystack.net import stack as module
 from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
 from honeystack.net.limits import Limits
-from honeystack.net.notices import Accepted, AddressConflict, BoundReached, Damaged, Fault, PacketSeen, Readable
+from honeystack.net.notices import (
+    Accepted,
+    AddressConflict,
+    BoundReached,
+    Damaged,
+    Fault,
+    MtuChanged,
+    PacketSeen,
+    Readable,
+)
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import flow_key
 from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp
@@ -338,3 +347,16 @@ def test_more_scans_than_are_told_of_is_a_bound(monkeypatch: pytest.MonkeyPatch)
     stack.receive_syns(SynBatch.of(both), 1.0)
     told = notices(stack)
     assert [notice.bound for notice in told if isinstance(notice, BoundReached)] == ["scan_sources", "half_open"]
+
+
+def test_a_new_mtu_is_told_and_kept_to_by_datagrams_and_segments() -> None:
+    stack = make_stack()
+    established(stack, PATH4)
+    (connection,) = (notice.connection for notice in notices(stack) if isinstance(notice, Accepted))
+    stack.change_mtu(1300, 1.0)
+    assert notices(stack) == [MtuChanged(1500, 1300)]
+    connection.send(bytes(4000), 1.0)
+    stack.receive_frame(ping_frame(PATH4, bytes(1400)), 1.0)
+    sizes = [len(frame) - 14 for frame in stack.poll_transmit(1.0)]
+    assert max(sizes) == 1300
+    assert sum(sizes) > 5400

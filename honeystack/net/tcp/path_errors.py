@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from honeystack.net.address import Path
 from honeystack.net.notices import Anomaly, CloseReason
 from honeystack.net.tcp.seq import between
-from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
+from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES, Sizes
 from honeystack.net.tcp.state import SYN_SENT
 from honeystack.net.wire.facts import IcmpErrorKind
 
@@ -43,12 +43,22 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
 
 
 def _shrink(conn: Connection, mtu: int, now: float) -> None:
-    """Send smaller segments, those in flight first."""
-    tcp, version = conn.tcp, conn.path.version
+    version = conn.path.version
+def change_mtu(tcp: Tcp, mtu: int, now: float) -> None:
+    """Our own link takes packets of another length: all segments keep to it, and new connections tell it."""
+    tcp.sizes = Sizes(mtu, tcp.limits)
+    for conn in tuple(tcp.flows.values()):
+        _recut(conn, tcp.sizes.send_mss(conn.path.version, 0xFFFF, timestamps=conn.ts_recent is not None), now)
+
+
     if version == 6 and mtu < MIN_MTU[6]:
         return  # RFC 8201 §4: such a report must be discarded
     options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
-    mss = max(mtu, MIN_MTU[version]) - IP_AND_TCP_HEADERS[version] - options
+    _recut(conn, max(mtu, MIN_MTU[version]) - IP_AND_TCP_HEADERS[version] - options, now)
+
+
+def _recut(conn: Connection, mss: int, now: float) -> None:
+    """Send smaller segments, those in flight first."""
     if mss >= conn.mss:
         return
     if conn.sending is not None:
@@ -58,4 +68,4 @@ def _shrink(conn: Connection, mtu: int, now: float) -> None:
         conn.sending.flight.recut(mss)
         conn.sending.progress_at = now
     conn.mss = mss
-    tcp.touch(conn)
+    conn.tcp.touch(conn)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.tcp.path_errors import change_mtu
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
@@ -115,3 +116,36 @@ def test_what_is_sent_again_has_a_time_out_of_its_own() -> None:
     assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040) == [1000] * 3
     assert peer.wait(0.15) == []
     assert [len(seg.data) for seg in peer.wait(0.1)] == [1000]
+
+
+@pytest.mark.parametrize(("version", "headers"), [(4, 40), (6, 60)])
+@pytest.mark.parametrize(("timestamp", "options"), [(None, 0), (9, 12)])
+def test_a_smaller_mtu_of_our_own_link_cuts_what_is_in_flight(
+    version: int, headers: int, timestamp: int | None, options: int
+) -> None:
+    peer = sending(version, timestamp)
+    change_mtu(peer.tcp, 1300, peer.now)
+    pieces = [len(seg.data) for seg in peer.answers()]
+    assert max(pieces) == 1300 - headers - options
+    assert sum(pieces) == 3000
+
+
+def test_a_link_with_a_tiny_mtu_is_kept_to_below_what_reports_are_believed() -> None:
+    peer = sending()
+    change_mtu(peer.tcp, 300, peer.now)
+    assert max(len(seg.data) for seg in peer.answers()) == 260
+
+
+def test_a_larger_mtu_of_our_own_link_is_for_new_connections() -> None:
+    peer = sending()
+    change_mtu(peer.tcp, 9000, peer.now)
+    assert peer.answers() == []
+    assert peer.tcp.sizes.advertised_mss == {4: 8960, 6: 8940}
+
+
+def test_a_new_connection_is_told_the_new_mtu_and_keeps_to_it() -> None:
+    peer = Peer()
+    change_mtu(peer.tcp, 1300, peer.now)
+    conn = peer.open()
+    conn.send(bytes(2000), peer.now)
+    assert [len(seg.data) for seg in peer.answers()] == [1260, 740]
