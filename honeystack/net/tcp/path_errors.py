@@ -42,8 +42,6 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
         tcp.finish(conn, CloseReason.RST)
 
 
-def _shrink(conn: Connection, mtu: int, now: float) -> None:
-    version = conn.path.version
 def change_mtu(tcp: Tcp, mtu: int, now: float) -> None:
     """Our own link takes packets of another length: all segments keep to it, and new connections tell it."""
     tcp.sizes = Sizes(mtu, tcp.limits)
@@ -51,6 +49,8 @@ def change_mtu(tcp: Tcp, mtu: int, now: float) -> None:
         _recut(conn, tcp.sizes.send_mss(conn.path.version, 0xFFFF, timestamps=conn.ts_recent is not None), now)
 
 
+def _shrink(conn: Connection, mtu: int, now: float) -> None:
+    version = conn.path.version
     if version == 6 and mtu < MIN_MTU[6]:
         return  # RFC 8201 §4: such a report must be discarded
     options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
