@@ -36,6 +36,7 @@ NAMES: Final = {
     "reflector-port": "a datagram from the port of a service that amplifies; it is answered once at most",
     "routing-header": "an IPv6 routing header that asks to be followed",
     "rst-probe": "a reset within the window, but not at its edge: somebody guesses",
+    "second-end": "a stream that ends at two places: readers that do not agree which one counts read different things",
     "segment-overlap": "data that differs from what came before at the same place; the first is kept",
     "source-route": "an IPv4 source route",
     "spoofed-icmp": "an ICMP error that quotes what we have not in flight",

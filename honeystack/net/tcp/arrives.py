@@ -14,8 +14,9 @@ from honeystack.net.tcp.challenge import challenge
 from honeystack.net.tcp.oddities import tell_of
 from honeystack.net.tcp.receiving import process_text, take_fin
 from honeystack.net.tcp.retransmit import RtoEstimator
-from honeystack.net.tcp.seq import add, after, before, diff
+from honeystack.net.tcp.seq import add, after, before, diff, latest
 from honeystack.net.tcp.state import (
+    CLOSE_WAIT,
     CLOSED,
     CLOSING,
     ESTABLISHED,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 PAWS_TICKS: Final = 1  # Linux's TCP_PAWS_WINDOW
 FASTEST_CLOCK: Final = 1200  # ticks in a second: no timestamp clock of a peer has been seen to go faster (Linux)
+SACK_BLOCKS: Final = 4  # at most so many can be told (RFC 2018 §3)
 PAWS_LIFETIME: Final = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
 
 
@@ -76,6 +78,8 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
     if before(end, conn.last_ack_sent) or after(seg.seq, conn.rcv_edge):
         if not seg.flags & RST:
             _answer_unacceptable(conn, seg, now)
+        elif _follows_the_fin(conn, seg):
+            conn.tcp.finish(conn, CloseReason.RST)
         else:
             tell_of(conn, "blind-rst")
         return False
@@ -117,12 +121,27 @@ def _answer_unacceptable(conn: Connection, seg: Segment, now: float) -> None:
 
 
 def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
-    """RFC 5961 §3.2: only the exact sequence number resets."""
-    if seg.seq == conn.rcv_nxt:
+    """RFC 5961 §3.2: only the exact sequence number resets, or what a peer with other numbers takes for it (Linux)."""
+    if seg.seq == conn.rcv_nxt or _follows_the_fin(conn, seg) or _follows_what_is_early(conn, seg):
         conn.tcp.finish(conn, CloseReason.RST)
     else:
         tell_of(conn, "rst-probe")
         challenge(conn, now)
+
+
+def _follows_the_fin(conn: Connection, seg: Segment) -> bool:
+    """A peer that has sent its FIN and resets then may not count the FIN."""
+    return seg.seq == add(conn.rcv_nxt, -1) and conn.state in (CLOSE_WAIT, LAST_ACK, CLOSING)
+
+
+def _follows_what_is_early(conn: Connection, seg: Segment) -> bool:
+    """A peer resets behind all that it has sent; of that we may lack some, but have told the end of the rest."""
+    if not conn.sack or conn.assembler is None or not conn.assembler.runs:
+        return False
+    end = conn.rcv_nxt
+    for block in conn.assembler.blocks(SACK_BLOCKS):
+        end = latest(end, block[1])
+    return seg.seq == end
 
 
 def _answers_our_syn(conn: Connection, seg: Segment) -> bool:

@@ -13,6 +13,7 @@ from honeystack.net.wire.segment import Block
 
 RUN_COST: Final = 200  # bytes that a run takes beside its data
 MAX_BLOCKS: Final = 256  # one-byte segments with gaps cost far more than they carry; a bound keeps them from adding up
+MAX_ENDS: Final = 4
 Octets: TypeAlias = "bytes | bytearray | memoryview"
 
 
@@ -34,13 +35,13 @@ class Run:
 class Assembler:
     """Holds what arrived beyond a gap. Inputs: `insert`, `take`. Outputs: `blocks`, `size`, `cost`."""
 
-    __slots__ = ("_count", "differs", "fin", "runs", "size")
+    __slots__ = ("_count", "differs", "ends", "runs", "size")
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.size = 0
-        self.fin: int | None = None  # where the peer's FIN lies, when it came early
-        self.differs = False  # data has come twice, and not the same
+        self.ends: list[int] = []  # where a FIN of the peer lies that came early; an honest one has one end
+        self.differs = False  # data has come twice, and not the same, or FIN at two places
         self._count = 0
 
     @property
@@ -67,6 +68,20 @@ class Assembler:
         merged.touched = self._tick()
         self.runs[first:last] = [merged]
         return duplicate if duplicate[0] != duplicate[1] else None
+
+    def insert_end(self, seq: int) -> None:
+        """Keep the place of a FIN; where there are several, data decides which one is reached, as in Linux."""
+        if seq not in self.ends and len(self.ends) < MAX_ENDS:
+            self.differs = self.differs or bool(self.ends)
+            self.ends.append(seq)
+
+    def reaches_end(self, nxt: int) -> bool:
+        """Whether a FIN lies at `nxt`. Those before it are void: data has come in their place."""
+        passed = [seq for seq in self.ends if before(seq, nxt)]
+        if passed:
+            self.differs = True
+            self.ends = [seq for seq in self.ends if seq not in passed]
+        return nxt in self.ends
 
     def take(self, nxt: int) -> bytearray | None:
         """Remove and return the run that begins at `nxt`; None while there is a gap."""

@@ -48,6 +48,8 @@ def process_text(conn: Connection, seg: Segment, now: float) -> None:
 
 def take_fin(conn: Connection, seq: int, now: float) -> None:
     """The peer's FIN lies at `seq`: take it in order, remember it when it is early."""
+    if add(seq, 1) != conn.rcv_nxt if conn.eof_received else before(seq, conn.rcv_nxt):
+        tell_of(conn, "second-end")
     if before(seq, conn.rcv_nxt):
         _acknowledge(conn)  # it comes again, so our acknowledgement was lost
         return
@@ -56,7 +58,8 @@ def take_fin(conn: Connection, seq: int, now: float) -> None:
     if after(seq, conn.rcv_nxt):
         if not after(seq, conn.rcv_edge):
             conn.assembler = conn.assembler or Assembler()
-            conn.assembler.fin = seq
+            conn.assembler.insert_end(seq)
+            _tell_of_ends(conn, conn.assembler)
         send_ack(conn, now)  # RFC 5681 §4.2, as for any segment out of order
         return
     _end_of_text(conn, now)
@@ -64,6 +67,9 @@ def take_fin(conn: Connection, seq: int, now: float) -> None:
 
 def _end_of_text(conn: Connection, now: float) -> None:
     """RFC 9293 §3.10.7.4, eighth: the state after the FIN has been taken."""
+    if conn.assembler is not None:
+        conn.assembler.insert_end(conn.rcv_nxt)
+        _tell_of_ends(conn, conn.assembler)
     drop_assembler(conn)
     conn.rcv_nxt = add(conn.rcv_nxt, 1)
     if diff(conn.rcv_nxt, conn.rcv_edge) > 0:
@@ -96,10 +102,22 @@ def _reassemble(conn: Connection, seq: int, data: memoryview, now: float) -> Non
     _deliver(conn, run)
     conn.ack_needed = True
     conn.tcp.touch(conn)
-    if assembler.fin == conn.rcv_nxt:
+    if assembler.ends and _is_at_end(conn, assembler):
         _end_of_text(conn, now)
-    elif not assembler.runs and assembler.fin is None:
+    elif not assembler.runs and not assembler.ends:
         conn.assembler = None
+
+
+def _is_at_end(conn: Connection, assembler: Assembler) -> bool:
+    at_end = assembler.reaches_end(conn.rcv_nxt)
+    _tell_of_ends(conn, assembler)
+    return at_end
+
+
+def _tell_of_ends(conn: Connection, assembler: Assembler) -> None:
+    if assembler.differs:
+        assembler.differs = False
+        tell_of(conn, "second-end")
 
 
 def _compare(conn: Connection, data: memoryview, known: int) -> None:

@@ -51,6 +51,7 @@ KINDS = {
     "rst": Kind(RST),
     "rst-ack": Kind(RST | ACK, exact=True),
     "rst-in": Kind(RST, 9),
+    "rst-left": Kind(RST, -1),
     "rst-out": Kind(RST, OUT),
     "no-flags": Kind(0),
     "all-flags": Kind(0x3F, data=b"text"),

@@ -130,6 +130,24 @@ def test_the_exact_rst_closes() -> None:
     assert peer.told(Closed) == [Closed(conn, CloseReason.RST)]
 
 
+@pytest.mark.parametrize(("sack", "offset", "ends"), [(True, 24, True), (True, 14, False), (False, 24, False)])
+def test_rst_at_the_end_of_what_is_told_out_of_order_closes(sack: bool, offset: int, ends: bool) -> None:
+    peer = Peer(sack=sack)
+    conn = peer.open()
+    for place in (10, 20):
+        peer.send(ACK, b"text", seq=add(peer.seq, place))
+    peer.send(RST, seq=add(peer.seq, offset))
+    assert (conn.state is State.CLOSED) is ends
+
+
+def test_rst_beyond_a_fin_that_came_early_is_challenged() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(ACK | FIN, seq=add(peer.seq, 10))
+    assert [seg.flags for seg in peer.send(RST, seq=add(peer.seq, 11))] == [ACK]
+    assert conn.state is State.ESTABLISHED
+
+
 @pytest.mark.parametrize("offset", [1, 100, 60_000])
 def test_rst_inside_the_window_is_challenged(offset: int) -> None:
     peer = Peer()

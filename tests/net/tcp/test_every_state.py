@@ -11,7 +11,7 @@ n  RFC 6191: a new connection may follow TIME-WAIT
 s  the same SYN again wants the same answer, which was lost
 l  as Linux: an open port drops SYN with FIN; another SYN ends a handshake with a reset; text for nobody is reset, and
    text in TIME-WAIT acknowledged; there is no second FIN behind the first; one octet before the window belongs to it
-   where it ends what we acknowledged last
+   where it ends what we acknowledged last; who resets behind his FIN may not have counted it
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ fin-no-ack      RA    -      -      -        -      -      -      -      -      
 rst             -     -      -      ->L      ->X    ->X    ->X    ->X    ->X    ->X    ->X    -t
 rst-ack         -     -      ->X    ->L      ->X    ->X    ->X    ->X    ->X    ->X    ->X    -t
 rst-in          -     -      -      Ac       Ac     Ac     Ac     Ac     Ac     Ac     Ac     -t
+rst-left        -     -      -      -        -      -      -      -      ->Xl   ->Xl   ->Xl   -
 rst-out         -     -      -      -        -      -      -      -      -      -      -      -
 no-flags        RA    -      -      -        -      -      -      -      -      -      -      -
 all-flags       -     -      -      ->L      ->X    ->X    ->X    ->X    ->X    ->X    ->X    -t
