@@ -206,8 +206,11 @@ def _kind6(message: IcmpMessage) -> tuple[IcmpErrorKind, int | None] | None:
     if message.type == icmpv6.PACKET_TOO_BIG:
         return IcmpErrorKind.PACKET_TOO_BIG, message.rest
     if message.type == icmpv6.UNREACHABLE:
-        return (IcmpErrorKind.HARD if message.code in (1, 4) else IcmpErrorKind.SOFT), None
-    if message.type in (icmpv6.TIME_EXCEEDED, icmpv6.PARAMETER_PROBLEM):
+        # As Linux's icmpv6_err_convert: not what is about a route, an address or a scope.
+        return (IcmpErrorKind.SOFT if message.code in (0, 2, 3) else IcmpErrorKind.HARD), None
+    if message.type == icmpv6.PARAMETER_PROBLEM:
+        return IcmpErrorKind.HARD, None
+    if message.type == icmpv6.TIME_EXCEEDED:
         return IcmpErrorKind.SOFT, None
     return None
 

@@ -25,7 +25,7 @@ from honeystack.net.tcp.path_errors import change_mtu
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.udp import Udp
 from honeystack.net.wire import arp, ipv4, ipv6
-from honeystack.net.wire.ethernet import ARP, HEADER_LENGTH, IPV4, IPV6, EthernetHeader, decode_ethernet
+from honeystack.net.wire.ethernet import ARP, HEADER_LENGTH, IPV4, IPV6, EthernetHeader, decode_ethernet, is_reserved
 from honeystack.net.wire.facts import ChecksumState, IpFacts
 
 if TYPE_CHECKING:
@@ -227,7 +227,9 @@ class Stack:
             return None
         if remote in self.settings.exclusions.addresses or remote in self.addresses or is_martian(remote):
             return None
-        if vlan is not None and self.settings.vlan == "ignore":
+        if remote in self.settings.broadcasts:
+            return None
+        if vlan is not None and (self.settings.vlan == "ignore" or is_reserved(vlan)):
             return None
         if len(self._paths) >= MAX_PATHS:
             self._paths.clear()
@@ -268,7 +270,7 @@ class Stack:
             ethernet.source[0] & 1
             or ethernet.source == self._mac
             or not (to_group or ethernet.destination == self._mac)
-            or (ethernet.vlan is not None and self.settings.vlan == "ignore")
+            or (ethernet.vlan is not None and (self.settings.vlan == "ignore" or is_reserved(ethernet.vlan)))
         ):
             return Fate.IGNORED
         octets = memoryview(frame)[ethernet.offset :]

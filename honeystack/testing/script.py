@@ -52,7 +52,7 @@ from honeystack.net.notices import Accepted, Closed, Fault, Notice
 from honeystack.net.settings import StackSettings
 from honeystack.net.stack import Stack
 from honeystack.net.tcp.connection import Connection
-from honeystack.net.tcp.endpoint import flow_key
+from honeystack.net.tcp.flow_key import flow_key
 from honeystack.net.tcp.isn import TICKS_PER_SECOND, flow_secrets
 from honeystack.net.tcp.seq import diff
 from honeystack.net.timers import RESOLUTION

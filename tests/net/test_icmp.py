@@ -266,7 +266,9 @@ def error(path: Path, message: IcmpMessage, protocol: int = 6) -> IcmpMessage:
         (PATH6, IcmpMessage(1, 4, 0, b""), IcmpErrorKind.HARD, None),
         (PATH6, IcmpMessage(1, 0, 0, b""), IcmpErrorKind.SOFT, None),
         (PATH6, IcmpMessage(3, 0, 0, b""), IcmpErrorKind.SOFT, None),
-        (PATH6, IcmpMessage(4, 0, 0, b""), IcmpErrorKind.SOFT, None),
+        (PATH6, IcmpMessage(4, 0, 0, b""), IcmpErrorKind.HARD, None),
+        (PATH6, IcmpMessage(1, 3, 0, b""), IcmpErrorKind.SOFT, None),
+        (PATH6, IcmpMessage(1, 5, 0, b""), IcmpErrorKind.HARD, None),
     ],
 )
 def test_errors_of_others_are_read(path: Path, message: IcmpMessage, kind: IcmpErrorKind, mtu: int | None) -> None:

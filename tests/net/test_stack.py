@@ -21,7 +21,7 @@ from honeystack.net.notices import (
     Readable,
 )
 from honeystack.net.settings import StackSettings
-from honeystack.net.tcp.endpoint import flow_key
+from honeystack.net.tcp.flow_key import flow_key
 from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp
 from honeystack.net.wire.ethernet import VLAN_TAG, decode_ethernet, encode_ethernet
 from honeystack.net.wire.facts import ChecksumState
@@ -265,7 +265,7 @@ def test_answers_to_datagrams_keep_to_the_budget() -> None:
 @pytest.mark.parametrize("octets", [syn_frame(PATH4), syn_frame(PATH4._replace(vlan=5)), syn_frame(PATH6)])
 def test_a_fault_costs_its_frame_and_is_told(octets: bytes) -> None:
     stack = make_stack()
-    path = PATH6 if octets[12] == 0x86 else PATH4
+    path = PATH6 if octets[12] == 0x86 else PATH4._replace(vlan=decode_ethernet(octets).vlan)
     stack.tcp.flows[BrokenKey(flow_key(path, 80, 40000))] = None  # type: ignore[index,assignment]
     assert fate(stack, octets) == "faults"
     stack.tcp.flows = {}
@@ -301,6 +301,15 @@ def test_damage_is_told_with_its_reason() -> None:
     (notice,) = notices(stack)
     assert isinstance(notice, Damaged)
     assert "5 bytes" in notice.reason
+
+
+@both
+@pytest.mark.parametrize("vlan", [0xFFF, 0xEFFF])
+def test_frames_of_the_reserved_vlan_are_ignored(path: Path, vlan: int) -> None:
+    stack = make_stack()
+    for octets in (syn_frame(path), udp_frame(path, b"x"), ping_frame(path)):
+        assert fate(stack, octets, vlan=vlan) == "ignored"
+    assert (stack.poll_transmit(1.0), notices(stack)) == ([], [])
 
 
 def test_a_tagged_segment_is_left_alone_where_tags_are_ignored() -> None:

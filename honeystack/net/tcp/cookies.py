@@ -47,7 +47,9 @@ class Cookies:
     def __init__(self, secret: bytes) -> None:
         self.ciphers: dict[int, Callable[[bytes], bytes]] = {
             12: _cipher(secret, b"cookie4"),
+            14: _cipher(secret, b"cookie4v"),  # with a VLAN
             36: _cipher(secret, b"cookie6"),
+            38: _cipher(secret, b"cookie6v"),
         }
 
     def make(self, key: bytes, irs: int, mss: int, now: float) -> int:

@@ -27,9 +27,9 @@ ECN_AGREED: Final = Ecn.AGREED
 ECN_ECHOING: Final = Ecn.ECHOING
 
 
-def asks_for_ecn(flags: int) -> bool:
-    """Whether these are the flags of a SYN that offers it (§6.1.1)."""
-    return flags & (SYN | ECE | CWR) == SYN | ECE | CWR
+def asks_for_ecn(flags: int, tos: int) -> bool:
+    """Whether this is a SYN that offers it (§6.1.1); in a packet that can be marked it is none of RFC 3168 (Linux)."""
+    return flags & (SYN | ECE | CWR) == SYN | ECE | CWR and not tos & CONGESTION_EXPERIENCED
 
 
 def echo_of(ecn: Ecn, flags: int, tos: int) -> Ecn:

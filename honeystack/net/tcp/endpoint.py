@@ -13,7 +13,8 @@ from honeystack.net.tcp.acknowledge import offer_room
 from honeystack.net.tcp.arrives import arrives
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.cookies import Cookies
-from honeystack.net.tcp.ecn import ECN_OFF, echo_of
+from honeystack.net.tcp.ecn import CONGESTION_EXPERIENCED, ECN_OFF, echo_of
+from honeystack.net.tcp.flow_key import flow_key, segment_key
 from honeystack.net.tcp.handshake import Embryo, Handshakes
 from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
@@ -69,6 +70,7 @@ class Tcp:
         self._ports: set[int] = set()
         self._every_port = False
         self.listen_changes = 0
+        self.reply_tos = 0  # the type of service of what strays is answered with: that of the packet, as in Linux
 
     @property
     def connections(self) -> int:
@@ -116,7 +118,7 @@ class Tcp:
 
     def receive_segment(self, path: Path, segment: memoryview, header: IpFacts, now: float, *, verify: bool) -> None:
         """One segment, up to 64 kB of it; `verify` False where the checksum is known good. Raises Malformed."""
-        key = path.remote + path.local + bytes(segment[:4])
+        key = segment_key(path, bytes(segment[:4]))
         conn = self.flows.get(key)
         if verify:
             pseudo_sum = conn.pseudo_sum if conn is not None else self.pseudo_sum(path)
@@ -128,6 +130,7 @@ class Tcp:
             tell_stray(self, path, seg, "land")
             return
         self.counters["segments_in"] += 1
+        self.reply_tos = header.tos & ~CONGESTION_EXPERIENCED
         if SIGNATURE in seg.options and self._is_signed(path, seg):
             return
         if conn is not None and conn.ecn is not ECN_OFF:
@@ -283,18 +286,19 @@ class Tcp:
         segment = encode_segment(*ports, conn.snd_una, conn.rcv_nxt, flags, window, conn.pseudo_sum, options)
         self.out.append((conn.path, segment))
 
-    def reset_stray(self, path: Path, seg: Segment, *, tos: int = 0) -> None:
-        """RFC 9293 §3.10.7.1: the reset that answers a segment of no connection, which came with this `tos`."""
+    def reset_stray(self, path: Path, seg: Segment) -> None:
+        """RFC 9293 §3.10.7.1: the reset that answers a segment of no connection."""
         if seg.flags & RST:
             return
         ports = seg.destination_port, seg.source_port
-        if seg.flags & ACK:
-            reset = encode_segment(*ports, seg.ack, 0, RST, 0, self.pseudo_sum(path))
-        else:
-            reset = encode_segment(*ports, 0, add(seg.seq, seg.length), RST | ACK, 0, self.pseudo_sum(path))
+        numbers = (seg.ack, 0, RST) if seg.flags & ACK else (0, add(seg.seq, seg.length), RST | ACK)
         self.counters["resets_sent"] += 1
-        stray = StraySegment(reset)
-        stray.tos = tos & ~3  # not its congestion bits
+        self.send_stray(path, encode_segment(*ports, *numbers, 0, self.pseudo_sum(path)))
+
+    def send_stray(self, path: Path, segment: bytes) -> None:
+        """Answer, for no connection, the segment that has just come."""
+        stray = StraySegment(segment)
+        stray.tos = self.reply_tos
         self.out.append((path, stray))
 
     def reached(self, bound: str, limit: int, path: Path | None) -> None:
@@ -345,7 +349,7 @@ class Tcp:
         self.notices.append(Scanned(path, "tcp", seg.destination_port, seg.source_port))
         tell_stray(self, path, seg)
         if not self.listens(seg.destination_port) or flags & ACK:
-            self.reset_stray(path, seg, tos=header.tos)
+            self.reset_stray(path, seg)
         elif flags == SYN and self._shedder.admits_syn(path):
             self.handshakes.listen(key, path, seg, header, now, iss=iss)
 
@@ -393,8 +397,3 @@ class Tcp:
         self.notices.append(Fault(b"", error))
         if isinstance(item, Connection):
             self.finish(item, CloseReason.RST)
-
-
-def flow_key(path: Path, local_port: int, remote_port: int) -> bytes:
-    """Addresses and ports as they stand in a segment from the peer."""
-    return path.remote + path.local + remote_port.to_bytes(2, "big") + local_port.to_bytes(2, "big")  # MUST-45

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from honeystack.net.address import Path
-from honeystack.net.notices import HalfOpen, SynFacts
+from honeystack.net.notices import Anomaly, HalfOpen, SynFacts
 from honeystack.net.tcp import cookies
 from honeystack.net.tcp.challenge import in_interval
 from honeystack.net.tcp.ecn import asks_for_ecn
@@ -16,8 +16,8 @@ from honeystack.net.tcp.seq import add, after, before, between, diff
 from honeystack.net.tcp.sizes import DEFAULT_MSS
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire import tcp as wire
-from honeystack.net.wire.facts import IpFacts
-from honeystack.net.wire.segment import Segment, StraySegment
+from honeystack.net.wire.facts import IcmpErrorKind, IpFacts
+from honeystack.net.wire.segment import Segment
 from honeystack.net.wire.tcp import ACK, ECE, FIN, RST, SYN, decode_syn_options, encode_segment
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Handshakes:
             facts,
             now,
             0,
-            tcp.persona.ecn and asks_for_ecn(seg.flags),
+            tcp.persona.ecn and asks_for_ecn(seg.flags, header.tos),
         )
         if self.full:
             self._answer_with_cookie(key, embryo, now)
@@ -175,6 +175,20 @@ class Handshakes:
         )
         tcp.counters["cookies_returned"] += 1
         return tcp.accept(key, embryo, seg, now)
+
+    def path_error(self, key: bytes, seq: int, kind: IcmpErrorKind) -> None:
+        """An ICMP error quotes our SYN-ACK, or pretends to: where the peer cannot be reached, Linux waits no longer.
+
+        With IPv4 these are the errors that may pass, with IPv6 those that do not.
+        """
+        tcp, embryo = self._tcp, self.entries[key]
+        if seq != embryo.iss:
+            name = "icmp" if embryo.path.version == 4 else "icmpv6"
+            tcp.notices.append(Anomaly(embryo.path, name, "spoofed-icmp", *embryo.ports))
+            return
+        tcp.counters["path_errors"] += 1  # MUST-54
+        if kind is (IcmpErrorKind.SOFT if embryo.path.version == 4 else IcmpErrorKind.HARD):
+            self.abandon(key, reset=False)
 
     def expire(self, key: bytes, now: float) -> None:
         """Send the SYN-ACK again, or give the handshake up."""
@@ -273,7 +287,10 @@ class Handshakes:
         if flags == ACK and embryo.window_scale is not None:
             window = -(-window >> tcp.persona.window_scale)  # rounded up, so that the right edge does not move left
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)
-        tcp.out.append((path, segment if flags & SYN else StraySegment(segment)))
+        if flags & SYN:
+            tcp.out.append((path, segment))
+        else:
+            tcp.send_stray(path, segment)
 
 
 def _is_acceptable(seg: Segment, nxt: int, edge: int) -> bool:

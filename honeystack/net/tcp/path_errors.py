@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from honeystack.net.address import Path
 from honeystack.net.notices import Anomaly, CloseReason
+from honeystack.net.tcp.flow_key import segment_key
 from honeystack.net.tcp.seq import between
 from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES, Sizes
 from honeystack.net.tcp.state import SYN_SENT
@@ -26,10 +27,12 @@ def icmp_error(tcp: Tcp, path: Path, quoted: bytes, kind: IcmpErrorKind, mtu: in
     """Take an error that quotes `quoted`, a segment that we sent on `path`."""
     if len(quoted) < QUOTED:
         return
-    key = path.remote + path.local + quoted[2:4] + quoted[0:2]
+    key = segment_key(path, bytes(quoted[2:4] + quoted[:2]))
     seq = int.from_bytes(quoted[4:8], "big")
     conn = tcp.flows.get(key)  # MUST-54
     if conn is None:
+        if key in tcp.handshakes.entries:
+            tcp.handshakes.path_error(key, seq, kind)
         return
     if not between(conn.snd_una, seq, conn.snd_nxt):
         name = "icmp" if path.version == 4 else "icmpv6"

@@ -19,6 +19,7 @@ ARP: Final = 0x0806
 VLAN_TAG: Final = 0x8100
 VLAN_ID: Final = 0x0FFF  # the part of a tag that names the VLAN
 IPV6: Final = 0x86DD
+RESERVED_VLAN: Final = 0x0FFF  # of which no frame may be (IEEE 802.1Q §9.6)
 FIRST_ETHERTYPE: Final = 0x0600  # what is lower is a length: an 802.3 frame with an LLC header
 
 
@@ -57,6 +58,11 @@ def vlan_of(control: int, ethertype: int) -> int | None:
     if not control & VLAN_ID:
         return None
     return control if ethertype == VLAN_TAG else ethertype << 16 | control
+
+
+def is_reserved(vlan: int | None) -> bool:
+    """Whether a tag names the VLAN that there is not."""
+    return vlan is not None and vlan & VLAN_ID == RESERVED_VLAN
 
 
 def multicast_mac(group: bytes) -> bytes:

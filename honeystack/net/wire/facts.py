@@ -29,8 +29,8 @@ class ChecksumState(enum.Enum):
 class IcmpErrorKind(enum.Enum):
     """What an ICMP error about something that we sent means for the connection that it quotes (RFC 5461, RFC 1191)."""
 
-    SOFT = "soft"  # network or host unreachable, time exceeded, parameter problem: may pass
-    HARD = "hard"  # protocol or port unreachable, administratively prohibited
+    SOFT = "soft"  # network or host unreachable, time exceeded, with IPv4 a parameter problem: may pass
+    HARD = "hard"  # protocol or port unreachable, administratively prohibited, with IPv6 a parameter problem
     PACKET_TOO_BIG = "packet-too-big"  # the MTU that fits comes with it
 
 

@@ -20,7 +20,17 @@ MARKED = IpFacts(57, 4321, True, 0b11)
     ("flags", "asks"), [(ASKING, True), (SYN | ECE, False), (SYN | CWR, False), (ECE | CWR, False)]
 )
 def test_both_flags_of_a_syn_ask_for_it(flags: int, asks: bool) -> None:
-    assert asks_for_ecn(flags) is asks
+    assert asks_for_ecn(flags, 0) is asks
+
+
+@pytest.mark.parametrize(("tos", "asks"), [(0, True), (0xB8, True), (1, False), (2, False), (3, False)])
+def test_a_syn_that_can_be_marked_does_not_ask_for_it(tos: int, asks: bool) -> None:
+    assert asks_for_ecn(ASKING, tos) is asks
+    peer = Peer(tcp=make_tcp(3))
+    syn = peer_segment(peer.path, peer.ports, 1000, 0, ASKING)
+    peer.tcp.receive_segment(peer.path, syn, IpFacts(57, 4321, True, tos), peer.now, verify=True)
+    (answer,) = peer.answers()
+    assert bool(answer.flags & ECE) is asks
 
 
 @pytest.mark.parametrize(

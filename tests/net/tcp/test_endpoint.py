@@ -22,7 +22,7 @@ from honeystack.net.notices import (
 )
 from honeystack.net.persona import Persona
 from honeystack.net.tcp.connection import Connection
-from honeystack.net.tcp.endpoint import Tcp, flow_key
+from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.state import State
@@ -173,13 +173,6 @@ def test_the_path_of_the_last_segment_leads_back() -> None:
     peer.path = peer.path._replace(remote_mac=b"gatewy")
     peer.say(b"hello")
     assert conn.path.remote_mac == b"gatewy"
-
-
-def test_one_flow_is_one_connection_whatever_its_reverse_does() -> None:
-    path = path_of()
-    assert flow_key(path, 80, 9) != flow_key(path, 9, 80)
-    assert len(flow_key(path, 80, 9)) == 12
-    assert len(flow_key(path_of(6), 80, 9)) == 36
 
 
 def test_many_connections_at_once_keep_their_texts_apart() -> None:

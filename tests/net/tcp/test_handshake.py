@@ -6,7 +6,7 @@ import pytest
 
 from honeystack.net.notices import Accepted, BoundReached, HalfOpen, Scanned
 from honeystack.net.persona import Persona
-from honeystack.net.tcp.endpoint import flow_key
+from honeystack.net.tcp.flow_key import flow_key
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, decode_syn_options

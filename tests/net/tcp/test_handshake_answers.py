@@ -9,10 +9,10 @@ import pytest
 from honeystack.net.notices import Accepted, HalfOpen
 from honeystack.net.tcp.challenge import INTERVAL
 from honeystack.net.tcp.seq import add
-from honeystack.net.wire.segment import Segment
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN
-from tests.net.tcp.pair import make_tcp
-from tests.net.tcp.peer import Peer
+from honeystack.net.wire.segment import Segment, StraySegment
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, decode_segment
+from tests.net.tcp.pair import make_tcp, peer_segment
+from tests.net.tcp.peer import FACTS, Peer
 
 Send = Callable[[Peer], list[Segment]]
 
@@ -44,6 +44,17 @@ def test_it_is_answered_once_in_half_a_second(name: str) -> None:
     peer.now += INTERVAL
     assert len(send(peer)) == 1
     assert peer.tcp.statistics()["half_open"] == 1
+
+
+@pytest.mark.parametrize(("tos", "back"), [(0xB8, 0xB8), (0xBB, 0xB8), (0, 0)])
+@pytest.mark.parametrize(("offset", "flags"), [(100_000, ACK), (0, RST)])
+def test_it_is_answered_with_its_own_type_of_service(offset: int, flags: int, tos: int, back: int) -> None:
+    peer = half_open()
+    wrong = peer_segment(peer.path, peer.ports, add(peer.seq, offset), add(peer.ack, 99), ACK)
+    peer.tcp.receive_segment(peer.path, wrong, FACTS._replace(tos=tos), peer.now, verify=True)
+    ((_, answer),) = peer.tcp.poll_transmit(peer.now)
+    assert isinstance(answer, StraySegment)
+    assert (decode_segment(memoryview(answer)).flags, answer.tos) == (flags, back)
 
 
 def test_all_that_does_not_belong_shares_one_limit() -> None:

@@ -73,6 +73,14 @@ def test_a_quote_that_is_not_in_flight_is_not_believed(offset: int) -> None:
     assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, add(peer.ack, offset), 600) == []
 
 
+# MUST-54
+def test_an_error_about_a_handshake_under_way_reaches_it() -> None:
+    peer = Peer()
+    (answer,) = peer.syn()
+    assert report(peer, IcmpErrorKind.SOFT, answer.seq) == []
+    assert peer.tcp.statistics()["half_open"] == 0
+
+
 def test_unknown_flows_and_short_quotes_are_ignored() -> None:
     peer = sending()
     peer.tcp.icmp_error(peer.path, quote(peer, peer.ack)[:7], IcmpErrorKind.PACKET_TOO_BIG, 600, peer.now)

@@ -14,6 +14,7 @@ from honeystack.net.wire.ethernet import (
     EthernetHeader,
     decode_ethernet,
     encode_ethernet,
+    is_reserved,
     multicast_mac,
     vlan_of,
 )
@@ -43,6 +44,13 @@ def test_a_tag_says_its_ethertype_where_it_is_another(control: int, ethertype: i
 def test_a_tag_of_vlan_0_is_none() -> None:
     assert vlan_of(0xE000, 0x8100) is None
     assert decode_ethernet(US + THEM + b"\x81\0\xe0\0\x08\x06") == EthernetHeader(US, THEM, ARP, None, 18)
+
+
+@pytest.mark.parametrize(
+    ("tag", "reserved"), [(None, False), (5, False), (0xFFF, True), (0xEFFF, True), (0x88A8_0FFF, True)]
+)
+def test_one_vlan_is_reserved(tag: int | None, reserved: bool) -> None:
+    assert is_reserved(tag) is reserved
 
 
 def test_where_the_kernel_stripped_a_tag_a_second_one_is_another_protocol() -> None:
