@@ -134,6 +134,7 @@ def _stack(
         StackSettings(
             mac=facts.mac,
             addresses=addresses,
+            broadcasts=broadcasts(facts),
             mtu=facts.mtu,
             exclusions=settings.exclusions,
             sniffer=settings.sniffer,
@@ -188,6 +189,14 @@ def owned_addresses(
     if not facts.addresses:
         raise ConfigError(f"the interface {facts.name} has no addresses: name some in addresses")
     return AddressSet(ipaddress.ip_interface(address).ip for address in facts.addresses)
+
+
+def broadcasts(facts: InterfaceFacts) -> AddressSet:
+    """The addresses that all hosts of the link's IPv4 prefixes hear; a prefix of two addresses has none (RFC 3021)."""
+    networks = (ipaddress.ip_interface(address).network for address in facts.addresses)
+    return AddressSet(
+        network.broadcast_address for network in networks if network.version == 4 and network.prefixlen < 31
+    )
 
 
 def fence_rules(settings: AttachmentSettings) -> list[str]:

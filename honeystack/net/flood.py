@@ -44,7 +44,8 @@ class Flood:
         self._label_seed = label_seed
         self._left_to_us = ~np.array(host_ports)
         self._open, self._open_as_of = self._left_to_us, -1
-        ours, refused = list(settings.addresses), [*settings.addresses, *settings.exclusions.addresses, *MARTIANS]
+        ours = list(settings.addresses)
+        refused = [*ours, *settings.exclusions.addresses, *settings.broadcasts, *MARTIANS]
         self._ours = {version: Ranges(version, ours) for version in (4, 6)}
         self._refused = {version: Ranges(version, _only(refused, version)) for version in (4, 6)}
         self._sieve = Sieve(sieve_seed)

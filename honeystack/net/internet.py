@@ -27,6 +27,7 @@ class Internet:
     def __init__(self, settings: StackSettings, delivery: Delivery) -> None:
         self.addresses = settings.addresses
         self._mac = settings.mac
+        self._broadcasts = settings.broadcasts
         self._excluded = settings.exclusions.addresses
         self._shares_ports = bool(settings.exclusions.ports)
         self._midnight = settings.midnight
@@ -56,7 +57,7 @@ class Internet:
         if remote in self._excluded:
             return Fate.EXCLUDED
         ours, to_us = local in self.addresses, ethernet.destination == self._mac
-        if is_martian(remote) or remote in self.addresses:  # MUST-63
+        if is_martian(remote) or remote in self.addresses or remote in self._broadcasts:  # MUST-63
             if ours and to_us:
                 self._delivery.anomaly(_path(local, remote, ethernet), source_anomaly(local, remote, self.addresses))
             return Fate.IGNORED

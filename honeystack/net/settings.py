@@ -19,6 +19,7 @@ class StackSettings:
 
     mac: bytes
     addresses: AddressSet
+    broadcasts: AddressSet = attrs.field(factory=AddressSet)  # of our link's prefixes: no peer has such an address
     mtu: int = 1500  # of the link, in bytes
     cuts_runs: bool = False  # the link takes runs (net.wire.runs)
     exclusions: Exclusions = attrs.field(factory=Exclusions)

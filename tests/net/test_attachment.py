@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -19,6 +20,7 @@ from honeystack.net.attachment import (
     attach,
     attach_many,
     attach_tap,
+    broadcasts,
     fence_rules,
     owned_addresses,
     packet_filter_text,
@@ -226,6 +228,7 @@ async def test_each_has_a_stack_on_its_tap_and_no_fence_of_its_own() -> None:
     with attach_tap(settings, tap, rng=random.Random(1), secret=b"all") as found:
         assert found.stack.settings.secret == b"all"
         assert found.stack.settings.exclusions == SSH
+        assert [str(network) for network in found.stack.settings.broadcasts] == ["192.0.2.255/32"]
         assert found.fence.kind == "none"
         assert rings[0].options["tap"] is tap
         assert rings[0].options["program"]
@@ -235,6 +238,12 @@ async def test_each_has_a_stack_on_its_tap_and_no_fence_of_its_own() -> None:
 def test_the_addresses_of_the_settings_count_before_those_of_the_interface() -> None:
     settings = AttachmentSettings("eth0", addresses=("203.0.113.0/28",))
     assert [str(network) for network in owned_addresses(settings, ETH0)] == ["203.0.113.0/28"]
+
+
+def test_each_ipv4_prefix_of_the_interface_has_a_broadcast_but_those_of_two_and_of_one() -> None:
+    addresses = ("192.0.2.1/24", "198.51.100.5/30", "10.0.0.1/31", "10.1.1.1/32", "2001:db8::1/64")
+    found = broadcasts(attrs.evolve(ETH0, addresses=addresses))
+    assert [str(network) for network in found] == ["192.0.2.255/32", "198.51.100.7/32"]
 
 
 def test_an_interface_without_addresses_is_told() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from honeystack.net.address import AddressSet, Exclusions, parse_port_range
+from honeystack.net.address import AddressSet, Exclusions, address_text, parse_port_range
 from honeystack.net.flood import MARTIANS, MAX_TOLD
 from honeystack.net.internet import is_martian
 from honeystack.net.limits import Limits
@@ -80,6 +80,14 @@ def test_any_bytes_are_taken_as_they_are_one_by_one(data: list[bytes]) -> None:
     one, other = flooded(), flooded()
     frames: list[Received] = [(each, ChecksumState.UNKNOWN, None) for each in data]
     assert one_by_one(one, frames) == together(other, frames)
+    assert counters(one) == counters(other)
+    assert facts(one) == facts(other)
+
+
+def test_the_broadcast_of_our_link_is_answered_in_no_way() -> None:
+    one, other = (flooded(broadcasts=AddressSet([address_text(PATHS[4].remote)])) for _ in range(2))
+    frames: list[Received] = [(syn(PATHS[4], port, 80, 1), ChecksumState.UNKNOWN, None) for port in range(1, 40)]
+    assert one_by_one(one, frames) == together(other, frames) == []
     assert counters(one) == counters(other)
     assert facts(one) == facts(other)
 

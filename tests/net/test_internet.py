@@ -60,6 +60,18 @@ def test_ipv4_sources_that_can_be_no_peers(source: str) -> None:
     assert (stack.poll_transmit(1.0), notices(stack)) == ([], [])
 
 
+def test_the_broadcast_of_our_link_is_no_peer_and_is_told_of() -> None:
+    stack = make_stack(broadcasts=AddressSet(["10.0.0.255"]))
+    path = PATH4._replace(remote=packed("10.0.0.255"))
+    for octets in (udp_frame(path, b"x"), ping_frame(path), syn_frame(path), ip_frame(path, 132, b"")):
+        assert fate(stack, octets) == "ignored"
+    assert stack.poll_transmit(1.0) == []
+    assert [(told.name, told.path.remote) for told in every_notice(stack) if isinstance(told, Anomaly)] == [
+        ("martian-source", path.remote)
+    ] * 4
+    assert fate(stack, udp_frame(PATH4._replace(remote=packed("10.0.1.255")), b"x")) == "delivered"
+
+
 @pytest.mark.parametrize("source", ["::", "::1", "ff02::1", "::ffff:10.0.0.2", "2001:db8::1", "2001:db8:9::77"])
 def test_ipv6_sources_that_can_be_no_peers(source: str) -> None:
     stack, path = make_stack(), PATH6._replace(remote=packed(source))
