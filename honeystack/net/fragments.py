@@ -1,4 +1,4 @@
-"""Fragments become datagrams again (RFC 791, 815, 8200 §4.5; 5722, 6946 where they change it).
+"""Fragments become datagrams again (RFC 791, 815, 3168 §5.3, 8200 §4.5; 5722, 6946 where they change it).
 
 Fragments that overlap discard the whole datagram, what has come of it and what will; an exact copy is ignored. One may
 begin within the header of TCP: RFC 3128 asks filters to drop such, but who puts fragments together loses nothing, and
@@ -21,6 +21,8 @@ TIMEOUTS = {4: 30.0, 6: 60.0}  # seconds; Linux: ipfrag_time, ip6frag_time
 OVERHEAD = 128  # bytes that a fragment costs beside its data
 MAX_LENGTH = 0xFFFF
 QUOTE = 1280  # no ICMP error quotes more
+NOT_ECT, CE = 0, 3  # codepoints of ECN; the two between say that the transport is capable of it (RFC 3168 §5)
+CE_BITS = {4: 0x03, 6: 0x30}  # in the second byte of a header
 TCP, TCP_HEADER = 6, 20  # its number, and the bytes that a filter looks at
 
 Key = tuple[int, bytes, bytes, int, int, int | None]
@@ -53,6 +55,7 @@ class _Assembly:
     parts: list[bytes] = attrs.field(factory=list)
     held: int = 0  # bytes of data
     length: int | None = None  # of the datagram, once its last fragment is here
+    codepoints: int = 0  # of ECN that its fragments had, a bit for each
     dead: bool = False  # its fragments overlapped: nothing more of it is taken
 
     @property
@@ -98,7 +101,8 @@ class Reassembler:
         self._insert(assembly, fragment, data)
         if assembly.length is not None and assembly.held == assembly.length and assembly.first:
             self._forget(key)
-            return Datagram(assembly.first.packet, assembly.first.protocol, b"".join(assembly.parts))
+            first = _with_congestion(assembly.first.packet, assembly.codepoints)
+            return Datagram(first, assembly.first.protocol, b"".join(assembly.parts))
         self._shed()
         return None
 
@@ -138,6 +142,7 @@ class Reassembler:
         assembly.offsets.insert(at, start)
         assembly.parts.insert(at, data)
         assembly.held += len(data)
+        assembly.codepoints |= 1 << (fragment.packet.facts.tos & 3)
         self.memory += assembly.cost
         if not fragment.more:
             assembly.length = end
@@ -169,6 +174,17 @@ def _shortened(fragment: Fragment) -> Fragment:
     """The fragment with no more of its packet than its header and what an ICMP error would quote."""
     packet = fragment.packet
     return fragment._replace(packet=packet._replace(octets=bytes(packet.octets[: max(packet.offset, QUOTE)])))
+
+
+def _with_congestion(packet: IpPacket, codepoints: int) -> IpPacket:
+    """The first fragment's packet, with what any of them has met on its way (RFC 3168 §5.3). Raises Malformed."""
+    if codepoints & 1 << NOT_ECT and codepoints != 1 << NOT_ECT:
+        raise Malformed("fragments of one datagram of which some are capable of ECN, and some are not")
+    if not codepoints & 1 << CE:
+        return packet
+    octets = bytearray(packet.octets)
+    octets[1] |= CE_BITS[packet.path.version]
+    return packet._replace(octets=bytes(octets), facts=packet.facts._replace(tos=packet.facts.tos | CE))
 
 
 def _check(fragment: Fragment, length: int) -> None:

@@ -17,12 +17,12 @@ def fragment_probes(version: int) -> dict[str, Probe]:
     return {f"fragments: {name}": probe for name, probe in found.items()}
 
 
-def part(peer: Peer, payload: bytes, offset: int, *, more: bool, protocol: int | None = None) -> bytes:
+def part(peer: Peer, payload: bytes, offset: int, *, more: bool, protocol: int | None = None, tos: int = 0) -> bytes:
     """One fragment."""
     protocol = protocol_of(peer) if protocol is None else protocol
     if peer.version == 4:
-        return peer.ip(protocol, payload, ident=77, field=offset >> 3 | (0x2000 if more else 0))
-    return peer.ip(FRAGMENT, fragment_header(protocol, offset, 77, more=more) + payload)
+        return peer.ip(protocol, payload, ident=77, field=offset >> 3 | (0x2000 if more else 0), tos=tos)
+    return peer.ip(FRAGMENT, fragment_header(protocol, offset, 77, more=more) + payload, tos=tos)
 
 
 def cut(peer: Peer, protocol: int, payload: bytes, *cuts: int) -> list[bytes]:
@@ -44,6 +44,16 @@ def datagram(peer: Peer) -> bytes:
 
 def pieces(*order: int, cuts: tuple[int, ...] = (64,)) -> Probe:
     return several(lambda peer: [cut(peer, protocol_of(peer), whole(peer), *cuts)[i] for i in order])
+
+
+def pieces_marked(*values: int) -> Probe:
+    """Two fragments with these values of TOS, or traffic class."""
+
+    def make(peer: Peer) -> list[bytes]:
+        (first, second), octets = values, whole(peer)
+        return [part(peer, octets[:64], 0, more=True, tos=first), part(peer, octets[64:], 64, more=False, tos=second)]
+
+    return several(make)
 
 
 def parts(*places: tuple[int, int, bool], zeros: int | None = None) -> Probe:
@@ -68,6 +78,10 @@ def _of_both(version: int) -> dict[str, Probe]:
         "one twice": pieces(0, 0, 1),
         "three, the middle last": pieces(0, 2, 1, cuts=(32, 64)),
         "of 8 bytes": pieces(*range(16), cuts=tuple(range(8, 128, 8))),
+        **{
+            f"ECN {first} and {second}": pieces_marked(first, second)
+            for first, second in ((0, 3), (3, 0), (0, 2), (1, 0), (2, 1), (1, 2), (2, 3), (3, 1), (3, 3), (0x48, 0x4B))
+        },
         "overlap with the same": parts((0, 72, True), (64, 128, False)),
         "overlap with other bytes": parts((0, 64, True), (32, 96, True), (64, 128, False), zeros=1),
         "same place, other bytes": parts((0, 64, True), (0, 64, True), (64, 128, False), zeros=1),

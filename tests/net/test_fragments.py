@@ -55,6 +55,53 @@ def test_an_exact_copy_is_ignored() -> None:
     assert give([fragment(*part) for part in [PARTS[0], PARTS[0], PARTS[1], PARTS[1], *PARTS[2:]]]) is not None
 
 
+def marked(tos: int, start: int, end: int, path: Path) -> Fragment:
+    part = fragment(start, end, path=path)
+    octets = bytearray(part.packet.octets)
+    octets[1] = tos if path.version == 4 else tos << 4 & 0xF0 | octets[1] & 0x0F
+    facts = part.packet.facts._replace(tos=tos)
+    return part._replace(packet=part.packet._replace(octets=bytes(octets), facts=facts))
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+@pytest.mark.parametrize(
+    ("first", "others", "whole"),
+    [
+        (0, [0, 0, 0], 0),
+        (1, [1, 1, 1], 1),
+        (2, [1, 2, 2], 2),
+        (1, [2, 2, 2], 1),
+        (3, [3, 3, 3], 3),
+        (2, [2, 2, 3], 3),
+        (3, [2, 1, 2], 3),
+        (1, [3, 1, 1], 3),
+        (0x48, [0x48, 0x48, 0x48], 0x48),
+        (0x0A, [0x0A, 0x0B, 0x0A], 0x0B),
+    ],
+)
+def test_a_whole_datagram_has_met_congestion_where_a_fragment_of_it_has(
+    path: Path, first: int, others: list[int], whole: int
+) -> None:
+    parts = [marked(tos, *part, path) for tos, part in zip([first, *others], PARTS, strict=True)]
+    for order in (parts, parts[::-1]):
+        told = give(order)
+        assert told is not None
+        assert (told.first.facts.tos, told.data) == (whole, DATA)
+        written = told.first.octets[1] if path.version == 4 else told.first.octets[1] >> 4
+        assert written & 3 == whole & 3
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+@pytest.mark.parametrize("tos", [(0, 0, 0, 3), (3, 0, 0, 0), (0, 1, 1, 1), (2, 2, 0, 2), (0, 1, 2, 3)])
+def test_fragments_that_do_not_agree_on_ecn_make_no_datagram(path: Path, tos: tuple[int, ...]) -> None:
+    reassembler = Reassembler(Limits())
+    parts = [marked(value, *part, path) for value, part in zip(tos, PARTS, strict=True)]
+    assert give(parts[:-1], reassembler) is None
+    with pytest.raises(Malformed, match="ECN"):
+        reassembler.receive(parts[-1], 0.0)
+    assert (len(reassembler), reassembler.memory) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "more"),
     [
