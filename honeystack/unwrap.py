@@ -31,7 +31,7 @@ from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
 from honeystack.tls.unfinished import HeldHello
 
-REPEATED = ("ja3.digest", "ja3.string", "ja3.nogrease-digest", "ja4", "ja4.raw", "tls.sni")  # in later events too
+REPEATED = ("ja3.digest", "ja3.nogrease-digest", "ja4", "tls.sni", "tls.sni-truncated")  # in later events too
 RECORD = bytes([HANDSHAKE, 3])  # how each hello begins that comes in records
 
 

@@ -19,7 +19,7 @@ from honeystack.tls.servers import shipped_servers
 from honeystack.unwrap import TlsPlan, Unwrapper
 from tests.tls.peers import client_context
 from tests.tls.scans import probes
-from tests.tls.vectors import message, record
+from tests.tls.vectors import body, full_extensions, message, record, records
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,8 @@ async def scan(unwrapper: Unwrapper, plan: TlsPlan, packet: bytes) -> list[dict[
     await client.send_all(packet)
     await client.send_eof()
     reader = HelloReader()
-    reader.feed(await peer.peek_more())
+    while reader.progress is Progress.MORE:
+        reader.feed(await peer.peek_more())
     unwrapper.tell_hello(peer, reader)
     assert not await unwrapper.accept(peer, reader, plan)
     return [dict(event.fields) for event in meeting.of("tcp") if event.type == "tls"]
@@ -169,3 +170,16 @@ async def test_a_client_that_is_no_probe_gets_a_handshake_of_such_a_server_too(c
     fields = await handshake(unwrapper(), TlsPlan(certificate, Appearance("mimic", shipped_servers()["java"])))
     assert (fields["tls.profile"], fields["tls.version"]) == ("java", "1.3")
     assert "tls.forged" not in fields
+
+
+async def test_a_large_hello_is_told_once(certificate: Certificate) -> None:
+    hello = message(body(suites=range(0x6000, 0x6000 + 32_000), extensions=full_extensions(name=b"x" * 60_000)))
+    told, *later = await scan(unwrapper(), TlsPlan(certificate), records(hello, 16_384))
+    del told["tls.client.hello.payload"]
+    assert len(str(told)) < 12_000
+    for fields in later:
+        assert len(str(fields)) < 1_500
+        assert fields["ja3.digest"] == told["ja3.digest"]
+        assert fields["tls.sni-truncated"] is True
+        assert not {"ja3.string", "ja4.raw"} & set(fields)
+    assert later

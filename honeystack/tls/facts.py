@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from cryptography import x509
@@ -21,12 +22,16 @@ TLS = EventKind(
     {
         "tls.stage": "`hello`, `established`, `failed`, `payload` or `threat`",
         "ja3.digest": "MD5 of the JA3 string",
-        "ja3.string": "JA3 before hashing",
+        "ja3.string": "JA3 before hashing, told with the hello alone",
+        "ja3.string-truncated": "bool: there is more of it than is told here; the digests are of the whole",
         "ja3.nogrease-digest": "MD5 of the JA3 string without GREASE values",
         "ja4": "JA4 of the hello",
-        "ja4.raw": "JA4 with its lists in place of their hashes",
+        "ja4.raw": "JA4 with its lists in place of their hashes, told with the hello alone",
+        "ja4.raw-truncated": "bool: there is more of it than is told here",
         "tls.sni": "server name that the client asks for",
+        "tls.sni-truncated": "bool: the name is longer than is told here",
         "tls.alpn": "list: protocols that the client offers",
+        "tls.alpn-truncated": "bool: it offers more of them, or longer names, than are told here",
         "tls.versions": "list: versions that the client offers, in its order; of an old hello the highest alone",
         "tls.client.hello.payload": "hex: the hello as it came, with the headers of its records",
         "tls.scanner": "the tool that the hello is known to come from: `jarm`",
@@ -70,6 +75,10 @@ UDP_TLS = EventKind(
     },
 )
 
+MOST_RAW = 4096  # characters of a raw fingerprint; those of all clients known have less than 1,100
+MOST_NAME = 512  # characters of a server name; DNS allows 253, but each byte that is no text is told as four
+MOST_PROTOCOLS = 32  # of ALPN; browsers offer two, and no more than some thirty have a name
+_MOST_PROTOCOL = 64  # bytes of each of them
 SMALLEST_SEGMENT = 536  # bytes, that a peer may send without knowing more: RFC 9293 §3.7.1, MUST-15
 
 _VERSIONS = {
@@ -90,19 +99,30 @@ def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: byt
     fields: dict[str, object] = {"tls.client.hello.payload": raw}
     if prints is not None:
         fields["ja3.digest"] = prints.ja3_digest
-        fields["ja3.string"] = prints.ja3
+        fields |= _cut("ja3.string", prints.ja3, MOST_RAW)
         fields["ja3.nogrease-digest"] = prints.ja3_nogrease_digest
         fields["ja4"] = prints.ja4
-        fields["ja4.raw"] = prints.ja4_raw
+        fields |= _cut("ja4.raw", prints.ja4_raw, MOST_RAW)
     if hello is not None:
         if hello.sni is not None:
-            fields["tls.sni"] = hello.sni
+            fields |= _cut("tls.sni", hello.sni, MOST_NAME)
         if hello.alpn:
-            fields["tls.alpn"] = [name.decode("utf-8", "backslashreplace") for name in hello.alpn]
+            fields |= _protocols(hello.alpn)
         if hello.offers_early_data:
             fields["tls.early-data"] = "offered"
         fields["tls.versions"] = [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
     return fields
+
+
+def _cut(key: str, text: str, limit: int) -> dict[str, object]:
+    """A text that a peer can make as long as it likes; what is left out of it is marked."""
+    return {key: text} if len(text) <= limit else {key: text[:limit], f"{key}-truncated": True}
+
+
+def _protocols(names: Sequence[bytes]) -> dict[str, object]:
+    told = [name[:_MOST_PROTOCOL] for name in names[:MOST_PROTOCOLS]]
+    fields: dict[str, object] = {"tls.alpn": [name.decode("utf-8", "backslashreplace") for name in told]}
+    return fields if told == list(names) else {**fields, "tls.alpn-truncated": True}
 
 
 def threat_fields(hello: ClientHello | None, prints: Fingerprint | None, records: int) -> dict[str, object]:

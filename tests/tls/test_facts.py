@@ -7,6 +7,9 @@ import pytest
 from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
 from honeystack.tls.facts import (
+    MOST_NAME,
+    MOST_PROTOCOLS,
+    MOST_RAW,
     TLS,
     certificate_fields,
     cut_fields,
@@ -65,6 +68,37 @@ def test_names_that_are_no_text_are_escaped() -> None:
     assert (fields["tls.sni"], fields["tls.alpn"]) == ("\\xff", ["\\xfe"])
 
 
+HUGE = parse_hello(
+    message(
+        body(
+            suites=range(0x6000, 0x6000 + 32_000),
+            extensions=full_extensions(name=b"\xff" * 12_000, alpn=tuple(b"\xfe" * 90 for _ in range(200))),
+        )
+    )
+)
+
+
+def test_what_a_peer_makes_long_is_cut_and_marked() -> None:
+    prints = fingerprint(HUGE)
+    assert prints is not None
+    fields = hello_fields(HUGE, prints, b"")
+    assert (len(str(fields["ja3.string"])), len(str(fields["ja4.raw"]))) == (MOST_RAW, MOST_RAW)
+    assert len(str(fields["tls.sni"])) == MOST_NAME
+    assert fields["tls.alpn"] == ["\\xfe" * 64] * MOST_PROTOCOLS
+    marks = {key for key in fields if key.endswith("-truncated")}
+    assert marks == {f"{key}-truncated" for key in ("ja3.string", "ja4.raw", "tls.sni", "tls.alpn")}
+    assert fields["ja3.digest"] == prints.ja3_digest
+    assert sum(len(str(value)) for value in fields.values()) < 20_000
+
+
+def test_many_protocols_or_one_that_is_long_are_marked() -> None:
+    for alpn in [(b"a",) * (MOST_PROTOCOLS + 1), (b"a" * 65,)]:
+        hello = parse_hello(message(body(extensions=full_extensions(alpn=alpn))))
+        assert hello_fields(hello, None, b"")["tls.alpn-truncated"] is True
+    whole = parse_hello(message(body(extensions=full_extensions(alpn=(b"a" * 64,) * MOST_PROTOCOLS))))
+    assert "tls.alpn-truncated" not in hello_fields(whole, None, b"")
+
+
 def test_an_outcome_tells_what_it_came_to() -> None:
     good = TlsOutcome("random", "1.3", "TLS_AES_128_GCM_SHA256", "h2", resumed=True)
     assert outcome_fields(good) == {
@@ -102,7 +136,8 @@ def test_every_field_is_declared() -> None:
         "random", "1.2", "TLS", "h2", resumed=True, error="e", alert="a", threats=("robot",), forged=True
     )
     fields = {"tls.stage": "hello", "payload": b""}
-    fields |= hello_fields(HELLO, fingerprint(HELLO), b"") | outcome_fields(outcome, EARLY)
+    fields |= hello_fields(HUGE, fingerprint(HUGE), b"") | hello_fields(HELLO, fingerprint(HELLO), b"")
+    fields |= outcome_fields(outcome, EARLY)
     fields |= certificate_fields(b"none") | dict.fromkeys(SEEN_ELSEWHERE)
     assert undeclared(Event("id", 0.0, TLS, fields)) == []
     scan = hello_in(probes()[3][1])
