@@ -117,6 +117,30 @@ def connected(path: Path) -> tuple[Stack, int, int]:
     return stack, seq, ack
 
 
+@both
+@pytest.mark.parametrize("behind", [1, 25, 2001])
+def test_a_peer_that_is_gone_answers_what_crossed_its_last_segments(path: Path, behind: int) -> None:
+    """Its reset has the number that we acknowledged before they came: no guess."""
+    stack, seq, ack = connected(path)
+    end = seq
+    for size in (1400, 600):
+        stack.receive_frame(ip_frame(path, 6, segment(path, ACK | PSH, end, ack, bytes(size))), 2.0)
+        end += size
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK | FIN, end, ack)), 2.0)
+    stack.receive_frame(ip_frame(path, 6, segment(path, RST, end + 1 - behind, 0)), 2.0)
+    assert names(stack) == []
+
+
+@both
+def test_a_reset_before_a_fin_or_far_behind_it_is_a_guess_all_the_same(path: Path) -> None:
+    stack, seq, ack = connected(path)
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK | PSH, seq, ack, bytes(100))), 2.0)
+    stack.receive_frame(ip_frame(path, 6, segment(path, RST, seq + 50, 0)), 2.0)
+    stack.receive_frame(ip_frame(path, 6, segment(path, ACK | FIN, seq + 100, ack)), 2.0)
+    stack.receive_frame(ip_frame(path, 6, segment(path, RST, (seq - 0xFFFF) % 2**32, 0)), 2.0)
+    assert names(stack) == ["rst-probe", "blind-rst"]
+
+
 CONNECTION: list[tuple[str, Callable[[Path, int, int], bytes]]] = [
     ("rst-probe", lambda path, seq, ack: segment(path, RST, seq + 100, 0)),
     ("blind-rst", lambda path, seq, ack: segment(path, RST, seq + 2**30, 0)),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PAWS_TICKS: Final = 1  # Linux's TCP_PAWS_WINDOW
 FASTEST_CLOCK: Final = 1200  # ticks in a second: no timestamp clock of a peer has been seen to go faster (Linux)
+CROSSED: Final = 0xFFFF  # octets: about what a peer sends within a round trip before it closes
 SACK_BLOCKS: Final = 4  # at most so many can be told (RFC 2018 §3)
 PAWS_LIFETIME: Final = 24 * 24 * 3600.0  # RFC 7323 §5.5: after 24 days the remembered timestamp says nothing
 
@@ -80,7 +81,7 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
             _answer_unacceptable(conn, seg, now)
         elif _follows_the_fin(conn, seg):
             conn.tcp.finish(conn, CloseReason.RST)
-        else:
+        elif not _answers_what_crossed(conn, seg):
             tell_of(conn, "blind-rst")
         return False
     if stamps is not None and conn.ts_recent is not None and not after(seg.seq, conn.last_ack_sent):
@@ -125,13 +126,23 @@ def _second_check_rst(conn: Connection, seg: Segment, now: float) -> None:
     if seg.seq == conn.rcv_nxt or _follows_the_fin(conn, seg) or _follows_what_is_early(conn, seg):
         conn.tcp.finish(conn, CloseReason.RST)
     else:
-        tell_of(conn, "rst-probe")
+        if not _answers_what_crossed(conn, seg):
+            tell_of(conn, "rst-probe")
         challenge(conn, now)
 
 
 def _follows_the_fin(conn: Connection, seg: Segment) -> bool:
     """A peer that has sent its FIN and resets then may not count the FIN."""
     return seg.seq == add(conn.rcv_nxt, -1) and conn.state in (CLOSE_WAIT, LAST_ACK, CLOSING)
+
+
+def _answers_what_crossed(conn: Connection, seg: Segment) -> bool:
+    """To what crosses its last segments, a peer that is gone answers with the number that is acknowledged there.
+
+    RFC 9293 §3.10.7.1. An ordinary client does so, where we close as it does.
+    """
+    gone = conn.state in (CLOSE_WAIT, LAST_ACK, CLOSING) and not seg.flags & ACK
+    return gone and 0 < diff(conn.rcv_nxt, seg.seq) <= CROSSED
 
 
 def _follows_what_is_early(conn: Connection, seg: Segment) -> bool:
