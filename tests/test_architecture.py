@@ -38,6 +38,7 @@ FLOORS = {
     "net.internet": PROTOCOL,
     "net.output": PROTOCOL,
     "net.neighbours": PROTOCOL,
+    "net.reachability": PROTOCOL,
     "net.groups": PROTOCOL,
     "net.duplicates": PROTOCOL,
     "net.fragments": PROTOCOL,

@@ -13,7 +13,7 @@ import trio
 
 from honeystack.errors import ConfigError, Unavailable
 from honeystack.net import fence as fences
-from honeystack.net.address import AddressSet, Exclusions
+from honeystack.net.address import AddressSet, Exclusions, IPNetwork
 from honeystack.net.fanout import Spread, open_taps
 from honeystack.net.interface import InterfaceFacts, interface_facts
 from honeystack.net.limits import Limits
@@ -28,6 +28,7 @@ from honeystack.net.settings import StackSettings, VlanPolicy
 from honeystack.net.stack import Stack
 
 DAY = 86_400  # seconds
+LINK_LOCAL = "fe80::/64"
 
 
 @attrs.frozen
@@ -135,6 +136,7 @@ def _stack(
             mac=facts.mac,
             addresses=addresses,
             broadcasts=broadcasts(facts),
+            links=links(facts),
             mtu=facts.mtu,
             exclusions=settings.exclusions,
             sniffer=settings.sniffer,
@@ -197,6 +199,12 @@ def broadcasts(facts: InterfaceFacts) -> AddressSet:
     return AddressSet(
         network.broadcast_address for network in networks if network.version == 4 and network.prefixlen < 31
     )
+
+
+def links(facts: InterfaceFacts) -> AddressSet:
+    """The prefixes whose hosts are on the link itself; all hosts of IPv6 have a link-local address there."""
+    networks: list[IPNetwork | str] = [ipaddress.ip_interface(address).network for address in facts.addresses]
+    return AddressSet([*networks, LINK_LOCAL] if networks else ())
 
 
 def fence_rules(settings: AttachmentSettings) -> list[str]:

@@ -17,12 +17,14 @@ from honeystack.net.icmp import Icmp, read_error
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
 from honeystack.net.notices import AddressConflict, Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
+from honeystack.net.reachability import Reachability
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.udp import Udp
 from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6, udp_lite
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
+from honeystack.net.wire.icmpv6 import Neighbour
 
 BOUND_SECONDS: Final = 60.0  # between two notices about the same bound
 
@@ -55,6 +57,13 @@ class Delivery:
         self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng, midnight=settings.midnight)
         self.neighbours = Neighbours(
             output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours
+        )
+        self.reachability = Reachability(
+            *(output, self.neighbours),
+            links=settings.links,
+            mac=settings.mac,
+            limit=settings.limits.neighbours,
+            rng=rng,
         )
         self.groups = Groups(output, addresses=settings.addresses, mac=settings.mac, rng=rng)
 
@@ -98,6 +107,11 @@ class Delivery:
         forgotten = self.neighbours.forgotten
         self.neighbours.remember(address, mac, vlan)
         if self.neighbours.forgotten > forgotten:
+            self.bound("neighbours", None, now)
+
+    def used(self, path: Path, now: float) -> None:
+        """Something was sent to a peer."""
+        if not self.reachability.use(path, now):
             self.bound("neighbours", None, now)
 
     def bound(self, name: str, path: Path | None, now: float) -> None:
@@ -162,6 +176,8 @@ class Delivery:
             self._notices.append(AddressConflict(neighbour.target, mac, withdrawn=False))
         if neighbour.link_address and path.remote != UNSPECIFIED:
             self.remember(path.remote, neighbour.link_address, path.vlan, now)
+        told = neighbour.target if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT else path.remote
+        self.reachability.hear(told, now, solicited=_is_answer(message, neighbour))
 
     def _see(self, tell: Callable[[IpPacket], PacketSeen], packet: IpPacket) -> None:
         if self._sniffer:
@@ -175,6 +191,10 @@ class Delivery:
 def _without_options(packet: IpPacket) -> IpPacket:
     """A datagram's answers are a program's, and carry no options of the question's."""
     return packet._replace(path=packet.path._replace(options=b"")) if packet.path.options else packet
+
+
+def _is_answer(message: IcmpMessage, neighbour: Neighbour) -> bool:
+    return message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT and neighbour.flags & icmpv6.SOLICITED != 0
 
 
 def _port_table(exclusions: Exclusions, protocol: int) -> list[bool]:

@@ -1,8 +1,8 @@
 """What hosts of one link owe each other: ARP and neighbour discovery.
 
 RFC 826 and 5227, RFC 4861 and 4862 as far as a host answers. No answer needs a neighbour to be looked up, since it goes
-back the way the question came; so there is nothing to probe or to delay, and no entry grows stale. Those that have
-spoken are remembered for whoever opens a connection of his own, with what they said last.
+back the way the question came. Those that have spoken are remembered for whoever opens a connection of his own, with
+what they said last; `net.reachability` asks whether they are still there.
 """
 
 from __future__ import annotations
@@ -82,6 +82,10 @@ class Neighbours:
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
             self.forgotten += 1
+
+    def forget(self, address: bytes) -> None:
+        """A neighbour does not answer any more."""
+        self._known.pop(address, None)
 
     def path_to(self, local: bytes, remote: bytes) -> Path | None:
         """How to reach a neighbour that has spoken; None for one that has not, or whom others have displaced."""

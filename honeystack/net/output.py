@@ -43,6 +43,7 @@ class Output:
         self._rng = rng
         self._seed = rng.getrandbits(32)
         self._idents = array("H", rng.getrandbits(16 * COUNTERS).to_bytes(2 * COUNTERS, "big"))
+        self.contacts: dict[bytes, Path] | None = None  # whom packets went to, by address; None where nobody asks
         self._templates: dict[Path, tuple[bytes, int, bytes]] = {}
         self._frames: list[bytes] = []
 
@@ -69,12 +70,15 @@ class Output:
         stray = type(segment) is StraySegment
         size = len(segment) + len(segment.data) if type(segment) is Run else len(segment)
         tos = segment.tos if type(segment) is StraySegment else 0
+        first_words = stray or segment[13] & SYN != 0
+        if first_words and self.contacts is not None:  # what a connection says later, its acknowledgements confirm
+            self.contacts[path.remote] = path
         if path.version == 6:
             first = 6 << 28 | tos << 20 | flow & 0xFFFFF
             header = pack("!IHBB", first, size, ipv6.TCP, self._ttl)
             self._append(b"".join((head, header, addresses, segment)), segment, 6)
             return
-        ident = 0 if stray or segment[13] & SYN else self._ident(flow)
+        ident = 0 if first_words else self._ident(flow)
         length = ipv4.HEADER_LENGTH + size
         # TCP leaves no room for them in a full segment, and a run's segments are full.
         if path.options and length + len(path.options) <= self.mtu and type(segment) is not Run:
@@ -112,6 +116,8 @@ class Output:
     ) -> None:
         """Send an upper-layer packet, in fragments where it is larger than the link takes."""
         ttl = self._ttl if ttl is None else ttl
+        if self.contacts is not None:
+            self.contacts[path.remote] = path
         if path.version == 6:
             self._packet6(path, protocol, payload, ttl, tos)
         else:

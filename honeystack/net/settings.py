@@ -20,6 +20,7 @@ class StackSettings:
     mac: bytes
     addresses: AddressSet
     broadcasts: AddressSet = attrs.field(factory=AddressSet)  # of our link's prefixes: no peer has such an address
+    links: AddressSet = attrs.field(factory=AddressSet)  # our link's prefixes: who is in them is asked for by ARP
     mtu: int = 1500  # of the link, in bytes
     cuts_runs: bool = False  # the link takes runs (net.wire.runs)
     exclusions: Exclusions = attrs.field(factory=Exclusions)

@@ -60,6 +60,8 @@ class Stack:
             rng=rng,
         )
         self._delivery = Delivery(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
+        if settings.links:
+            self._output.contacts = {}
         self._internet = Internet(settings, self._delivery)
         self._paths: dict[bytes, Path] = {}
         self._fates = [0] * len(Fate)
@@ -120,6 +122,7 @@ class Stack:
         try:
             self.tcp.handle_timeout(now)
             self._delivery.groups.handle_timeout(now)
+            self._delivery.reachability.handle_timeout(now)
             self._internet.handle_timeout(now)
         except Exception as error:
             self._notices.append(Fault(b"", error))
@@ -150,6 +153,8 @@ class Stack:
         for path, segment in self.tcp.poll_transmit(now):
             self._output.segment(path, segment)
         frames = self._output.drain()
+        if self._output.contacts:
+            frames = self._questions(now) + frames
         self._frames_out += len(frames)
         return frames
 
@@ -158,8 +163,9 @@ class Stack:
 
     def poll_timeout(self) -> float | None:
         """The next deadline in the clock of `now`; None while nothing is waited for."""
-        groups = self._delivery.groups
-        deadlines = (self.tcp.poll_timeout(), groups.next_deadline(), self._internet.next_deadline())
+        delivery = self._delivery
+        machines = (delivery.groups, delivery.reachability, self._internet)
+        deadlines = (self.tcp.poll_timeout(), *(machine.next_deadline() for machine in machines))
         return min((at for at in deadlines if at is not None), default=None)
 
     # getters
@@ -184,6 +190,14 @@ class Stack:
     def path_to(self, local: bytes, remote: bytes) -> Path | None:
         """How to reach a neighbour that has told its MAC address; both packed."""
         return self._delivery.neighbours.path_to(local, remote)
+
+    def _questions(self, now: float) -> list[bytes]:
+        """What is to be asked of the neighbours that the frames of now go to."""
+        contacts, self._output.contacts = self._output.contacts or {}, {}
+        for path in contacts.values():
+            self._delivery.used(path, now)
+        self._output.contacts.clear()  # the questions themselves
+        return self._output.drain()
 
     # the short way: TCP over plain headers, which nearly every frame of a busy day is
 
@@ -297,4 +311,5 @@ class Stack:
             return Fate.IGNORED
         if packet.target in self.addresses:
             self._delivery.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)
+            self._delivery.reachability.hear(packet.sender, now, solicited=packet.operation == arp.REPLY)
         return Fate.ANSWERED if self._delivery.neighbours.receive_arp(packet, ethernet) else Fate.IGNORED

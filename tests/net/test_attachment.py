@@ -22,6 +22,7 @@ from honeystack.net.attachment import (
     attach_tap,
     broadcasts,
     fence_rules,
+    links,
     owned_addresses,
     packet_filter_text,
 )
@@ -229,6 +230,7 @@ async def test_each_has_a_stack_on_its_tap_and_no_fence_of_its_own() -> None:
         assert found.stack.settings.secret == b"all"
         assert found.stack.settings.exclusions == SSH
         assert [str(network) for network in found.stack.settings.broadcasts] == ["192.0.2.255/32"]
+        assert ip_address("192.0.2.7").packed in found.stack.settings.links
         assert found.fence.kind == "none"
         assert rings[0].options["tap"] is tap
         assert rings[0].options["program"]
@@ -244,6 +246,11 @@ def test_each_ipv4_prefix_of_the_interface_has_a_broadcast_but_those_of_two_and_
     addresses = ("192.0.2.1/24", "198.51.100.5/30", "10.0.0.1/31", "10.1.1.1/32", "2001:db8::1/64")
     found = broadcasts(attrs.evolve(ETH0, addresses=addresses))
     assert [str(network) for network in found] == ["192.0.2.255/32", "198.51.100.7/32"]
+
+
+def test_the_prefixes_of_the_interface_are_its_link_and_so_are_link_local_addresses() -> None:
+    assert [str(network) for network in links(ETH0)] == ["192.0.2.0/24", "2001:db8::/64", "fe80::/64"]
+    assert not links(attrs.evolve(ETH0, addresses=()))
 
 
 def test_an_interface_without_addresses_is_told() -> None:
