@@ -26,7 +26,7 @@ LOST: Final = 2
 class Sent:
     """One segment that was sent and is not yet acknowledged cumulatively."""
 
-    __slots__ = ("end", "fate", "sent_at", "seq", "times")
+    __slots__ = ("end", "fate", "part", "sent_at", "seq", "times")
 
     def __init__(self, seq: int, end: int, now: float) -> None:
         self.seq = seq
@@ -34,6 +34,7 @@ class Sent:
         self.sent_at = now
         self.fate = FLYING
         self.times = 1
+        self.part = False  # cut off at the edge of a window that has shrunk: the rest follows
 
     def __len__(self) -> int:
         return diff(self.end, self.seq)
@@ -213,7 +214,16 @@ class Flight:
             if record.fate == FLYING:
                 self.flying += len(taken)
             record.end, record.times = taken.end, max(record.times, taken.times)
+            record.part = taken.part
             del self.records[following]
+
+    def cut(self, record: Sent, size: int) -> None:
+        """Make two of one segment: `size` bytes, and what is beyond them."""
+        rest = Sent(add(record.seq, size), record.end, record.sent_at)
+        rest.fate, rest.times, rest.part = record.fate, record.times, record.part
+        record.end, record.part = rest.seq, True
+        self.lost += rest.fate == LOST
+        self.records.insert(self.records.index(record) + 1, rest)
 
     def recut(self, size: int) -> None:
         """All but what is selectively acknowledged is to be sent again, cut anew into segments of `size` bytes."""
@@ -222,6 +232,7 @@ class Flight:
         for record in self.records:
             if whole and whole[-1].fate == record.fate == LOST:
                 whole[-1].end, whole[-1].times = record.end, max(whole[-1].times, record.times)
+                whole[-1].part = record.part
                 self.lost -= 1
             else:
                 whole.append(record)

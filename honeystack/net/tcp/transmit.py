@@ -57,10 +57,13 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
     sending = conn.sending
     assert sending is not None
     conn.tcp.counters["retransmitted"] += 1
-    sending.flight.gather(record, min(conn.mss, diff(add(conn.snd_una, conn.snd_wnd), record.seq)))
+    room = _room_for(conn, record)
+    if 0 < room < len(record):
+        sending.flight.cut(record, room)  # MUST-34
+    sending.flight.gather(record, min(conn.mss, room))
     sending.flight.resent(record, now)
     # A short segment was the end of what there was when it left first, and PSH said so; a FIN alone pushes nothing.
-    pushed = len(record) < conn.mss and diff(record.seq, conn.snd_una) < len(sending.data)
+    pushed = len(record) < conn.mss and not record.part and diff(record.seq, conn.snd_una) < len(sending.data)
     _emit_data(conn, sending, record.seq, record.end, ACK | PSH if pushed else ACK, now)
 
 
@@ -99,9 +102,11 @@ def _send_lost(conn: Connection, sending: Sending, now: float) -> None:
     while flight.lost and (
         congestion.first_due or (flight.pipe(conn.mss) < congestion.cwnd and not _all_out(sending, conn.mss))
     ):
-        congestion.first_due = False
         record = flight.next_lost()
         assert record is not None
+        if record.seq != conn.snd_una and _room_for(conn, record) <= 0:
+            return  # the window has shrunk; the first segment is its probe (RFC 9293 §3.8.6)
+        congestion.first_due = False
         send_record(conn, record, now)
 
 
@@ -127,6 +132,11 @@ def _send_new(conn: Connection, sending: Sending, now: float) -> None:
         ):
             continue
         _send_next(conn, sending, size, ACK, now)
+
+
+def _room_for(conn: Connection, record: Sent) -> int:
+    """How much of the window lies from where a segment begins."""
+    return diff(add(conn.snd_una, conn.snd_wnd), record.seq)
 
 
 def _all_out(sending: Sending, mss: int) -> bool:

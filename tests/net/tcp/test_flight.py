@@ -325,6 +325,22 @@ def test_what_was_taken_along_keeps_its_history() -> None:
     assert lengths(flight) == [20, 10]
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_segment_is_cut_at_an_edge_and_knows_it_until_it_is_whole_again(lost: bool) -> None:
+    flight = flight_of(2)
+    if lost:
+        flight.lose_all()
+    flight.cut(flight.records[0], 3)
+    assert lengths(flight) == [3, 7, 10]
+    assert [record.part for record in flight.records] == [True, False, False]
+    assert sums(flight) == ((0, 3, 0) if lost else (20, 0, 0))
+    flight.gather(flight.records[0], 10)
+    assert (lengths(flight), flight.records[0].part) == ([10, 10], False)
+    flight.cut(flight.records[0], 3)
+    flight.recut(100)
+    assert (lengths(flight), flight.records[0].part) == ([20], False)
+
+
 @pytest.mark.parametrize(("size", "left"), [(4, [4] * 10), (15, [15, 15, 10]), (7, [7] * 5 + [5]), (100, [40])])
 def test_after_a_smaller_size_all_is_cut_anew(size: int, left: list[int]) -> None:
     flight = flight_of(4)

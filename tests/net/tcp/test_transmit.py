@@ -166,29 +166,6 @@ def test_a_piece_acknowledged_in_the_middle_is_sent_again_from_there() -> None:
     assert bytes(again[0].data) == b"456789"
 
 
-@pytest.mark.parametrize(("window", "fins"), [(0, 0), (1, 1)])
-def test_a_fin_takes_one_number_of_the_window(window: int, fins: int) -> None:
-    peer = Peer()
-    conn = peer.open()
-    peer.send(window=window)
-    conn.close(peer.now)
-    assert [seg.flags & FIN for seg in peer.answers()] == [FIN] * fins
-
-
-@pytest.mark.parametrize(("window", "fin"), [(5, 0), (6, FIN)])
-def test_a_fin_rides_only_where_the_window_has_its_number_too(window: int, fin: int) -> None:
-    peer = Peer()
-    conn = peer.open()
-    peer.say(b"x")
-    peer.window = window
-    peer.say(b"y")  # with an older number a smaller window would not be believed
-    conn.send(b"hello", peer.now)
-    conn.close(peer.now)
-    (segment,) = peer.answers()
-    assert bytes(segment.data) == b"hello"
-    assert segment.flags & FIN == fin
-
-
 def test_a_lost_fin_is_sent_again() -> None:
     peer = Peer()
     peer.open().close(peer.now)

@@ -1,0 +1,45 @@
+"""What leaves keeps to the peer's window: a FIN takes one number of it, and so does what is sent again."""
+
+from __future__ import annotations
+
+import pytest
+
+from honeystack.net.tcp.seq import add
+from honeystack.net.wire.tcp import FIN, PSH
+from tests.net.tcp.peer import Peer
+
+
+@pytest.mark.parametrize(("window", "fins"), [(0, 0), (1, 1)])
+def test_a_fin_takes_one_number_of_the_window(window: int, fins: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.send(window=window)
+    conn.close(peer.now)
+    assert [seg.flags & FIN for seg in peer.answers()] == [FIN] * fins
+
+
+@pytest.mark.parametrize(("window", "fin"), [(5, 0), (6, FIN)])
+def test_a_fin_rides_only_where_the_window_has_its_number_too(window: int, fin: int) -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"x")
+    peer.window = window
+    peer.say(b"y")  # with an older number a smaller window would not be believed
+    conn.send(b"hello", peer.now)
+    conn.close(peer.now)
+    (segment,) = peer.answers()
+    assert bytes(segment.data) == b"hello"
+    assert segment.flags & FIN == fin
+
+
+def test_what_is_sent_again_keeps_to_a_window_that_has_shrunk() -> None:
+    peer = Peer(mss=1000)
+    conn = peer.open()
+    conn.send(bytes(2500), peer.now)
+    assert [len(seg.data) for seg in peer.answers()] == [1000, 1000, 500]
+    peer.send(ack=add(peer.ack, 1000), window=1)
+    for _ in range(2):  # the second time it is known to be a part, too
+        (again,) = peer.wait(3.0)[:1]
+        assert (again.seq, len(again.data), again.flags & PSH) == (add(peer.ack, 1000), 1, 0)
+    (rest, *_) = peer.send(ack=add(peer.ack, 1001), window=9000)
+    assert rest.seq == add(peer.ack, 1001)
