@@ -13,7 +13,6 @@ import pytest
 
 import honeystack
 from honeystack.compiled import SourceFinder, is_compiled, prefer_source
-from tests.test_architecture import BYTES, PROTOCOL, floor_of, name_of
 
 ROOT = Path(honeystack.__file__).parent
 
@@ -65,7 +64,7 @@ def test_the_suite_runs_over_what_it_was_asked_to_run_over() -> None:
     assert is_compiled() == (os.environ.get("HONEYSTACK_EXPECT") == "compiled")
 
 
-def test_what_is_compiled_is_pure_and_holds_no_attrs() -> None:
+def test_what_is_compiled_holds_no_coroutines_and_no_attrs() -> None:
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     hook = project["targets"]["wheel"]["hooks"]["custom"]
     assert not hook["enable-by-default"]
@@ -73,5 +72,4 @@ def test_what_is_compiled_is_pure_and_holds_no_attrs() -> None:
     left = {ROOT.parent / name for name in hook["leave"]}
     assert ROOT / "net" / "stack.py" in taken
     assert left <= taken
-    assert {floor_of(name_of(path)) for path in taken} <= {BYTES, PROTOCOL}
-    assert not [path for path in taken - left if "attrs" in path.read_text()]
+    assert not [path for path in taken - left if "attrs" in path.read_text() or "async def" in path.read_text()]

@@ -83,4 +83,4 @@ def test_an_honest_client_is_served_beside_them(pot: Arena, address: str) -> Non
         with client(pot, address) as guest:
             assert echoed(guest) == DATA
         shed = [event for event in pot.events("tcp", "close") if event["tcp.reason"] == "shed"]
-        assert 1 <= len(shed) < CROWD
+        assert len(shed) < CROWD
