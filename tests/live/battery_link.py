@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from struct import pack
 
+import trio
+
 from tests.live.asking import (
     ALL_NODES_MAC,
     BROADCAST_MAC,
@@ -15,8 +17,9 @@ from tests.live.asking import (
     send_and_hear_groups,
     to_destination,
 )
-from tests.live.packets import ICMPV6, icmpv6
+from tests.live.packets import ICMPV6, SYN, TCP, icmpv6
 from tests.live.street import PROBER_MAC, TARGET_LOCAL, TARGET_MAC, Peer, Probe
+from tests.live.twin import CLOSED
 
 
 def link_probes(version: int) -> dict[str, Probe]:
@@ -70,7 +73,22 @@ def link4_probes() -> dict[str, Probe]:
         "link arp: our mac as sender's": ask(arp(sender_mac=TARGET_MAC)),
         "link arp: sender's mac of a group": ask(arp(sender_mac=bytes.fromhex("030000000042"))),
         "link echo": send(in_packet()),
+        "link mute echo": after(in_packet()),
+        "link mute request, then echo": after(arp(), BROADCAST_MAC, 0x0806, then=in_packet()),
+        "link mute syn to a closed port": after(lambda peer: peer.ip(TCP, peer.segment(SYN, CLOSED))),
     }
+
+
+def after(make: Make, to: bytes = TARGET_MAC, ethertype: int | None = None, then: Make | None = None) -> Probe:
+    """A frame or two, and long enough to hear whether anybody looks for who sent it."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.frame(make(peer), to=to, ethertype=ethertype)
+        if then is not None:
+            await peer.frame(then(peer))
+        await trio.sleep(9)
+
+    return probe
 
 
 def solicitation(
@@ -132,5 +150,8 @@ def link6_probes() -> dict[str, Probe]:
         "link na: for itself": ask(solicitation(kind=136, to="2001:db8::1"), TARGET_MAC),
         "link na: for ours": ask(solicitation(kind=136, to="ff02::1"), ALL_NODES_MAC),
         "link echo": send(in_packet()),
+        "link mute echo": after(in_packet()),
+        "link mute solicitation": after(solicitation(), group_mac),
+        "link mute solicitation, then echo": after(solicitation(), group_mac, then=in_packet()),
         "link echo to all nodes": send(to_destination("ff02::1"), to=ALL_NODES_MAC),
     }

@@ -60,6 +60,7 @@ class Peer:
     version: int
     number: int
     linked: bool = False  # a neighbour on the link itself, not somebody behind the gateway
+    mute: bool = False  # does not answer who looks for it, and hears the question instead
     port: int = 40000
     iss: int | None = None
     stamp: int = 0  # the timestamp of the house's SYN-ACK
@@ -156,26 +157,31 @@ class Wire:
     def _deliver(self, frame: bytes) -> None:
         kind = frame[12:14]
         to = frame[38:42] if kind == b"\x08\x06" else frame[30:34] if kind == b"\x08\x00" else frame[38:54]
+        if kind == b"\x86\xdd" and frame[20] == packets.ICMPV6 and frame[54] == 135:
+            to = frame[62:78]  # whom it looks for
         if to in self.peers:
             self.peers[to].take(frame)
         elif to[:1] == b"\xff" and self.hears_groups is not None:
             self.hears_groups.take(frame)
 
+    def _answers(self, address: bytes) -> bool:
+        return address in self.peers and not self.peers[address].mute
+
     async def _as_neighbour(self, frame: bytes) -> bool:
         """Answer what a house asks to find its neighbours."""
-        if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] in self.peers:
+        if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and self._answers(frame[38:42]):
             reply = frame[14:20] + b"\0\2" + PROBER_MAC + frame[38:42] + frame[22:32]
             await self.send(frame[6:12] + PROBER_MAC + frame[12:14] + reply)
             return True
         if frame[12:14] == b"\x86\xdd" and frame[20] == packets.ICMPV6 and frame[54] == 135:
             target, asker = frame[62:78], frame[22:38]
-            if target in self.peers:
+            if self._answers(target):
                 body = pack("!I", 0x60000000) + target + b"\2\1" + PROBER_MAC
                 answer = packets.icmpv6(target, asker, 136, 0, body)
                 await self.send(
                     frame[6:12] + PROBER_MAC + b"\x86\xdd" + packets.ipv6(target, asker, 58, answer, ttl=255)
                 )
-            return True
+                return True
         return False
 
 
@@ -304,6 +310,7 @@ async def _ask(place: Street, probes: dict[str, Probe], first: int) -> dict[str,
                 for side, wire in wires.items():
                     linked = name.startswith("link ")
                     peer = Peer(wire, 6 if name.endswith("v6") else 4, number % 150 + 50 if linked else number, linked)
+                    peer.mute = " mute " in name
                     peer.started = trio.current_time()
                     wire.peers[peer.address] = peers[side][name] = peer
                     probing.start_soon(_run, probe, peer)
