@@ -135,8 +135,13 @@ class Unwrapper:
         if isinstance(certificate, AutoCertificate):
             assert self._authority is not None, "the router plans no such certificate without an authority"
             name = None if hello is None else hello.server_name
-            address = peer.flow.local.address
-            certificate = self._authority.certificate_for(name, address, asks_client=certificate.asks_client)
+            flow = peer.flow
+            certificate = self._authority.certificate_for(
+                name,
+                flow.local.address,
+                asks_client=certificate.asks_client,
+                source=_source_of(flow.remote.address),
+            )
         if "tls.probe" in peer.facts and plan.appearance.mode != "random":
             return certificate.rsa_alone or certificate  # the servers were measured with RSA keys
         return certificate

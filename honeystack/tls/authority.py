@@ -4,8 +4,9 @@ An authority of the sensor's own, root and issuing, is made once and kept in the
 the leaves, one of each kind. What it is called, and the dates of a leaf, follow from the sensor's secret and the name:
 a second look finds the same, and no two sensors are alike.
 
-The work is bounded: so many certificates are made in a second, so many are remembered; beyond that the last one serves,
-and `on_throttled` is called.
+The work is bounded: so many certificates are made in a second, in all and for each source, and so many are remembered.
+Beyond that the certificate of the address that the client came to serves, and where that is too much work too, one that
+was made at the start; `on_throttled` is called. Never does a client see a name that another has asked for.
 """
 
 from __future__ import annotations
@@ -34,16 +35,18 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from honeystack.errors import Unavailable
+from honeystack.tls.budget import WorkBudget
 from honeystack.tls.certificates import Certificate, load_certificates
 
 REMEMBERED = 64  # names; each costs some 120 kB of contexts
 PER_SECOND = 10  # certificates made; each costs some 10 ms
-BURST = 2  # seconds' worth of certificates that a rest allows at once
 LEAF_DAYS = 90
 RENEWED_DAYS = 60  # before the end, as the usual clients of ACME do
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})*")
 _MOST_NAME = 253  # RFC 1035 §2.3.4
 _COMMON_NAME = 64  # RFC 5280 appendix A.1: ub-common-name
+
+_HOSTS = ("srv", "web", "host", "node", "app", "gw")  # of the names that the certificates of last resort have
 
 _HOUSES = (
     "Northgate",
@@ -82,12 +85,15 @@ class Authority:
         self._issuer: _Issuer | None = None
         self._leaf_keys: dict[str, _Key] = {}
         self._made: OrderedDict[tuple[str, int, bool], Certificate] = OrderedDict()
-        self._per_second = per_second
-        self._budget = float(BURST * per_second)
-        self._refilled = clock()
+        self._last_resorts: dict[bool, tuple[int, Certificate]] = {}
+        self._names_budget = WorkBudget(per_second, now=clock())
+        self._addresses_budget = WorkBudget(per_second, now=clock())  # in whose place no source can put its own names
 
     def prepare(self) -> None:
-        """Read or make the authority and the keys. Raises Unavailable where the directory does not serve."""
+        """Read or make the authority, the keys and what serves at last.
+
+        Raises Unavailable where the directory does not serve.
+        """
         if self._issuer is not None:
             return
         try:
@@ -95,41 +101,54 @@ class Authority:
             self._leaf_keys = {"ecdsa": self._key("leaf-ecdsa"), "rsa": self._key("leaf-rsa", rsa_bits=2048)}
             root = self._authority("root", None)
             self._issuer = self._authority("issuing", root)
+            self._last_resort(asks_client=False)
         except (OSError, ValueError) as error:
             raise Unavailable(f"no certificates can be made in {self._folder}: {error}") from error
 
-    def certificate_for(self, server_name: bytes | None, address: str, *, asks_client: bool = False) -> Certificate:
+    def certificate_for(
+        self, server_name: bytes | None, address: str, *, asks_client: bool = False, source: str = ""
+    ) -> Certificate:
         """The certificate for what a client asks for; for the address it came to where that is no host name.
 
-        With `asks_client` the client will be asked for its own.
+        With `asks_client` the client will be asked for its own. `source` is the client's address or network.
         """
         self.prepare()
-        name = _host_name(server_name) or address.partition("%")[0]
-        began = self._period(name)
-        key = (name, began, asks_client)
-        known = self._made.get(key)
-        if known is None:
-            last = next((one for one in reversed(self._made.values()) if one.asks_client == asks_client), None)
-            if not self._affords() and last is not None:
-                if self.on_throttled is not None:
-                    self.on_throttled()
-                return last
-            known = self._make(name, began, asks_client=asks_client)
-            if len(self._made) >= REMEMBERED:
-                self._made.popitem(last=False)
-            self._made[key] = known
-        self._made.move_to_end(key)
-        return known
+        own = address.partition("%")[0]
+        name = _host_name(server_name) or own
+        known = self._known(name, asks_client=asks_client)
+        if known is not None:
+            return known
+        if name != own and self._names_budget.spend(self._clock(), source):
+            return self._remember(name, asks_client=asks_client)
+        if name != own and self.on_throttled is not None:
+            self.on_throttled()
+        known = self._known(own, asks_client=asks_client)
+        if known is None and self._addresses_budget.spend(self._clock()):
+            known = self._remember(own, asks_client=asks_client)
+        return known or self._last_resort(asks_client=asks_client)
 
-    def _affords(self) -> bool:
-        now = self._clock()
-        gained = max(0.0, now - self._refilled) * self._per_second
-        self._budget = min(float(BURST * self._per_second), self._budget + gained)
-        self._refilled = now
-        if self._budget < 1:
-            return False
-        self._budget -= 1
-        return True
+    def _known(self, name: str, *, asks_client: bool) -> Certificate | None:
+        key = (name, self._period(name), asks_client)
+        if key in self._made:
+            self._made.move_to_end(key)
+        return self._made.get(key)
+
+    def _remember(self, name: str, *, asks_client: bool) -> Certificate:
+        began = self._period(name)
+        made = self._make(name, began, asks_client=asks_client)
+        if len(self._made) >= REMEMBERED:
+            self._made.popitem(last=False)
+        self._made[(name, began, asks_client)] = made
+        return made
+
+    def _last_resort(self, *, asks_client: bool) -> Certificate:
+        """For a name of the sensor's own, in a domain that is nobody's (.internal, ICANN 2024)."""
+        name = f"{self._choice('host', _HOSTS)}{1 + self._number('host number', 40):02}.internal"
+        began = self._period(name)
+        known = self._last_resorts.get(asks_client)
+        if known is None or known[0] != began:
+            known = self._last_resorts[asks_client] = (began, self._make(name, began, asks_client=asks_client))
+        return known[1]
 
     # leaves
 

@@ -12,7 +12,8 @@ import pytest
 from cryptography import x509
 
 from honeystack.errors import Unavailable
-from honeystack.tls.authority import BURST, LEAF_DAYS, PER_SECOND, REMEMBERED, Authority
+from honeystack.tls.authority import LEAF_DAYS, PER_SECOND, REMEMBERED, Authority
+from honeystack.tls.budget import BURST, SHARE
 from tests.tls.peers import Client, client_context, connected
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # openssl/x509_vfy.h
@@ -127,8 +128,8 @@ def test_an_rsa_client_is_served_too(scene: Scene) -> None:
 
 
 def test_making_is_rate_limited_and_remembering_is_bounded(scene: Scene) -> None:
-    made = {id(scene.authority.certificate_for(b"n%d.example" % number, "203.0.113.4")) for number in range(40)}
-    assert len(made) == BURST * PER_SECOND
+    made = {scene.authority.certificate_for(b"n%d.example" % number, "203.0.113.4").names for number in range(40)}
+    assert made == {(f"n{number}.example",) for number in range(BURST * PER_SECOND)} | {("203.0.113.4",)}
     scene.now += 1
     assert scene.authority.certificate_for(b"later.example", "203.0.113.4").names == ("later.example",)
     assert scene.authority.certificate_for(b"n0.example", "203.0.113.4").names == ("n0.example",)
@@ -145,11 +146,41 @@ def test_whoever_waits_for_it_is_told_that_making_was_throttled(folder: Path) ->
     names = [authority.certificate_for(b"t%d.example" % number, "203.0.113.4").names for number in range(2 * BURST)]
     assert len(set(names)) == 2 * BURST
     authority.on_throttled = lambda: told.append("throttled")
-    assert authority.certificate_for(b"more.example", "203.0.113.4").names == names[-1]
+    assert authority.certificate_for(b"more.example", "203.0.113.4").names == ("203.0.113.4",)
     assert authority.certificate_for(b"t0.example", "203.0.113.4").names == ("t0.example",)  # remembered: no work
     assert told == ["throttled"]
     now[0] += 0.5
     assert authority.certificate_for(b"more.example", "203.0.113.4").names == ("more.example",)
+
+
+@pytest.mark.parametrize("asks_client", [False, True])
+def test_nobody_sees_a_name_that_another_asked_for(scene: Scene, asks_client: bool) -> None:
+    addresses = {f"203.0.113.{host}" for host in range(60)}
+    seen = set()
+    for number, address in enumerate(sorted(addresses)):
+        asked = b"secret-%d.example" % number
+        found = scene.authority.certificate_for(asked, address, asks_client=asks_client)
+        assert found.asks_client is asks_client
+        seen.add(found.names[0])
+        assert found.names[0] in {asked.decode(), address} or found.names[0].endswith(".internal")
+    assert len(seen) == 2 * BURST * PER_SECOND + 1  # names, addresses, and the one that is left
+    assert len(seen & addresses) == BURST * PER_SECOND
+
+
+def test_the_certificate_of_last_resort_is_renewed(scene: Scene) -> None:
+    scene.authority.prepare()
+    one = scene.authority._last_resort(asks_client=False)
+    assert scene.authority._last_resort(asks_client=False) is one
+    scene.now += LEAF_DAYS * 86_400
+    assert scene.authority._last_resort(asks_client=False).expires > one.expires
+
+
+def test_one_source_does_not_use_up_what_all_may_have(scene: Scene) -> None:
+    def names_for(source: str) -> set[str]:
+        asked = [b"%s-%d.example" % (source.encode(), number) for number in range(PER_SECOND * BURST)]
+        return {scene.authority.certificate_for(name, "203.0.113.4", source=source).names[0] for name in asked}
+
+    assert len(names_for("a")) == len(names_for("b")) == PER_SECOND * BURST // SHARE + 1
 
 
 def test_a_directory_that_does_not_serve_is_told(tmp_path: Path) -> None:
