@@ -102,10 +102,7 @@ class Unwrapper:
         certificate = self._certificate(peer, reader.hello, plan)
         server = self._server(peer, plan)
         if server is not None and server.forged is not None and "tls.probe" in peer.facts:
-            with trio.CancelScope() as scope:
-                if held is not None:
-                    held.wait_in(scope)
-                await self._forge(peer, reader.hello, server, certificate)
+            await self._forge(peer, reader.hello, server, certificate, held)
             return False
         profile = self._profile(peer, reader.hello, plan, certificate, server)
         if peer.transcript is not None and reader.hello is not None:
@@ -172,21 +169,36 @@ class Unwrapper:
         return mimic(server, hello, certificate.keys, alpn=plan.alpn, probe="tls.probe" in peer.facts)
 
     async def _forge(
-        self, peer: Conversation, hello: ClientHello | None, server: Server, certificate: Certificate
+        self,
+        peer: Conversation,
+        hello: ClientHello | None,
+        server: Server,
+        certificate: Certificate,
+        held: HeldHello | None,
     ) -> None:
-        """Answer a probe as a server that no configuration of ours can be."""
+        """Answer a probe as a server that no configuration of ours can be; it counts as a handshake does."""
         assert hello is not None, "a probe is known by its hello"
         assert server.forged is not None, "asked for such servers only"
-        probe = int(str(peer.facts["tls.probe"]))
-        outcome = await answer_probe(
-            peer.stream,
-            server.forged,
-            probe,
-            hello,
-            profile=server.name,
-            chain=certificate.chain,
-            noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
-        )
+        scope = self._acceptor.scope_for_one()
+        if held is not None:
+            held.wait_in(scope)
+        try:
+            with self._acceptor.counted(_source_of(peer.flow.remote.address), scope):
+                outcome = await answer_probe(
+                    peer.stream,
+                    server.forged,
+                    int(str(peer.facts["tls.probe"])),
+                    hello,
+                    profile=server.name,
+                    chain=certificate.chain,
+                    noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
+                    timeout=self._acceptor.timeout,
+                    scope=scope,
+                )
+        except TlsFailed as refused:
+            outcome = refused.outcome
+        if held is not None and held.given_up:
+            outcome = attrs.evolve(outcome, error="given up for the hellos of others")
         peer.record(TLS, {"tls.stage": "failed", **peer.facts, **outcome_fields(outcome)})
 
 

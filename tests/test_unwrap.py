@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 import trustme
 
+from honeystack.net.limits import Limits
 from honeystack.testing.conversations import Meeting
 from honeystack.tls.certificates import Certificate, load_certificate
 from honeystack.tls.hello import HelloReader, Progress
@@ -183,3 +185,31 @@ async def test_a_large_hello_is_told_once(certificate: Certificate) -> None:
         assert fields["tls.sni-truncated"] is True
         assert not {"ja3.string", "ja4.raw"} & set(fields)
     assert later
+
+
+async def test_forged_answers_are_bounded_as_handshakes_are(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    reached: list[tuple[str, int]] = []
+    limits = Limits(tls_handshakes_per_source=3, tls_handshake_seconds=4)
+    unwrapper_ = Unwrapper(
+        rng=random.Random(1), secret=b"s" * 32, limits=limits, reached=lambda *bound: reached.append(bound)
+    )
+    plan, meeting = TlsPlan(certificate, Appearance("mimic", shipped_servers()["go"])), Meeting()
+
+    async def silent() -> None:
+        client, peer = meeting.conversation()
+        await client.send_all(probes()[0][1])
+        reader = HelloReader()
+        reader.feed(await peer.peek_more())
+        unwrapper_.tell_hello(peer, reader)
+        assert not await unwrapper_.accept(peer, reader, plan)
+
+    start = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(silent)
+    assert trio.current_time() - start == pytest.approx(4)
+    errors = [event.fields["tls.error"] for event in meeting.of("tcp") if event.fields.get("tls.stage") == "failed"]
+    assert errors == ["3 handshakes of one source are under way"] * 7 + ["not finished within 4 s"] * 3
+    assert reached == [("tls_handshakes_per_source", 3)] * 7

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
@@ -53,28 +54,39 @@ class TlsAcceptor:
 
         Whoever cancels the `scope`, a fresh one of `scope_for_one`, gives the handshake up.
         """
-        if source and self._of_source[source] >= self.max_of_one:
-            self._refuse("tls_handshakes_per_source", self.max_of_one)
+        scope = scope or self.scope_for_one()
+        if not self._takes(source):
             await trio.lowlevel.checkpoint()
+        with self.counted(source, scope):
+            try:
+                return await _accept(stream, certificate, first, profile, self.timeout, scope)
+            except TlsFailed as failed:
+                if scope in self._under_way or not scope.cancelled_caught:
+                    raise
+                error = f"given up: {self.max_handshakes} began after it"
+                raise TlsFailed(attrs.evolve(failed.outcome, error=error)) from None
+
+    @contextlib.contextmanager
+    def counted(self, source: str, scope: trio.CancelScope) -> Iterator[None]:
+        """Counts what is done inside as a handshake, which the `scope` gives up. Raises TlsFailed beyond the bounds."""
+        if not self._takes(source):
+            self._refuse("tls_handshakes_per_source", self.max_of_one)
             raise TlsFailed(TlsOutcome("none", error=f"{self.max_of_one} handshakes of one source are under way"))
         if self.handshakes >= self.max_handshakes:
             self._refuse("tls_handshakes", self.max_handshakes)
             self._give_up_oldest()
         self._of_source[source] += 1
-        scope = scope or self.scope_for_one()
         self._under_way[scope] = None
         try:
-            return await _accept(stream, certificate, first, profile, self.timeout, scope)
-        except TlsFailed as failed:
-            if scope in self._under_way or not scope.cancelled_caught:
-                raise
-            error = f"given up: {self.max_handshakes} began after it"
-            raise TlsFailed(attrs.evolve(failed.outcome, error=error)) from None
+            yield
         finally:
             self._under_way.pop(scope, None)
             self._of_source[source] -= 1
             if not self._of_source[source]:
                 del self._of_source[source]
+
+    def _takes(self, source: str) -> bool:
+        return not source or self._of_source[source] < self.max_of_one
 
     def scope_for_one(self) -> trio.CancelScope:
         """What ends a handshake that begins now after its time."""

@@ -28,10 +28,12 @@ async def answer_probe(
     chain: Sequence[bytes],
     noise: Noise,
     timeout: float = HANDSHAKE_SECONDS,
+    scope: trio.CancelScope | None = None,
 ) -> TlsOutcome:
     """Send what the mimicked server sends for this probe, counted from 1; raises nothing for what the peer does.
 
     `chain` holds certificates in DER, `profile` is the server's name. The stream is left open, for the caller to close.
+    It is over when the `scope` is, which without one has `timeout` seconds.
     """
     answer = forgeries.answers[probe - 1]
     outcome = TlsOutcome(profile, forged=True)
@@ -47,8 +49,9 @@ async def answer_probe(
             alpn=answer.alpn or None,
             error="the peer ended the handshake",
         )
+    scope = scope or trio.CancelScope(deadline=trio.current_time() + timeout)
     try:
-        with trio.fail_after(timeout):
+        with scope:
             await stream.send_all(forgeries.flight(probe, hello, chain, noise))
             if isinstance(answer, ForgedAlert):
                 return outcome
@@ -56,8 +59,6 @@ async def answer_probe(
             if further and further[0] != _ALERT:
                 await stream.send_all(_BAD_RECORD_MAC)
                 return attrs.evolve(outcome, error="the peer went on with the handshake", alert=alert_name(20))
-    except trio.TooSlowError:
-        return attrs.evolve(outcome, error=f"not finished within {timeout:g} s")
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return attrs.evolve(outcome, error="the connection broke")
-    return outcome
+    return attrs.evolve(outcome, error=f"not finished within {timeout:g} s") if scope.cancelled_caught else outcome
