@@ -26,6 +26,8 @@ _CCS: Final = 20  # content types
 _ALERT: Final = 21
 _HANDSHAKE: Final = 22
 _HEARTBEAT_RECORD: Final = 24
+_SHORTEST_HEARTBEAT: Final = 1 + 2 + 16 + 16  # type, length and padding (RFC 6520 §4), and the tag of an AEAD suite
+_AFTER_FINISHED: Final = 2  # records of the peer, its ChangeCipherSpec and its Finished
 _SERVER_HELLO, _CLIENT_KEY_EXCHANGE = b"\2", b"\x10"
 _RETRY = bytes.fromhex(  # the random of a ServerHello that asks for another hello, RFC 8446 §4.1.3
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
@@ -63,7 +65,7 @@ def hello_threats(hello: ClientHello, *, records: int = 1, scanner: str | None =
     if suites and not hello.sslv2:
         found += _export_threats(suites)
     if _offers_heartbeats_strangely(hello):
-        found.append("heartbleed")
+        found.append("heartbeat-offered")
     if records > 1 and sum(len(data) + 4 for _, data in hello.extensions) < _ONE_RECORD:
         found.append("fragmented-hello")
     return found
@@ -106,7 +108,7 @@ class RecordWatch:
         """The peer's next bytes."""
         for kind, start in self._inward.feed(data):
             if kind == _HEARTBEAT_RECORD:
-                self._found("heartbleed")
+                self._heartbeat(start)
             elif kind == _CCS:
                 self._change_cipher_spec()
             elif kind == _HANDSHAKE:
@@ -140,8 +142,15 @@ class RecordWatch:
         if alert in _REJECTIONS.values():
             self._found(REJECTED)
 
+    def _heartbeat(self, start: bytes) -> None:
+        """RFC 6520 §3: none comes before the handshake has ended. In TLS 1.3 none shows what it is."""
+        if self._ciphered < _AFTER_FINISHED or self._suite in _SUITES13 or len(start) < _SHORTEST_HEARTBEAT:
+            self._found("heartbleed")
+
     def _change_cipher_spec(self) -> None:
-        if self._suite is not None and self._suite not in _SUITES13 and not (self._key_exchanged or self._we_ciphered):
+        if self._suite is None:  # of a client of TLS 1.3, before its second hello: RFC 8446 appendix D.4
+            return
+        if self._suite not in _SUITES13 and not (self._key_exchanged or self._we_ciphered):
             self._found("ccs-injection")
         self._ciphered = max(1, self._ciphered)
 
@@ -150,7 +159,7 @@ class RecordWatch:
             self._key_exchanged = self._key_exchanged or start[:1] == _CLIENT_KEY_EXCHANGE
             return
         self._ciphered += 1
-        if self._ciphered > 2 and self._suite not in _SUITES13:  # the first is the peer's Finished
+        if self._ciphered > _AFTER_FINISHED and self._suite not in _SUITES13:  # the first is the peer's Finished
             self._found("renegotiation")
 
     def _found(self, threat: str) -> None:
