@@ -29,7 +29,7 @@ from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
 from honeystack.tls.unfinished import HeldHello, UnfinishedHellos
-from honeystack.transcript import Transcripts
+from honeystack.transcript import WRITE_SECONDS, Transcripts
 from honeystack.unwrap import FirstDecrypted, TlsPlan, Unwrapper
 from honeystack.witness import DROP, FAULT, fault_fields
 
@@ -134,7 +134,8 @@ class Router:
         finally:
             if transcript is not None:
                 try:
-                    await transcripts.end(peer, transcript)
+                    if not await transcripts.end(peer, transcript):
+                        self._reached("pcap_write_seconds", int(WRITE_SECONDS))
                 except OSError as error:
                     self.recorder.record(FAULT, fault_fields(error), identity=peer.identity)
 

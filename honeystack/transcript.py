@@ -1,12 +1,11 @@
 """Conversations as pcapng files that open decrypted: the raw bytes both ways as TCP, with the secrets of TLS.
 
 The packets are written anew from the bytes, so they show no retransmission and no sizes of the peer's. Everything has a
-bound: bytes of a conversation, conversations at a time, and all files together, of which the oldest give way.
+bound: bytes of a conversation, conversations at a time, files being written at a time, and all files together.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import attrs
 import trio
 
 import honeystack
+from honeystack.captures import CaptureFolder
 from honeystack.conversation import Conversation
 from honeystack.net.address import Endpoint, Flow
 from honeystack.net.wire import pcapng
@@ -27,7 +27,7 @@ from honeystack.tls.contexts import Contexts
 from honeystack.tls.keylog import KeyLog
 
 WRITE_SECONDS = 2.0  # for one file; a disk that hangs must not hold up the honeypot's end
-STALE_SECONDS = 60.0  # a draft that is older will never be a file
+WRITERS = 4  # threads; of their own, so that a slow disk takes none from the channels
 SEGMENT = 1400  # bytes of data in one packet
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
 _TCP = 6
@@ -40,6 +40,7 @@ class TranscriptLimits:
     conversation: int = 1024 * 1024  # bytes, both ways
     total: int = 1024 * 1024 * 1024  # bytes of all files
     conversations: int = 256  # at a time, each of which may hold its bytes in memory
+    files: int = 32_768
 
 
 class _Said(NamedTuple):
@@ -90,7 +91,8 @@ class Transcripts:
     def __init__(self, folder: Path, limits: TranscriptLimits, *, clock: Callable[[], float]) -> None:
         self.keys = KeyLog()
         self.limits = limits
-        self._folder = folder
+        self._folder = CaptureFolder(folder, total=limits.total, files=limits.files, clock=clock)
+        self._writers = trio.CapacityLimiter(WRITERS)
         self._clock = clock
         self._open = 0
 
@@ -105,45 +107,24 @@ class Transcripts:
         peer.transcript = transcript
         return transcript
 
-    async def end(self, peer: Conversation, transcript: Transcript) -> None:
-        """Write the file. Raises OSError where that fails."""
-        self._open -= 1
+    async def end(self, peer: Conversation, transcript: Transcript) -> bool:
+        """Write the file; False where that takes too long, and there will be none. Raises OSError where it fails."""
         random = transcript.client_random
         secrets = b"" if random is None else self.keys.secrets_of(random)
-        if transcript.empty:
-            return
         name = f"{peer.identity.connection_id}.pcapng"
-        with trio.move_on_after(WRITE_SECONDS, shield=True):
-            await trio.to_thread.run_sync(self._write, name, transcript, secrets, abandon_on_cancel=True)
-
-    def _write(self, name: str, transcript: Transcript, secrets: bytes) -> None:
-        data = transcript.pcapng(secrets)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._make_room(len(data))
-        draft = self._folder / f".{name}"
-        draft.write_bytes(data)
-        draft.chmod(0o600)
-        draft.replace(self._folder / name)
-
-    def _make_room(self, wanted: int) -> None:
-        """Connection ids sort by time, so the names do. Several processes may share the folder."""
-        sizes = dict(self._sizes())
-        total = sum(sizes.values()) + wanted
-        for path, size in sizes.items():
-            if total <= self.limits.total:
-                return
-            path.unlink(missing_ok=True)
-            total -= size
-
-    def _sizes(self) -> Iterator[tuple[Path, int]]:
-        """Of all files in order; drafts of a process that died on them are taken away."""
-        for path in sorted(self._folder.glob("*.pcapng")):
-            with contextlib.suppress(FileNotFoundError):  # another has just made room
-                facts = path.stat()
-                if not path.name.startswith("."):
-                    yield path, facts.st_size
-                elif facts.st_mtime + STALE_SECONDS < self._clock():
-                    path.unlink()
+        try:
+            with trio.move_on_after(WRITE_SECONDS, shield=True) as scope:
+                if not transcript.empty:
+                    await trio.to_thread.run_sync(
+                        lambda: self._folder.write(
+                            name, transcript.pcapng(secrets), wanted=lambda: not scope.cancelled_caught
+                        ),
+                        abandon_on_cancel=True,
+                        limiter=self._writers,
+                    )
+        finally:
+            self._open -= 1
+        return not scope.cancelled_caught
 
 
 class _Noted(trio.abc.HalfCloseableStream):

@@ -79,6 +79,7 @@ FLOORS = {
     "rooms": ASSEMBLY,
     "router": ASSEMBLY,
     "unwrap": ASSEMBLY,
+    "captures": ASSEMBLY,
     "transcript": ASSEMBLY,
     "honeypot": ASSEMBLY,
     "process": ASSEMBLY,

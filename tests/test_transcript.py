@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.utils import PcapNgReader
 
+from honeystack.captures import BLOCK, CaptureFolder
 from honeystack.net.address import Endpoint, Flow
 from honeystack.testing.conversations import Meeting
-from honeystack.transcript import SEGMENT, TranscriptLimits, Transcripts, _Said, packets_of
+from honeystack.transcript import SEGMENT, WRITE_SECONDS, WRITERS, TranscriptLimits, Transcripts, _Said, packets_of
 from tests.routing import ALL, entry, make, visiting
 
 V4 = Flow("tcp", Endpoint("203.0.113.4", 80), Endpoint("198.51.100.7", 4000))
@@ -70,7 +72,7 @@ async def talk(transcripts: Transcripts, said: bytes = b"hello", *, meeting: Mee
         await peer.send_eof()
     await peer.aclose()
     await transcripts.end(peer, transcript)
-    path = transcripts._folder / f"{peer.identity.connection_id}.pcapng"
+    path = transcripts._folder._path / f"{peer.identity.connection_id}.pcapng"
     return path if path.exists() else None
 
 
@@ -113,36 +115,10 @@ async def test_bounds(tmp_path: Path) -> None:
 
 async def test_the_oldest_files_give_way(tmp_path: Path) -> None:
     meeting = Meeting()
-    transcripts = scene(tmp_path, total=2000)
+    transcripts = scene(tmp_path, total=2 * BLOCK)
     paths = [await talk(transcripts, bytes([number]) * 100, meeting=meeting) for number in range(4)]
     left = sorted(path for path in paths if path is not None and path.exists())
-    assert 1 <= len(left) < 4
-    assert left[-1] == paths[-1]
-    assert sum(path.stat().st_size for path in left) <= 2000
-
-
-async def test_drafts_of_another_process_are_let_alone_until_they_are_stale(tmp_path: Path) -> None:
-    transcripts = scene(tmp_path, total=1)
-    await talk(transcripts)
-    fresh, stale = (tmp_path / "captures" / name for name in (".fresh.pcapng", ".stale.pcapng"))
-    for path in (fresh, stale):
-        path.write_bytes(bytes(100))
-    os.utime(stale, (1e9 - 61, 1e9 - 61))
-    await talk(transcripts)
-    assert fresh.exists()
-    assert not stale.exists()
-
-
-async def test_a_file_that_another_process_has_taken_away_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone = tmp_path / "captures" / "gone.pcapng"
-    transcripts = scene(tmp_path)
-    await talk(transcripts)
-    monkeypatch.setattr(Path, "glob", lambda *_: [gone])
-    path = await talk(transcripts)
-    assert path is not None
-    assert path.exists()
+    assert left == paths[-2:]
 
 
 async def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
@@ -162,3 +138,42 @@ async def test_conversations_beyond_the_bound_are_told(tmp_path: Path) -> None:
         assert await client.receive_some() == b"hello"
     drops = [dict(event.fields) for event in meeting.of("sensor", "drop")]
     assert drops == [{"reason": "pcap_conversations", "limit": 1}]
+
+
+class Hung(CaptureFolder):
+    """Of a disk that takes nothing until it is let."""
+
+    let = threading.Event()
+
+    def write(self, name: str, data: bytes, *, wanted: Any = lambda: True) -> None:
+        self.let.wait()
+        super().write(name, data, wanted=wanted)
+
+
+async def test_a_disk_that_hangs_costs_the_captures_alone_and_is_told(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "echo")], ALL)
+    router.transcripts = scene(tmp_path)
+    router.transcripts._folder = Hung(tmp_path, total=10**6, files=100, clock=lambda: 1e9)
+    try:
+        async with trio.open_nursery() as nursery:
+            for _ in range(WRITERS * 3):
+                nursery.start_soon(visit, router, meeting)
+        assert trio.current_time() <= WRITE_SECONDS * 2
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+        drops = [dict(event.fields) for event in meeting.of("sensor", "drop")]
+        assert drops == [{"reason": "pcap_write_seconds", "limit": WRITE_SECONDS}] * WRITERS * 3
+    finally:
+        Hung.let.set()
+    limiter = router.transcripts._writers
+    while limiter.borrowed_tokens:
+        await trio.lowlevel.checkpoint()
+    assert await trio.to_thread.run_sync(os.listdir, tmp_path) == []  # what was told as lost is not there either
+
+
+async def visit(router: Any, meeting: Meeting) -> None:
+    async with visiting(router, meeting) as client:
+        await client.send_all(b"hello")
+        assert await client.receive_some() == b"hello"

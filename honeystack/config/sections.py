@@ -103,6 +103,7 @@ class CaptureSection:
         unit="bytes",
         validator=positive,
     )
+    pcap_files: int = setting("files that may be kept; then the oldest give way", default=32_768, validator=positive)
     first_wait: float = setting(
         "how long a peer may be silent before a service that speaks first does",
         default=1.0,
