@@ -80,7 +80,12 @@ MUSTS = (
     Must(34, "3.8.6", "a peer that shrinks its window does no harm"),
     Must(35, "3.8.6", "a window that shrinks to zero is probed"),
     Must(36, "3.8.6.1", "zero windows are probed"),
-    Must(37, "3.8.6.1", "a connection stays open while its probes are answered"),
+    Must(
+        37,
+        "3.8.6.1",
+        "a connection stays open while its probes are answered; one that nobody serves any more for minutes only, as "
+        "in Linux, since whoever answers could hold it for ever (RFC 6429 §3)",
+    ),
     Must(38, "3.8.6.2.1", "no silly small segments are sent"),
     Must(39, "3.8.6.2.2", "no silly small windows are offered"),
     Must(40, "3.8.6.3", "an acknowledgement waits for less than half a second"),

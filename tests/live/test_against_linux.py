@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.live.battery_corners import corner_probes
 from tests.live.battery_ip import ip_probes
 from tests.live.battery_states import state_probes
 from tests.live.battery_tcp import tcp_probes
@@ -64,7 +65,7 @@ def found(place: Street) -> dict[str, list[str]]:
     probes = {
         f"{name} v{version}": probe
         for version in (4, 6)
-        for name, probe in {**tcp_probes(version), **state_probes(), **ip_probes(version)}.items()
+        for name, probe in (tcp_probes(version) | state_probes() | corner_probes(version) | ip_probes(version)).items()
     }
     first = compared(place, probes, 256)
     doubtful = {name: probes[name] for name in probes if unexplained(first[name], name)}

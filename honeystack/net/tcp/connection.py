@@ -233,6 +233,8 @@ class Connection:
         if self.sending is None:
             first = self.snd_nxt if self.state >= ESTABLISHED else add(self.snd_una, 1)
             self.sending = Sending(first, self.mss, self.rtt, now)
+        elif self.snd_wnd == 0 and not self.sending.flight and not self.sending.data:
+            self.sending.progress_at = now  # the wait for the window begins
         return self.sending
 
     @property

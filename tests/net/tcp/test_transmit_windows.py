@@ -18,6 +18,18 @@ def test_a_fin_takes_one_number_of_the_window(window: int, fins: int) -> None:
     assert [seg.flags & FIN for seg in peer.answers()] == [FIN] * fins
 
 
+def test_the_wait_for_a_shut_window_begins_with_what_waits() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"hello", peer.now)
+    peer.answers()
+    peer.send(ack=add(peer.ack, 5), window=0)
+    peer.wait(1000)
+    conn.close(peer.now)
+    assert peer.wait(0.1) == []
+    assert len(peer.wait(0.2)) == 1
+
+
 @pytest.mark.parametrize(("window", "fin"), [(5, 0), (6, FIN)])
 def test_a_fin_rides_only_where_the_window_has_its_number_too(window: int, fin: int) -> None:
     peer = Peer()
