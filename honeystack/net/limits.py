@@ -48,6 +48,11 @@ class Limits:
     fragment_datagrams: int = setting("datagrams under reassembly at once", default=1024)
     neighbours: int = setting("neighbours remembered", default=1024)
     scan_sources: int = setting("sources watched for port scans", default=4096)
+    scan_addresses: int = setting(
+        "addresses of ours that are remembered for all sources of scans together; beyond it 5 for each source",
+        default=131_072,  # some 12 MB
+    )
+    scan_addresses_per_source: int = setting("addresses of ours that one port scan's events name", default=1024)
     aggregates: int = setting("rows of each table that counts repeated events", default=4096)
     told_sources: int = setting(
         "sources that are told each by itself within 30 seconds: for every anomaly, for unfinished handshakes and for "
@@ -67,6 +72,11 @@ class Limits:
         "UDP conversations held at once; beyond it the one that has waited for longest ends", default=4096
     )
     datagram_queue: int = setting("datagrams of one UDP conversation that wait for its service", default=64)
+    datagram_answers_per_second: int = setting(
+        "UDP answers to one address, which may be forged; beyond it, and beyond twice as many at once, none are sent",
+        default=100,
+        validator=positive,
+    )
     datagram_memory: int = setting(
         "first and waiting datagrams of all UDP conversations", default=32 * 1024 * 1024, unit="bytes"
     )

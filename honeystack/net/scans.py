@@ -23,8 +23,6 @@ THRESHOLD = 5  # more ports than a guest's programs ask for at one house
 FIRST_REPORT = 5.0  # seconds after it was recognised: by then a fast scan has shown what it is after
 NEXT_REPORT = 60.0  # seconds between reports of a scan that goes on
 SILENCE = 30.0  # seconds without a probe that end a scan
-MAX_ADDRESSES = 1024  # of ours that are told by name for one source
-MAX_NAMED = 131_072  # of ours that are remembered for all sources together, some 12 MB
 PORT_BYTES = 65_536 // 8  # a bit for each port
 MAX_RANGES = 1000  # port ranges that one report tells
 
@@ -90,6 +88,8 @@ class ScanDetector:
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.scan_sources
+        self._most_addresses, self._most_of_one = limits.scan_addresses, limits.scan_addresses_per_source
+        self.unnamed = {"scan_addresses": 0, "scan_addresses_per_source": 0}  # addresses that a bound kept out
         self._named = 0  # addresses in all sources
         self.forgotten = 0  # sources that had to give way
         self._visitors: OrderedDict[bytes, _Source] = OrderedDict()  # who was heard last is last
@@ -146,9 +146,12 @@ class ScanDetector:
         return source
 
     def _add(self, source: _Source, scanned: Scanned, now: float) -> None:
-        before = len(source.addresses)
-        source.add(scanned, now, most_addresses=MAX_ADDRESSES if self._named < MAX_NAMED else THRESHOLD)
+        before, full = len(source.addresses), self._named >= self._most_addresses
+        most = min(THRESHOLD, self._most_of_one) if full else self._most_of_one
+        source.add(scanned, now, most_addresses=most)
         self._named += len(source.addresses) - before
+        if before >= most and scanned.path.local not in source.addresses:
+            self.unnamed["scan_addresses" if full else "scan_addresses_per_source"] += 1
 
     def _end(self, key: bytes) -> None:
         self._wheel.cancel(key)

@@ -24,7 +24,7 @@ REFLECTORS = frozenset({7, 13, 17, 19, 37, 53, 69, 111, 123, 137, 138, 161, 389,
 REFLECTORS |= {3283, 3478, 3702, 5060, 5353, 5355, 5683, 10001, 11211, 27960}
 
 WINDOW = 60.0  # seconds in which bytes sent are held against bytes received
-ANSWER_RATE, ANSWER_BURST = 100.0, 200.0  # answers to one address per second, and at once
+ANSWERS = 100  # to one address per second, and twice as many at once
 MAX_ECHOES = 32  # times that a peer may send us exactly what we lately sent it; then it has no answer in the window
 RECENT = 64  # answers to one address that are remembered for it: so many loops at once would be seen
 MAX_DATAGRAM = 0xFFFF - 8
@@ -35,10 +35,10 @@ class _Remote:
     """What has gone between us and one remote address since `since`."""
 
     since: float
+    tokens: float
+    at: float
     received: int = 0
     sent: int = 0
-    tokens: float = ANSWER_BURST
-    at: float = 0.0
     reflected: bool = False  # a reflector's port has had its one answer
     recent: deque[int] | None = None  # hashes of the last answers' data
     echoes: int = 0
@@ -51,12 +51,14 @@ class _Remote:
 class AnswerGuard:
     """What may be answered. Inputs: `heard` for each datagram that comes, `may_send` for each that is to go.
 
-    Addresses are packed. At most `limit` of them are remembered; `forgotten` counts those that gave way.
+    Addresses are packed. At most `limit` of them are remembered; `forgotten` counts those that gave way, and
+    `held_back` the answers beyond so many `per_second` to one of them.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.forgotten = 0
+    def __init__(self, limit: int, *, per_second: int = ANSWERS) -> None:
+        self.forgotten = self.held_back = 0
         self._limit = limit
+        self._rate, self._burst = float(per_second), 2.0 * per_second
         self._remotes: OrderedDict[bytes, _Remote] = OrderedDict()
 
     def __len__(self) -> int:
@@ -75,11 +77,12 @@ class AnswerGuard:
     def may_send(self, address: bytes, port: int, data: bytes, now: float, *, amplification: float = 1.0) -> bool:
         """Whether this may go out; if so it counts as sent. `amplification`: bytes sent for each byte received."""
         remote = self._remote(address, now)
-        remote.tokens = min(ANSWER_BURST, remote.tokens + (now - remote.at) * ANSWER_RATE)
+        remote.tokens = min(self._burst, remote.tokens + (now - remote.at) * self._rate)
         remote.at = now
-        if port == 0 or remote.loops or remote.tokens < 1.0:
+        if port == 0 or remote.loops or remote.sent + len(data) > remote.received * amplification:
             return False
-        if remote.sent + len(data) > remote.received * amplification:
+        if remote.tokens < 1.0:
+            self.held_back += 1
             return False
         if port in REFLECTORS:
             if remote.reflected:
@@ -99,7 +102,7 @@ class AnswerGuard:
         if remote is None and len(self._remotes) >= self._limit:
             self._remotes.popitem(last=False)
             self.forgotten += 1
-        fresh = _Remote(now, at=now)
+        fresh = _Remote(now, tokens=self._burst, at=now)
         if remote is not None:  # a burst is not given anew, and an answer may be due
             fresh.received = min(remote.received - remote.sent, MAX_DATAGRAM)
             fresh.recent = remote.recent
@@ -124,10 +127,10 @@ class Udp:
     def __init__(self, output: Output, notices: deque[Notice], limits: Limits) -> None:
         self._output = output
         self._notices = notices
-        self._limit = limits.aggregates
+        self._limits = limits
         self._ports: set[int | None] = set()
-        self._guard = AnswerGuard(limits.aggregates)
-        self._told = float("-inf")
+        self._guard = AnswerGuard(limits.aggregates, per_second=limits.datagram_answers_per_second)
+        self._told: dict[str, float] = {}
 
     def listen(self, port: int | None) -> None:
         """Take datagrams to a port; None: to every port."""
@@ -145,9 +148,8 @@ class Udp:
         datagram = decode_udp(packet.payload, path.remote, path.local, verify=packet.verify)
         forgotten = self._guard.forgotten
         answerable = self._guard.heard(path.remote, datagram.source_port, datagram.data, now)
-        if self._guard.forgotten > forgotten and now - self._told >= WINDOW:
-            self._told = now
-            self._notices.append(BoundReached("aggregates", self._limit, path))
+        if self._guard.forgotten > forgotten:
+            self._reached("aggregates", path, now)
         if packet.unicast:
             self._notices.append(Scanned(path, "udp", datagram.destination_port, datagram.source_port))
         if not answerable:
@@ -166,8 +168,17 @@ class Udp:
         """Send a datagram if the budget of its remote address allows; the answer says whether it was sent."""
         if len(data) > MAX_DATAGRAM - (20 if path.version == 4 else 0):
             return False
+        held_back = self._guard.held_back
         if not self._guard.may_send(path.remote, remote_port, data, now, amplification=amplification):
+            if self._guard.held_back > held_back:
+                self._reached("datagram_answers_per_second", path, now)
             return False
         segment = encode_udp(UdpDatagram(local_port, remote_port, data), path.local, path.remote)
         self._output.packet(path, PROTOCOL, segment, dont_fragment=True)
         return True
+
+    def _reached(self, bound: str, path: Path, now: float) -> None:
+        """Tell of a bound, once in a window."""
+        if now - self._told.get(bound, float("-inf")) >= WINDOW:
+            self._told[bound] = now
+            self._notices.append(BoundReached(bound, getattr(self._limits, bound), path))

@@ -102,7 +102,7 @@ class Witness:
         self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
         self._crowd = Crowd(self._tell)
         self._limits = limits
-        self._forgotten = {"scan_sources": 0, "aggregates": 0, "datagram_hellos": 0, "datagram_hellos_per_second": 0}
+        self._forgotten: dict[str, int] = {}
         self._tables = (self._half_open, self._datagrams, self._anomalies, self._self)
 
     def connected(self, flow: Flow, *, syn: SynFacts | None = None, rtt: float | None = None) -> Identity:
@@ -280,12 +280,13 @@ class Witness:
         """Tell that a table was full, or a budget spent, since they were looked at last; what it cost had been told."""
         counts = {
             "scan_sources": self._scans.forgotten,
+            **self._scans.unnamed,
             "datagram_hellos": self._hellos.forgotten,
             "datagram_hellos_per_second": self._hellos.passed_over,
             "aggregates": sum(table.forgotten for table in self._tables if table is not self._self),
         }
         for name, count in counts.items():
-            if count > self._forgotten[name]:
+            if count > self._forgotten.get(name, 0):
                 self._forgotten[name] = count
                 self._aggregate(DROP, name, {"reason": name, "limit": getattr(self._limits, name)})
 

@@ -87,13 +87,15 @@ def test_every_port_is_in_the_report_once(ports: set[int]) -> None:
 
 def test_a_report_has_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_RANGES", 3)
-    monkeypatch.setattr(module, "MAX_ADDRESSES", 2)
-    wide = detector(range(0, 100, 2))
+    wide = ScanDetector(Limits(scan_addresses_per_source=2))
+    for port in range(0, 100, 2):
+        wide.saw(Scanned(PATH4, "tcp", port, 1), 0.0)
     for host in range(5):
         wide.saw(Scanned(PATH4._replace(local=packed(f"10.9.0.{host}")), "tcp", 22, 1), 0.0)
     (report,) = wide.poll(float("inf"))
     assert len(report.ports) == 3
     assert len(report.addresses) == 2
+    assert wide.unnamed == {"scan_addresses": 0, "scan_addresses_per_source": 4}
 
 
 def test_a_report_makes_no_more_ranges_than_it_tells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +159,8 @@ def test_scans_give_way_to_each_other_in_the_order_of_their_last_probes() -> Non
     assert report.path.remote == packed("10.0.1.2")
 
 
-def test_all_sources_together_hold_a_bounded_number_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_NAMED", 50)
-    crowd = ScanDetector(Limits())
+def test_all_sources_together_hold_a_bounded_number_of_addresses() -> None:
+    crowd = ScanDetector(Limits(scan_addresses=50))
     for remote in range(20):
         for local in range(100):
             path = PATH4._replace(remote=packed(f"10.0.1.{remote}"), local=packed(f"10.9.0.{local}"))
@@ -167,6 +168,7 @@ def test_all_sources_together_hold_a_bounded_number_of_addresses(monkeypatch: py
     sizes = [len(report.addresses) for report in crowd.poll(float("inf"))]
     assert len(sizes) == 20  # all are recognised
     assert sizes == [50, *[THRESHOLD] * 19]
+    assert crowd.unnamed == {"scan_addresses": 50 + 19 * 95, "scan_addresses_per_source": 0}
     crowd.saw(Scanned(PATH4, "tcp", 22, 1), 100.0)
     assert crowd._named == 1  # those of the ended are forgotten
 

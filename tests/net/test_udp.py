@@ -14,7 +14,7 @@ from honeystack.net.address import Path
 from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached, Datagram, Notice, Scanned
 from honeystack.net.output import Output
-from honeystack.net.udp import ANSWER_BURST, MAX_ECHOES, WINDOW, Udp
+from honeystack.net.udp import ANSWERS, MAX_ECHOES, WINDOW, Udp
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.udp import UdpDatagram, decode_udp, encode_udp
 from tests.net.frames import PATH4, PATH6, PATHS, packed, received
@@ -146,9 +146,20 @@ def test_answers_to_one_address_are_rate_limited() -> None:
     bench = Bench()
     for _ in range(300):
         bench.receive(b"1")
-    assert sum(bench.send(b"1") for _ in range(300)) == ANSWER_BURST
+    assert sum(bench.send(b"1") for _ in range(300)) == 2 * ANSWERS
     assert bench.send(b"1", now=0.01)
     assert not bench.send(b"1", now=0.01)
+    assert list(bench.notices) == [BoundReached("datagram_answers_per_second", ANSWERS, PATH4)]
+    assert not bench.send(b"1", now=0.015)
+    assert len(bench.notices) == 1
+
+
+def test_the_rate_of_answers_is_a_setting() -> None:
+    bench = Bench(datagram_answers_per_second=3)
+    for number in range(20):
+        bench.receive(bytes([number]))
+    assert sum(bench.send(b"1") for _ in range(20)) == 6
+    assert sum(bench.send(b"1", now=1.0) for _ in range(20)) == 3
 
 
 @pytest.mark.parametrize("port", [7, 17, 19, 53, 123])

@@ -279,6 +279,16 @@ def test_full_tables_are_told_by_their_bounds() -> None:
     assert (drop.fields["reason"], drop.fields["limit"]) == ("scan_sources", 10)
 
 
+@pytest.mark.parametrize("bound", ["scan_addresses", "scan_addresses_per_source"])
+def test_addresses_that_a_scan_does_not_name_are_told_by_their_bound(bound: str) -> None:
+    scene = Scene(**{bound: 8})
+    for number in range(20):
+        scene.witness.noticed(Scanned(PATH._replace(local=number.to_bytes(4, "big")), "tcp", 80, 4000))
+    scene.at(1.0)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == (bound, 8)
+
+
 def test_datagrams_that_are_not_searched_for_a_hello_are_told_by_the_bound() -> None:
     scene = Scene(datagram_hellos_per_second=2)
     for number in range(10):
