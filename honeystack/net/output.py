@@ -44,6 +44,7 @@ class Output:
         self._seed = rng.getrandbits(32)
         self._idents = array("H", rng.getrandbits(16 * COUNTERS).to_bytes(2 * COUNTERS, "big"))
         self.contacts: dict[bytes, Path] | None = None  # whom packets went to, by address; None where nobody asks
+        self.path_mtus: dict[bytes, int] = {}  # in bytes, by address: paths that are narrower than our link
         self._templates: dict[Path, tuple[bytes, int, bytes]] = {}
         self._frames: list[bytes] = []
 
@@ -127,7 +128,7 @@ class Output:
         link = encode_ethernet(path.remote_mac, path.local_mac, IPV4, path.vlan)
         ident = self._ident(crc32(path.remote, self._seed ^ protocol))
         options = path.options
-        room = self.mtu - ipv4.HEADER_LENGTH - len(options)
+        room = self._mtu_to(path) - ipv4.HEADER_LENGTH - len(options)
         whole = len(payload) <= room
         step = len(payload) if whole else room & ~7
         for start in range(0, len(payload) or 1, step or 1):
@@ -155,14 +156,18 @@ class Output:
             )
             self._frames.append(link + header + part)
 
-        if ipv6.HEADER_LENGTH + len(payload) <= self.mtu:
+        mtu = self._mtu_to(path)
+        if ipv6.HEADER_LENGTH + len(payload) <= mtu:
             send(protocol, payload)
             return
-        ident, step = self._rng.getrandbits(32), (self.mtu - ipv6.HEADER_LENGTH - 8) & ~7
+        ident, step = self._rng.getrandbits(32), (mtu - ipv6.HEADER_LENGTH - 8) & ~7
         for start in range(0, len(payload), step):
             more = start + step < len(payload)
             header = ipv6.encode_fragment_header(protocol, start, ident, more=more)
             send(ipv6.FRAGMENT, header + payload[start : start + step])
+
+    def _mtu_to(self, path: Path) -> int:
+        return min(self.mtu, self.path_mtus.get(path.remote, self.mtu))
 
     def _template(self, path: Path) -> tuple[bytes, int, bytes]:
         """What the headers of all segments to one peer have in common, and its part of the IPv4 checksum."""

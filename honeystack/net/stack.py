@@ -59,6 +59,7 @@ class Stack:
             TcpSettings(settings.limits, settings.persona, settings.secret, settings.mtu, cuts_runs=settings.cuts_runs),
             rng=rng,
         )
+        self._output.path_mtus = self.tcp.path_mtus.mtus
         self._delivery = Delivery(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
         if settings.links:
             self._output.contacts = {}
@@ -121,6 +122,7 @@ class Stack:
         """Do what is due."""
         try:
             self.tcp.handle_timeout(now)
+            self.tcp.path_mtus.expire(now)
             self._delivery.groups.handle_timeout(now)
             self._delivery.reachability.handle_timeout(now)
             self._internet.handle_timeout(now)

@@ -20,6 +20,7 @@ from honeystack.net.tcp.isn import flow_secrets, shared_offset
 from honeystack.net.tcp.memory import BufferMemory
 from honeystack.net.tcp.oddities import tell_stray
 from honeystack.net.tcp.opening import fill_in
+from honeystack.net.tcp.path_mtu import PathMtus
 from honeystack.net.tcp.pressure import CHECK, Pressure
 from honeystack.net.tcp.receiving import drop_assembler
 from honeystack.net.tcp.seq import add
@@ -51,8 +52,7 @@ class Tcp:
         self.persona = settings.persona
         self.secret = settings.secret[:32]
         self.cookies = Cookies(self.secret)
-        limits = settings.limits
-        self.keep_alive = limits.keep_alive_seconds if limits.keep_alive else None  # MUST-25, MUST-27
+        self.keep_alive = self.limits.keep_alive_seconds if self.limits.keep_alive else None  # MUST-25, MUST-27
         self._shared_offset = shared_offset(self.secret) if self.persona.linear_timestamps else None
         self.cuts_runs = settings.cuts_runs
         self.timers: TimerWheel[Connection | bytes] = TimerWheel()
@@ -63,6 +63,7 @@ class Tcp:
         self.counters: Counter[str] = Counter()
         self.flows: dict[bytes, Connection] = {}  # MUST-42
         self.sizes = Sizes(settings.mtu, self.limits)
+        self.path_mtus = PathMtus()
         self.handshakes = Handshakes(self)
         self.time_wait = TimeWait(self)
         self._shedder = bounds.Shedder(self)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from honeystack.net.tcp.ecn import ECN_AGREED, ECN_OFF
 from honeystack.net.tcp.handshake import Embryo
 from honeystack.net.tcp.seq import add
+from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
 from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     conn.ts_recent, conn.ts_offset = embryo.ts_recent, embryo.ts_offset
     timestamps = embryo.ts_recent is not None
     mss = tcp.sizes.send_mss(embryo.path.version, embryo.peer_mss, timestamps=timestamps)
+    tcp.path_mtus.expire(now)
+    path_mtu = tcp.path_mtus.mtus.get(embryo.path.remote)
+    if path_mtu is not None:
+        headers = IP_AND_TCP_HEADERS[embryo.path.version] + (TIMESTAMP_BYTES if timestamps else 0)
+        mss = min(mss, path_mtu - headers)
     conn.mss = tcp.sizes.within_window(mss, conn.max_window, timestamps=timestamps)
     conn.opened_at = embryo.opened_at
     conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None

@@ -56,8 +56,10 @@ def _shrink(conn: Connection, mtu: int, now: float) -> None:
     version = conn.path.version
     if version == 6 and mtu < MIN_MTU[6]:
         return  # RFC 8201 §4: such a report must be discarded
+    mtu = max(mtu, MIN_MTU[version])
+    conn.tcp.path_mtus.put(conn.path.remote, mtu, now)
     options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
-    _recut(conn, max(mtu, MIN_MTU[version]) - IP_AND_TCP_HEADERS[version] - options, now)
+    _recut(conn, mtu - IP_AND_TCP_HEADERS[version] - options, now)
 
 
 def _recut(conn: Connection, mss: int, now: float) -> None:

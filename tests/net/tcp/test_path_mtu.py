@@ -1,0 +1,103 @@
+"""What is remembered of paths: for how long, of how many, and what it changes."""
+
+from __future__ import annotations
+
+import random
+
+from honeystack.net.address import Path
+from honeystack.net.output import Output
+from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.path_mtu import LIFETIME, MAX_PATHS, PathMtus
+from honeystack.net.tcp.seq import add
+from honeystack.net.wire.facts import IcmpErrorKind
+from tests.net.frames import PATH4, PATH6, make_stack
+from tests.net.tcp.peer import Peer
+from tests.net.tcp.test_path_errors import report, sending
+
+
+def test_a_report_counts_for_ten_minutes_and_a_new_one_begins_them_anew() -> None:
+    paths = PathMtus()
+    paths.put(b"a", 1400, 0.0)
+    paths.put(b"b", 1300, 1.0)
+    paths.put(b"a", 1400, 2.0)
+    paths.expire(LIFETIME + 1.0)
+    assert paths.mtus == {b"a": 1400}
+    paths.expire(LIFETIME + 2.0)
+    assert paths.mtus == {}
+    paths.expire(LIFETIME + 3.0)
+    assert paths.mtus == {}
+
+
+def test_a_larger_report_does_not_widen_a_path() -> None:
+    paths = PathMtus()
+    paths.put(b"a", 1300, 0.0)
+    paths.put(b"a", 1400, 1.0)
+    assert paths.mtus == {b"a": 1300}
+    paths.put(b"a", 1200, 1.0)
+    assert paths.mtus == {b"a": 1200}
+    paths.put(b"a", 1400, LIFETIME + 1.0)
+    assert paths.mtus == {b"a": 1400}
+
+
+def test_the_path_told_of_longest_ago_gives_way() -> None:
+    paths = PathMtus()
+    for number in range(MAX_PATHS + 2):
+        paths.put(number.to_bytes(4, "big"), 1400, number / 100)
+    assert len(paths.mtus) == MAX_PATHS
+    assert (1).to_bytes(4, "big") not in paths.mtus
+    assert (2).to_bytes(4, "big") in paths.mtus
+
+
+def test_a_believed_report_is_remembered_and_others_are_not() -> None:
+    peer = sending()
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, add(peer.ack, -1), 1000)
+    report(peer, IcmpErrorKind.HARD, peer.ack)
+    assert peer.tcp.path_mtus.mtus == {}
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040)
+    assert peer.tcp.path_mtus.mtus == {peer.path.remote: 1040}
+
+
+def test_a_report_below_the_least_mtu_of_ipv6_is_not_remembered() -> None:
+    peer = sending(6)
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1279)
+    assert peer.tcp.path_mtus.mtus == {}
+
+
+def first_segments(remembered: int | None, timestamp: int | None = None) -> list[int]:
+    """How large the segments of a new connection are."""
+    peer = Peer(timestamp=timestamp)
+    if remembered is not None:
+        peer.tcp.path_mtus.put(peer.path.remote, remembered, peer.now)
+    peer.open().send(bytes(2000), peer.now)
+    return [len(seg.data) for seg in peer.answers()]
+
+
+def test_the_next_connection_keeps_to_it() -> None:
+    assert first_segments(1040) == [1000, 1000]
+    assert first_segments(1052, timestamp=9) == [1000, 1000]
+    assert first_segments(9000) == first_segments(None)
+
+
+def sizes(output: Output, path: Path, data: int = 1200) -> list[int]:
+    output.packet(path, 17, bytes(data), dont_fragment=True)
+    return [len(frame) - 14 for frame in output.drain()]
+
+
+def test_other_packets_go_in_fragments_that_fit() -> None:
+    output = Output(mtu=1500, ttl=64, rng=random.Random(1))
+    output.path_mtus = {PATH4.remote: 1000, PATH6.remote: 1280}
+    assert sizes(output, PATH4) == [996, 244]
+    assert sizes(output, PATH6, 1300) == [1280, 116]
+    assert sizes(output, PATH4._replace(remote=bytes(4))) == [1220]
+    output.path_mtus = {PATH4.remote: 9000}
+    assert sizes(output, PATH4, 1480) == [1500]
+
+
+def test_the_stack_forgets_in_time() -> None:
+    stack = make_stack()
+    tcp: Tcp = stack.tcp
+    tcp.path_mtus.put(PATH4.remote, 1000, 0.0)
+    stack.handle_timeout(LIFETIME - 1.0)
+    assert tcp.path_mtus.mtus
+    stack.handle_timeout(LIFETIME)
+    assert not tcp.path_mtus.mtus
