@@ -24,7 +24,7 @@ from honeystack.net.wire.ipv4 import encode_ipv4
 from honeystack.net.wire.ipv6 import encode_ipv6
 from honeystack.net.wire.tcp import encode_segment
 from honeystack.tls.contexts import Contexts
-from honeystack.tls.keylog import KeyLog
+from honeystack.tls.keylog import Expected, KeyLog
 
 WRITE_SECONDS = 2.0  # for one file; a disk that hangs must not hold up the honeypot's end
 WRITERS = 4  # threads; of their own, so that a slow disk takes none from the channels
@@ -55,7 +55,7 @@ class Transcript:
     def __init__(self, flow: Flow, limit: int, *, keys: KeyLog, clock: Callable[[], float]) -> None:
         self._keys = keys
         self.flow = flow
-        self.client_random: bytes | None = None  # once TLS has begun
+        self.secrets: Expected | None = None  # once TLS has begun
         self._began = clock()
         self._left = limit
         self._clock = clock
@@ -63,8 +63,7 @@ class Transcript:
 
     def tls_begins(self, client_random: bytes, contexts: Contexts) -> None:
         """A handshake follows, under contexts whose secrets are then kept for the file."""
-        self.client_random = client_random
-        self._keys.expect(client_random)
+        self.secrets = self._keys.expect(client_random)
         contexts.log_keys(self._keys.take)
 
     def note(self, data: bytes | bytearray | memoryview, *, by_peer: bool) -> None:
@@ -109,8 +108,7 @@ class Transcripts:
 
     async def end(self, peer: Conversation, transcript: Transcript) -> bool:
         """Write the file; False where that takes too long, and there will be none. Raises OSError where it fails."""
-        random = transcript.client_random
-        secrets = b"" if random is None else self.keys.secrets_of(random)
+        secrets = b"" if transcript.secrets is None else self.keys.secrets_of(transcript.secrets)
         name = f"{peer.identity.connection_id}.pcapng"
         try:
             with trio.move_on_after(WRITE_SECONDS, shield=True) as scope:
