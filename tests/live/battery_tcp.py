@@ -7,75 +7,16 @@ from struct import pack
 import trio
 
 from tests.live import packets
+from tests.live.battery_half_open import half_open_probes, stamped
 from tests.live.battery_syn import CLOSED, FULL, MSS, SYN_FIELDS, SYN_OPTIONS, from_port, once, timestamps, wrapped
 from tests.live.packets import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, flag_names
-from tests.live.street import ISN, STAMP, Peer, Probe
+from tests.live.street import ISN, Peer, Probe
 from tests.live.twin import CLOSER, DEAF, ECHO, FLOOD, HELLO, LATE_CLOSER, SINK, UNREAD
 
 # What is sent in a handshake under way: flags, and fields of the segment.
-HALF_OPEN: dict[str, tuple[int, dict[str, object]]] = {
-    "the same syn": (SYN, {"at": 0}),
-    "another syn": (SYN, {"at": 5}),
-    "a syn outside": (SYN, {"at": 100_000}),
-    "a syn-ack": (SYN | ACK, {"at": 0, "ack": 1}),
-    "rst": (RST, {"at": 1}),
-    "rst beside": (RST, {"at": 2}),
-    "rst outside": (RST, {"at": 100_000}),
-    "rst with ack": (RST | ACK, {"at": 1, "ack": 1}),
-    "wrong ack": (ACK, {"at": 1, "ack": 1000}),
-    "ack of nothing": (ACK, {"at": 1, "ack": 0}),
-    "ack beside": (ACK, {"at": 5, "ack": 1}),
-    "ack outside": (ACK, {"at": 100_000, "ack": 1}),
-    "ack with the syn's number": (ACK, {"at": 0, "ack": 1}),
-    "data": (ACK | PSH, {"at": 1, "ack": 1, "data": b"hello"}),
-    "data without ack": (PSH, {"at": 1, "data": b"hello"}),
-    "fin": (ACK | FIN, {"at": 1, "ack": 1}),
-    "fin without ack": (FIN, {"at": 1}),
-    "nothing set": (0, {"at": 1}),
-    "ack with window 0": (ACK, {"at": 1, "ack": 1, "window": 0}),
-}
-
-HALF_OPEN_STAMPED: dict[str, tuple[int, dict[str, object]]] = {
-    "ack without a timestamp": (ACK, {}),
-    "ack with an older timestamp": (ACK, {"later": -10}),
-    "ack with echo 0": (ACK, {"options": timestamps(STAMP + 1, 0)}),
-    "ack with a wrong echo": (ACK, {"options": timestamps(STAMP + 1, 12345)}),
-    "rst with an older timestamp": (RST, {"later": -10}),
-}
 
 
 # What comes three times in a handshake under way: all are within the limit of half a second.
-HALF_OPEN_AGAIN = (
-    "the same syn",
-    "a syn outside",
-    "a syn-ack",
-    "rst beside",
-    "wrong ack",
-    "ack beside",
-    "ack outside",
-    "ack with the syn's number",
-    "data without ack",
-)
-
-
-def stamped(peer: Peer, fields: dict[str, object]) -> dict[str, object]:
-    """The fields of a segment, with a timestamp so much `later` than the first where that is asked for."""
-    fields = {"at": 1, "ack": 1, **fields}
-    later = fields.pop("later", None)
-    return fields if later is None else fields | {"options": peer.stamps(later)}  # type: ignore[arg-type]
-
-
-def half_open(flags: int, offered: bytes = b"", *, times: int = 1, **fields: object) -> Probe:
-    async def probe(peer: Peer) -> None:
-        await peer.open(ECHO, options=offered, quiet=True)
-        for _ in range(times):
-            await peer.tcp(flags, ECHO, **stamped(peer, fields))
-            await trio.sleep(0.05)
-        await trio.sleep(0.35)
-        await peer.tcp(ACK | PSH, ECHO, at=1, ack=1, data=b"still?", options=peer.stamps(2) if offered else b"")
-        await trio.sleep(0.4)
-
-    return probe
 
 
 Step = tuple[int, dict[str, object]]
@@ -380,15 +321,7 @@ def tcp_probes(version: int) -> dict[str, Probe]:
         found[f"syn with hop limit 0 to {name}"] = wrapped(port, ttl=0)
         found[f"syn with type of service to {name}"] = wrapped(port, tos=0xB8)
         found[f"syn with ecn to {name}"] = wrapped(port, tos=0x03)
-    for name, (flags, fields) in HALF_OPEN.items():
-        found[f"half-open: {name}"] = half_open(flags, **fields)
-    for name in HALF_OPEN_AGAIN:
-        flags, fields = HALF_OPEN[name]
-        found[f"half-open: {name}, three times"] = half_open(flags, times=3, **fields)
-        if not fields.get("data") and not flags & SYN:
-            found[f"half-open: {name}, with data, three times"] = half_open(flags, times=3, **fields, data=b"more")
-    for name, (flags, fields) in HALF_OPEN_STAMPED.items():
-        found[f"half-open with timestamps: {name}"] = half_open(flags, FULL, **fields)
+    found |= half_open_probes()
     found |= {f"established: {name}": conversation(steps) for name, steps in ESTABLISHED.items()}
     for name, steps in STAMPED.items():
         found[f"with timestamps: {name}"] = conversation(steps, options=FULL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from honeystack.net.address import Path
-from honeystack.net.notices import Accepted, Fault, Notice
+from honeystack.net.notices import Accepted, Closed, CloseReason, Fault, Notice
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
@@ -132,3 +132,8 @@ def asked() -> Peer:
     assert syn.flags == SYN
     peer.ack = add(syn.seq, 1)
     return peer
+
+
+def reasons(peer: Peer) -> list[CloseReason]:
+    """Why connections have ended since this was asked last."""
+    return [notice.reason for notice in peer.told(Closed) if isinstance(notice, Closed)]

@@ -7,7 +7,6 @@ import itertools
 import pytest
 
 from honeystack.net.notices import Closed, CloseReason, Readable
-from honeystack.net.tcp.arrives import PAWS_LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, syn_options
@@ -56,68 +55,6 @@ def test_only_a_segment_that_is_accepted_says_where_answers_go(offset: int, foll
 
 
 # PAWS
-
-
-def test_an_older_timestamp_is_refused_and_acknowledged() -> None:
-    peer = Peer(timestamp=1000)
-    conn = peer.open()
-    peer.timestamp = 998
-    (answer,) = peer.send(ACK | PSH, b"old")
-    assert answer.flags == ACK
-    assert conn.readable == 0
-    assert peer.tcp.statistics()["paws"] == 1
-
-
-def test_a_timestamp_that_wraps_is_newer() -> None:
-    peer = Peer(timestamp=0xFFFF_FFFF)
-    conn = peer.open()
-    peer.timestamp = 3
-    peer.say(b"new")
-    assert conn.readable == 3
-    assert conn.ts_recent == 3
-
-
-def test_after_24_days_the_remembered_timestamp_says_nothing() -> None:
-    peer = Peer(timestamp=1000)
-    conn = peer.open()
-    peer.now += PAWS_LIFETIME + 1
-    peer.timestamp = 1
-    peer.say(b"hello")
-    assert conn.readable == 5
-
-
-def test_a_segment_beyond_the_last_acknowledged_does_not_set_the_timestamp() -> None:
-    peer = Peer(timestamp=1000)
-    conn = peer.open()
-    peer.timestamp = 2000
-    peer.send(ACK, b"later", seq=add(peer.seq, 10))
-    assert conn.ts_recent == 1000
-
-
-def test_a_segment_without_the_agreed_timestamp_is_taken_as_linux_does() -> None:
-    peer = Peer(timestamp=1000)
-    conn = peer.open()
-    peer.timestamp = None
-    peer.say(b"hello")
-    assert conn.readable == 5
-
-
-def test_a_reset_is_not_subject_to_timestamps() -> None:
-    peer = Peer(timestamp=1000)
-    conn = peer.open()
-    peer.timestamp = 1
-    peer.send(RST)
-    assert conn.state is State.CLOSED
-
-
-@pytest.mark.parametrize(
-    ("older", "answers"), [(1, 0), (240, 0), (241, 1)]
-)  # a time-out has 200 ms, a clock 1200 ticks
-def test_a_bare_acknowledgement_that_was_overtaken_is_borne_for_a_time_out(older: int, answers: int) -> None:
-    peer = Peer(timestamp=1000)
-    peer.open()
-    peer.timestamp = 1000 - older
-    assert len(peer.send()) == answers
 
 
 # Second: RST
