@@ -13,7 +13,6 @@ from functools import partial
 from ipaddress import ip_address
 
 import attrs
-import trio
 
 from honeystack.conversation import Conversation, FirstBytes, FirstMemory
 from honeystack.events.event import Payload
@@ -25,7 +24,7 @@ from honeystack.tls.decoy import answer_probe
 from honeystack.tls.facts import TLS, cut_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import HANDSHAKE, ClientHello, HelloReader, Progress
-from honeystack.tls.mimicry import DAY, RANDOM, Appearance, Server, mimic, rotated_server
+from honeystack.tls.mimicry import RANDOM, Appearance, Server, mimic, rotated_server
 from honeystack.tls.profiles import Deck, Profile, random_profile
 from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
@@ -153,7 +152,7 @@ class Unwrapper:
             secret=self._secret,
             remote=flow.remote.address,
             port=flow.local.port,
-            day=int(self._clock() // DAY),
+            now=self._clock(),
         )
 
     def _profile(

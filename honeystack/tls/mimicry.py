@@ -101,14 +101,23 @@ def appearances(servers: Mapping[str, Server]) -> list[str]:
 
 
 def rotated_server(
-    servers: Sequence[Server], *, secret: bytes, remote: str, port: int, day: int, transport: str = "tcp"
+    servers: Sequence[Server], *, secret: bytes, remote: str, port: int, now: float, transport: str = "tcp"
 ) -> Server:
-    """The server that a client's network sees on a port for a day: one for all of it, which no one can foretell."""
+    """The server that a client's network sees on a port for a day: one for all of it, which no one can foretell.
+
+    The day of each network begins at a time of its own, so that networks that look together see no common midnight.
+    `now` is in seconds since 1970.
+    """
     among = [server for server in servers if server.rotated]
     address = remote.partition("%")[0]
     network = ip_network((address, _NETWORKS[6 if ":" in address else 4]), strict=False)
-    digest = hmac.digest(secret, f"{network}|{transport}/{port}|{day}".encode(), sha256)
-    return among[int.from_bytes(digest[:8], "big") % len(among)]
+    place = f"{network}|{transport}/{port}"
+    day = int((now + _number(secret, f"{place}|begins") % DAY) // DAY)
+    return among[_number(secret, f"{place}|{day}") % len(among)]
+
+
+def _number(secret: bytes, purpose: str) -> int:
+    return int.from_bytes(hmac.digest(secret, purpose.encode(), sha256)[:8], "big")
 
 
 def mimic(

@@ -15,6 +15,7 @@ from honeystack.tls.certificates import Certificate
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.machine import TlsMachine, TlsState
 from honeystack.tls.mimicry import (
+    DAY,
     RANDOM,
     Appearance,
     Server,
@@ -56,8 +57,11 @@ def test_other_words_are_not(text: str) -> None:
 # rotation
 
 
+NOW = 20_000.0 * DAY
+
+
 def chosen(**other: Any) -> Server:
-    given: dict[str, Any] = {"secret": b"s" * 32, "remote": "198.51.100.7", "port": 443, "day": 20_000}
+    given: dict[str, Any] = {"secret": b"s" * 32, "remote": "198.51.100.7", "port": 443, "now": NOW}
     return rotated_server(list(SERVERS.values()), **(given | other))
 
 
@@ -68,10 +72,25 @@ def test_a_network_sees_one_server_all_day() -> None:
     assert chosen(remote="fe80::1%eth0") is chosen(remote="fe80::2")
 
 
+def changes(remote: str) -> list[int]:
+    """The minutes of ten days at which a network sees another server."""
+    seen = [chosen(remote=remote, now=NOW + 60 * minute) for minute in range(0, 14_400, 10)]
+    return [10 * place for place in range(1, len(seen)) if seen[place] is not seen[place - 1]]
+
+
+def test_the_day_of_each_network_begins_at_a_time_of_its_own() -> None:
+    begins = set()
+    for network in range(24):
+        at = {minute % 1440 for minute in changes(f"198.51.{network}.7")}
+        assert len(at) == 1, "once a day, always at the same time"
+        begins |= at
+    assert len(begins) > 16
+
+
 @pytest.mark.parametrize(
     "other",
     [
-        [{"day": day} for day in range(100)],
+        [{"now": NOW + day * DAY} for day in range(100)],
         [{"port": port} for port in range(100)],
         [{"remote": f"198.51.{net}.7"} for net in range(100)],
         [{"remote": f"2001:db8:1:{net:x}::7"} for net in range(100)],
