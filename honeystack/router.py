@@ -126,9 +126,9 @@ class Router:
 
     async def _write_down(self, peer: Conversation, transcripts: Transcripts) -> None:
         """Converse, and keep a transcript of it."""
+        if bound := transcripts.reached(peer):
+            self._reached(*bound)
         transcript = transcripts.begin(peer)
-        if transcript is None:
-            self._reached("pcap_conversations", transcripts.limits.conversations)
         try:
             await self._converse(peer)
         finally:

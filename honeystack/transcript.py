@@ -7,6 +7,7 @@ bound: bytes of a conversation, conversations at a time, files being written at 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,7 @@ class TranscriptLimits:
     total: int = 1024 * 1024 * 1024  # bytes of all files
     conversations: int = 256  # at a time, each of which may hold its bytes in memory
     files: int = 32_768
+    conversations_of_one: int = 32  # source, at a time, so that one peer cannot take all
 
 
 class _Said(NamedTuple):
@@ -94,12 +96,23 @@ class Transcripts:
         self._writers = trio.CapacityLimiter(WRITERS)
         self._clock = clock
         self._open = 0
+        self._of_source: Counter[str] = Counter()
+
+    def reached(self, peer: Conversation) -> tuple[str, int] | None:
+        """The bound, by name, and its value, that does not let another conversation of this peer be noted."""
+        limits = self.limits
+        if self._open >= limits.conversations:
+            return "pcap_conversations", limits.conversations
+        if self._of_source[_source_of(peer.flow)] >= limits.conversations_of_one:
+            return "pcap_conversations_per_source", limits.conversations_of_one
+        return None
 
     def begin(self, peer: Conversation) -> Transcript | None:
-        """Note what passes from now on; None where too many conversations are noted already."""
-        if self._open >= self.limits.conversations:
+        """Note what passes from now on; None where a bound is `reached`."""
+        if self.reached(peer) is not None:
             return None
         self._open += 1
+        self._of_source[_source_of(peer.flow)] += 1
         transcript = Transcript(peer.flow, self.limits.conversation, keys=self.keys, clock=self._clock)
         transcript.note(peer.ahead, by_peer=True)
         peer.stream = _Noted(peer.stream, transcript)
@@ -122,7 +135,17 @@ class Transcripts:
                     )
         finally:
             self._open -= 1
+            source = _source_of(peer.flow)
+            self._of_source[source] -= 1
+            if not self._of_source[source]:
+                del self._of_source[source]
         return not scope.cancelled_caught
+
+
+def _source_of(flow: Flow) -> str:
+    """What one attacker has of addresses: an IPv4 address, an IPv6 /64."""
+    address = flow.remote.address.partition("%")[0]
+    return address if "." in address else ipaddress.ip_address(address).packed[:8].hex()
 
 
 class _Noted(trio.abc.HalfCloseableStream):

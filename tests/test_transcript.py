@@ -113,6 +113,24 @@ async def test_bounds(tmp_path: Path) -> None:
     assert None not in kept[:-1]
 
 
+async def test_one_source_cannot_take_all_places(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path, conversations=4, conversations_of_one=2)
+
+    def visitor(address: str) -> Any:
+        return Meeting().conversation(remote=Endpoint(address, 4000))[1]
+
+    ours = [visitor("2001:db8::1"), visitor("2001:db8::2"), visitor("2001:db8::3")]
+    kept = [transcripts.begin(peer) for peer in ours]
+    assert [transcript is not None for transcript in kept] == [True, True, False]
+    assert transcripts.reached(ours[2]) == ("pcap_conversations_per_source", 2)
+    assert transcripts.begin(visitor("2001:db8:0:1::1")) is not None
+    assert transcripts.begin(visitor("198.51.100.7")) is not None
+    assert transcripts.reached(visitor("198.51.100.8")) == ("pcap_conversations", 4)
+    assert kept[0] is not None
+    await transcripts.end(ours[0], kept[0])
+    assert transcripts.begin(ours[2]) is not None
+
+
 async def test_the_oldest_files_give_way(tmp_path: Path) -> None:
     meeting = Meeting()
     transcripts = scene(tmp_path, total=2 * BLOCK)

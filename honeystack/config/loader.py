@@ -122,7 +122,13 @@ def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machi
 def _transcript_limits(capture: CaptureSection) -> TranscriptLimits | None:
     if not capture.pcap:
         return None
-    return TranscriptLimits(capture.pcap_bytes, capture.pcap_quota, capture.pcap_conversations, capture.pcap_files)
+    return TranscriptLimits(
+        capture.pcap_bytes,
+        capture.pcap_quota,
+        capture.pcap_conversations,
+        capture.pcap_files,
+        capture.pcap_conversations_per_source,
+    )
 
 
 def _read_listener(root: Table, reading: Reading, *, machine: bool) -> Any:

@@ -97,6 +97,9 @@ class CaptureSection:
     pcap_conversations: int = setting(
         "conversations that are written down at once; those beyond them are not", default=256, validator=positive
     )
+    pcap_conversations_per_source: int = setting(
+        "of them with one IPv4 address or IPv6 /64; those beyond them are not", default=32, validator=positive
+    )
     pcap_quota: int = setting(
         "that all files may have together; then the oldest give way",
         default=1024 * 1024 * 1024,
