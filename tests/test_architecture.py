@@ -57,6 +57,7 @@ FLOORS = {
     "tls.profiles": PROTOCOL,
     "tls.keylog": PROTOCOL,
     "tls.mimicry": PROTOCOL,
+    "tls.budget": PROTOCOL,
     "events.event": PROTOCOL,
     "events.catalogue": PROTOCOL,
     "events.encode": PROTOCOL,
