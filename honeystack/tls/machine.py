@@ -20,28 +20,42 @@ _PIECE = 16_384  # of decrypted bytes at a time: a record holds no more
 _ALERT = re.compile(rb"\x15\x03.\x00\x02\x02(.)\Z", re.DOTALL)  # a fatal alert in the clear, RFC 8446 §5.1, §6
 _THEIR_ALERT = re.compile(r"(?:sslv3_alert|tlsv1_alert|tlsv13_alert|tlsv1)_(\w+)")  # openssl/sslerr.h, 1000 and up
 # RFC 8446 §6, and the older ones that OpenSSL still sends
-_ALERTS = {
+_ALERTS = {  # RFC 8446 §6, and what RFC 2246, 5246, 6066 and 9849 have besides
     0: "close_notify",
     10: "unexpected_message",
     20: "bad_record_mac",
+    21: "decryption_failed",
     22: "record_overflow",
+    30: "decompression_failure",
     40: "handshake_failure",
+    41: "no_certificate",
     42: "bad_certificate",
     43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
     46: "certificate_unknown",
     47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
     50: "decode_error",
     51: "decrypt_error",
+    60: "export_restriction",
     70: "protocol_version",
     71: "insufficient_security",
     80: "internal_error",
     86: "inappropriate_fallback",
+    90: "user_canceled",
     100: "no_renegotiation",
     109: "missing_extension",
     110: "unsupported_extension",
+    111: "certificate_unobtainable",
     112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    114: "bad_certificate_hash_value",
+    115: "unknown_psk_identity",
     116: "certificate_required",
     120: "no_application_protocol",
+    121: "ech_required",
 }
 _VERSIONS = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 
