@@ -10,7 +10,7 @@ from typing import Final
 
 from honeystack.tls.hello import ClientHello
 
-HEARTBEAT, SESSION_TICKET = 15, 35  # extensions
+HEARTBEAT, EXTENDED_MASTER_SECRET, SESSION_TICKET = 15, 23, 35  # extensions
 FALLBACK_SCSV, RENEGOTIATION_SCSV = 0x5600, 0x00FF
 _SSLV2, _SSLV3 = 0x0002, 0x0300
 _ONE_RECORD = 16_384  # a longer hello has to be cut
@@ -64,8 +64,7 @@ def hello_threats(hello: ClientHello, *, records: int = 1, scanner: str | None =
         found.append("crime")
     if suites and not hello.sslv2:
         found += _export_threats(suites)
-    if _offers_heartbeats_strangely(hello):
-        found.append("heartbeat-offered")
+    found += _heartbeat_threats(hello)
     if records > 1 and sum(len(data) + 4 for _, data in hello.extensions) < _ONE_RECORD:
         found.append("fragmented-hello")
     return found
@@ -78,13 +77,18 @@ def _export_threats(suites: set[int]) -> list[str]:
     return ["freak"] if suites & _RSA_EXPORT else ["logjam"]
 
 
-def _offers_heartbeats_strangely(hello: ClientHello) -> bool:
-    """Only OpenSSL 1.0 has heartbeats in use, beside tickets and in its own order; others ask whether we have them."""
+def _heartbeat_threats(hello: ClientHello) -> list[str]:
+    """Who offers heartbeats without having them in use asks whether we bleed, and sends none where we do not confirm.
+
+    OpenSSL 1.0 has them, beside tickets and in its own order. What is newer, as GnuTLS, has the extended master secret.
+    """
     kinds = [kind for kind, _ in hello.extensions]
     if HEARTBEAT not in kinds:
-        return False
+        return []
+    if EXTENDED_MASTER_SECRET in kinds:
+        return ["heartbeat-offered"]
     places = [_OPENSSL_ORDER.index(kind) for kind in kinds if kind in _OPENSSL_ORDER]
-    return SESSION_TICKET not in kinds or places != sorted(places)
+    return ["heartbleed"] if SESSION_TICKET not in kinds or places != sorted(places) else []
 
 
 class RecordWatch:

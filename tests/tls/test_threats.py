@@ -20,6 +20,8 @@ from tests.tls.vectors import record, vectors_of
 HEARTBEAT = ((15, b"\1"),)
 OPENSSL = tuple((kind, b"") for kind in (11, 10, 35, 13, 15))
 
+GNUTLS = tuple((kind, b"") for kind in (5, 10, 11, 13, 15, 22, 23, 35, 51, 43, 65281, 45, 28))  # 3.7 --heartbeat
+
 
 def hello_of(**parts: Any) -> ClientHello:
     given = {"version": 0x0303, "random": bytes(32), "session_id": b"", "cipher_suites": (0xC02F,)}
@@ -40,10 +42,11 @@ def hello_of(**parts: Any) -> ClientHello:
         ({"cipher_suites": (0x0014, 0x0011)}, ["logjam"]),
         ({"cipher_suites": ()}, []),
         ({"cipher_suites": (0x00FF,)}, []),
-        ({"extensions": HEARTBEAT}, ["heartbeat-offered"]),
+        ({"extensions": HEARTBEAT}, ["heartbleed"]),
+        ({"extensions": GNUTLS}, ["heartbeat-offered"]),
         ({"extensions": OPENSSL}, []),
         ({"extensions": (*OPENSSL, (0x7777, b""))}, []),
-        ({"extensions": tuple(reversed(OPENSSL))}, ["heartbeat-offered"]),
+        ({"extensions": tuple(reversed(OPENSSL))}, ["heartbleed"]),
         ({"sslv2": True, "version": 0x0002, "cipher_suites": (0x020080,)}, ["sslv2", "drown"]),
         ({"sslv2": True, "version": 0x0002, "cipher_suites": (0x0700C0,)}, ["sslv2"]),
         ({"sslv2": True, "version": 0x0301, "cipher_suites": (0x00002F, 0x5600)}, []),
