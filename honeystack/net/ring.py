@@ -185,13 +185,13 @@ class Ring:
 
     def close(self) -> None:
         """Give the sockets and their memory back; idempotent. Who waits is woken with ClosedResourceError."""
+        self._mtu_watch.close()
         if self._tap.packets.fileno() < 0:
             return
         self.statistics()
         with contextlib.suppress(RuntimeError):  # outside Trio nobody can be waiting
             trio.lowlevel.notify_closing(self._readable)
         self._either.close()
-        self._mtu_watch.close()
         self._frames.close()
         self._syns.close()
         self._tap.close()

@@ -29,18 +29,30 @@ def place() -> Iterator[Cottage]:
         yield place
 
 
+class Workers:
+    """Taps in the pot, and the rings that were made on them."""
+
+    def __init__(self, place: Cottage, taps: list[Tap]) -> None:
+        self.taps = taps
+        self._place = place
+        self._rings: list[Ring] = []
+
+    def ring(self, tap: Tap) -> Ring:
+        with inside(self._place.pot):
+            self._rings.append(Ring("eth0", tap=tap))
+        return self._rings[-1]
+
+    def close(self) -> None:
+        for each in (*self._rings, *self.taps):
+            each.close()
+
+
 @contextlib.contextmanager
-def taps(place: Cottage, count: int, spread: Spread) -> Iterator[list[Tap]]:
+def taps(place: Cottage, count: int, spread: Spread) -> Iterator[Workers]:
     with inside(place.pot):
         opened = open_taps("eth0", count, addresses=AddressSet(), all_multicast=False, spread=spread, seed=0x5EED)
-    yield opened
-    for tap in opened:
-        tap.close()
-
-
-def ring(place: Cottage, tap: Tap) -> Ring:
-    with inside(place.pot):
-        return Ring("eth0", tap=tap)
+    with contextlib.closing(Workers(place, opened)) as workers:
+        yield workers
 
 
 def sources_in(link: Ring) -> list[str]:
@@ -59,7 +71,7 @@ def ping(place: Cottage, *sources: str) -> None:
 
 def test_each_peer_has_one_ring_and_no_frame_is_lost_or_doubled(place: Cottage) -> None:
     with taps(place, 2, "sources") as opened:
-        links = [ring(place, tap) for tap in opened]
+        links = [opened.ring(tap) for tap in opened.taps]
         ping(place, *SOURCES)
         one, other = (sources_in(link) for link in links)
         assert sorted(one + other) == sorted(SOURCES * 2)
@@ -72,7 +84,7 @@ def test_the_syns_of_a_peer_are_where_its_other_packets_are(place: Cottage) -> N
     with inside(place.peer):
         sender = Ring("eth0")
     with taps(place, 2, "sources") as opened:
-        links = [ring(place, tap) for tap in opened]
+        links = [opened.ring(tap) for tap in opened.taps]
         for number in range(64):
             path = Path(4, packed(POT4), packed(f"198.18.0.{number}"), links[0].mac, sender.mac)
             sender.send([ip_frame(path, 6, segment(path, flags, 1, 1)) for flags in (SYN, ACK)])
@@ -87,27 +99,27 @@ def test_the_syns_of_a_peer_are_where_its_other_packets_are(place: Cottage) -> N
 def test_nothing_comes_before_a_ring_has_taken_the_tap_over(place: Cottage) -> None:
     with taps(place, 2, "sources") as opened:
         ping(place, *SOURCES)
-        links = [ring(place, tap) for tap in opened]
+        links = [opened.ring(tap) for tap in opened.taps]
         assert not [source for link in links for source in sources_in(link)]
 
 
 def test_a_ring_whose_reader_died_goes_on_where_it_stopped(place: Cottage) -> None:
     with taps(place, 1, "sources") as opened:
-        first = ring(place, opened[0])
+        first = opened.ring(opened.taps[0])
         ping(place, PEER4)
         assert sources_in(first) == [PEER4] * 2
         ping(place, SOURCES[0])
-        second = ring(place, opened[0])  # the first is as good as dead: it reads no more
+        second = opened.ring(opened.taps[0])  # the first is as good as dead: it reads no more
         ping(place, SOURCES[1])
         assert sources_in(second) == [SOURCES[0]] * 2 + [SOURCES[1]] * 2
 
 
 def test_a_ring_taken_over_empty_finds_the_next_frame(place: Cottage) -> None:
     with taps(place, 1, "sources") as opened:
-        first = ring(place, opened[0])
+        first = opened.ring(opened.taps[0])
         ping(place, PEER4)
         assert sources_in(first)
-        second = ring(place, opened[0])
+        second = opened.ring(opened.taps[0])
         ping(place, SOURCES[2])
         assert second.receive() == []  # it looks where the kernel is
         assert sources_in(second) == [SOURCES[2]] * 2
@@ -115,7 +127,7 @@ def test_a_ring_taken_over_empty_finds_the_next_frame(place: Cottage) -> None:
 
 def test_flows_of_one_peer_may_go_to_both(place: Cottage) -> None:
     with taps(place, 2, "flows") as opened:
-        links = [ring(place, tap) for tap in opened]
+        links = [opened.ring(tap) for tap in opened.taps]
         place.peer.run("nmap", "-sS", "-n", "-Pn", "-p", "1000-1099", "--max-retries", "0", POT4)
         counts = [sum(frame.data[23] == 6 for frame in link.receive(1000)) for link in links]
         assert sum(counts) >= 100
