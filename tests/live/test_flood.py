@@ -81,8 +81,8 @@ class Flood:
         while frames := self._link.receive():
             for frame, _, _ in frames:
                 six = frame[12:14] == b"\x86\xdd"
-                flags = frame[67 if six else 47] if len(frame) > 67 or not six else 0
-                if flags & (SYN | ACK) == SYN | ACK:
+                flags = frame[67 if six else 47 :][:1]  # none in what is shorter, as ARP is
+                if flags and flags[0] & (SYN | ACK) == SYN | ACK:
                     self.answered.add(frame[38:54] if six else frame[30:34])
 
 
