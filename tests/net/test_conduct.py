@@ -140,7 +140,10 @@ ELSEWHERE = {
     "receive_buffer",
     "send_buffer",
     "scan_sources",
+    "datagram_answers_per_second",  # tests.net.test_udp
     "datagram_flows",
+    "scan_addresses",  # tests.witness.test_witness
+    "scan_addresses_per_source",
     "datagram_queue",
     "datagram_memory",
     "told_sources",

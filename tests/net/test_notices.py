@@ -10,7 +10,7 @@ def test_the_reasons_are_those_of_the_close_event() -> None:
 
 
 def test_every_notice_is_a_plain_tuple() -> None:
-    assert len(get_args(Notice)) == 13
+    assert len(get_args(Notice)) == 14
     assert all(issubclass(kind, tuple) for kind in get_args(Notice))
 
 
