@@ -75,7 +75,7 @@ def link4_probes() -> dict[str, Probe]:
         "link echo": send(in_packet()),
         "link mute echo": after(in_packet()),
         "link mute request, then echo": after(arp(), BROADCAST_MAC, 0x0806, then=in_packet()),
-        "link mute syn to a closed port": after(lambda peer: peer.ip(TCP, peer.segment(SYN, CLOSED))),
+        "link mute echo in tcp": after(lambda peer: peer.ip(TCP, peer.segment(SYN, CLOSED))),
     }
 
 
