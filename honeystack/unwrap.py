@@ -23,6 +23,7 @@ from honeystack.tls.certificates import AutoCertificate, Certificate, Certificat
 from honeystack.tls.decoy import answer_probe
 from honeystack.tls.facts import TLS, cut_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
 from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.forgery import rsa_signer
 from honeystack.tls.hello import HANDSHAKE, ClientHello, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance, Server, mimic, rotated_server
 from honeystack.tls.profiles import Deck, Profile, random_profile
@@ -178,6 +179,7 @@ class Unwrapper:
         """Answer a probe as a server that no configuration of ours can be; it counts as a handshake does."""
         assert hello is not None, "a probe is known by its hello"
         assert server.forged is not None, "asked for such servers only"
+        one = certificate.rsa_alone or certificate
         scope = self._acceptor.scope_for_one()
         if held is not None:
             held.wait_in(scope)
@@ -189,8 +191,9 @@ class Unwrapper:
                     int(str(peer.facts["tls.probe"])),
                     hello,
                     profile=server.name,
-                    chain=certificate.chain,
+                    chain=one.chain,
                     noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
+                    sign=None if one.rsa_key is None else rsa_signer(one.rsa_key),
                     timeout=self._acceptor.timeout,
                     scope=scope,
                 )

@@ -14,6 +14,7 @@ from honeystack.tls.certificates import Certificate
 from honeystack.tls.machine import TlsMachine
 from honeystack.tls.profiles import Profile
 from honeystack.tls.stream import HANDSHAKE_SECONDS, TlsFailed, TlsOutcome, TlsStream
+from honeystack.tls.suites import suite_name
 
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
 MAX_HANDSHAKES_OF_ONE = 256  # source, so that one peer cannot take them all
@@ -139,11 +140,11 @@ async def _accept(
     if scope.cancelled_caught:
         error = f"not finished within {timeout:g} s"
     established = tls.established  # it may be so although our last bytes found nobody
-    cipher = machine.cipher
+    suite = machine.suite
     tls.outcome = TlsOutcome(
         profile.name,
         machine.version,
-        None if cipher is None else certificate.contexts.iana_name(cipher),
+        None if suite is None else suite_name(suite),
         machine.alpn,
         machine.resumed,
         None if established else machine.error or error,

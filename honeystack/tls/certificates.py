@@ -11,7 +11,7 @@ import attrs
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -41,6 +41,7 @@ class Certificate:
     contexts: Contexts = attrs.field(repr=False)
     chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)  # what the first one's file holds, as DER
     rsa_alone: Certificate | None = attrs.field(default=None, repr=False)  # of several, the one with an RSA key
+    rsa_key: RSAPrivateKey | None = attrs.field(default=None, repr=False)  # of one alone
 
     @property
     def asks_client(self) -> bool:
@@ -116,6 +117,7 @@ def load_certificate(
         tuple(_warnings(certificate, chain, now or datetime.now(UTC))),
         contexts,
         tuple(one.public_bytes(Encoding.DER) for one in chain),
+        rsa_key=private if isinstance(private, RSAPrivateKey) else None,
     )
 
 

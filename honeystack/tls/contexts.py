@@ -25,7 +25,6 @@ import attrs
 
 from honeystack.tls.openssl import TICKET_KEYS, OpenSsl
 from honeystack.tls.profiles import TLS10, Profile
-from honeystack.tls.suites import suite_name
 
 MOST = 12  # contexts of one kind; a deck of 16 faces needs 8 of each
 CHANGES = 8  # of each context that there is, before there is one more: making it costs as much as so many changes
@@ -71,7 +70,6 @@ class Contexts:
         self._first = self._add(self._kinds[True], pairs).context
         if openssl is None:
             self._add(self._kinds[False], pairs)
-        self._suites = {suite["name"]: suite["id"] & 0xFFFF for suite in self._first.get_ciphers()}
 
     def configure(self, profile: Profile, context: ssl.SSLContext | None = None) -> ssl.SSLContext:
         """A context for a connection to be made, changed to its profile; or the one that it was made with, again."""
@@ -97,10 +95,6 @@ class Contexts:
             self._key_log = self._openssl.key_log(take)
             for context in self._slots:
                 self._openssl.log_keys(context, self._key_log)
-
-    def iana_name(self, cipher: str) -> str:
-        """The registry's name of a suite that OpenSSL names; for TLS 1.3 they are the same."""
-        return suite_name(self._suites[cipher]) if cipher in self._suites else cipher
 
     def _slot_for_another(self, kind: _Kind) -> _Slot:
         """A new context where there are few for the changes that they see, else the one that was not used longest."""

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import attrs
 import trio
 
-from honeystack.tls.forgery import ForgedAlert, Forgeries, Noise
+from honeystack.tls.forgery import ForgedAlert, ForgedHello, Forgeries, Noise, Sign
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.machine import alert_name
 from honeystack.tls.stream import HANDSHAKE_SECONDS, TlsOutcome
 from honeystack.tls.suites import suite_name
 
 _VERSIONS = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2"}
-_BAD_RECORD_MAC = b"\x15\x03\x03\0\x02\x02\x14"  # what a client's keys come to that fit none of ours
 _ALERT = 21
+_BAD_RECORD_MAC = b"\2\x14"  # what a client's keys come to that fit none of ours
+_SEALED_ALERT = 2 + 1 + 16  # bytes: with its type and the tag of an AEAD, RFC 8446 §5.2
 
 
 async def answer_probe(
@@ -27,13 +28,14 @@ async def answer_probe(
     profile: str,
     chain: Sequence[bytes],
     noise: Noise,
+    sign: Sign | None = None,
     timeout: float = HANDSHAKE_SECONDS,
     scope: trio.CancelScope | None = None,
 ) -> TlsOutcome:
     """Send what the mimicked server sends for this probe, counted from 1; raises nothing for what the peer does.
 
-    `chain` holds certificates in DER, `profile` is the server's name. The stream is left open, for the caller to close.
-    It is over when the `scope` is, which without one has `timeout` seconds.
+    `chain` holds certificates in DER, whose key can `sign`; `profile` is the server's name. The stream is left open,
+    for the caller to close. It is over when the `scope` is, which without one has `timeout` seconds.
     """
     answer = forgeries.answers[probe - 1]
     outcome = TlsOutcome(profile, forged=True)
@@ -52,13 +54,19 @@ async def answer_probe(
     scope = scope or trio.CancelScope(deadline=trio.current_time() + timeout)
     try:
         with scope:
-            await stream.send_all(forgeries.flight(probe, hello, chain, noise))
+            await stream.send_all(forgeries.flight(probe, hello, chain, noise, sign))
             if isinstance(answer, ForgedAlert):
                 return outcome
             further = await stream.receive_some()
             if further and further[0] != _ALERT:
-                await stream.send_all(_BAD_RECORD_MAC)
+                await stream.send_all(_refusal(answer, noise))
                 return attrs.evolve(outcome, error="the peer went on with the handshake", alert=alert_name(20))
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return attrs.evolve(outcome, error="the connection broke")
     return attrs.evolve(outcome, error=f"not finished within {timeout:g} s") if scope.cancelled_caught else outcome
+
+
+def _refusal(answer: ForgedHello, noise: Noise) -> bytes:
+    if answer.is_13:
+        return b"\x17\3\3\0%c%b" % (_SEALED_ALERT, noise(_SEALED_ALERT))
+    return b"\x15%b\0\2%b" % (answer.version.to_bytes(2, "big"), _BAD_RECORD_MAC)

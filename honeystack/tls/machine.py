@@ -58,6 +58,7 @@ _ALERTS = {  # RFC 8446 §6, and what RFC 2246, 5246, 6066 and 9849 have besides
     121: "ech_required",
 }
 _VERSIONS = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
+_VERSION_NUMBERS = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
 
 
 class TlsState(enum.Enum):
@@ -73,7 +74,7 @@ class TlsMachine:
 
     Inputs: `receive_data`, `receive_eof`, `send`, `send_close`.
     Outputs: `read`, `poll_transmit`.
-    Getters: `state`, `pending`, `error`, `alert`, `version`, `cipher`, `alpn`, `resumed`, `peer_certificate`,
+    Getters: `state`, `pending`, `error`, `alert`, `version`, `suite`, `cipher`, `alpn`, `resumed`, `peer_certificate`,
     `threats`.
 
     `configure` gives a context that is configured for this connection. It is asked first with None, and again with the
@@ -184,11 +185,20 @@ class TlsMachine:
     @property
     def version(self) -> str | None:
         """The version agreed on: "1.0" to "1.3"; None while there is none."""
-        return _VERSIONS.get(self._object.version() or "") if self._object.cipher() else None
+        if self._object.cipher():
+            return _VERSIONS.get(self._object.version() or "")
+        agreed = None if self._watch is None else self._watch.agreed
+        return None if agreed is None else _VERSION_NUMBERS.get(agreed[0])
+
+    @property
+    def suite(self) -> int | None:
+        """As a server: the number of the suite agreed on."""
+        agreed = None if self._watch is None else self._watch.agreed
+        return None if agreed is None else agreed[1]
 
     @property
     def cipher(self) -> str | None:
-        """The suite agreed on, by OpenSSL's name."""
+        """The suite agreed on, by OpenSSL's name, until a handshake fails."""
         cipher = self._object.cipher()
         return None if cipher is None else cipher[0]
 

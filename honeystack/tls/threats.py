@@ -34,6 +34,7 @@ _RETRY = bytes.fromhex(  # the random of a ServerHello that asks for another hel
 )
 _HEADER: Final = 5  # bytes that a record begins with
 _KEPT: Final = 5 + 80  # of each record: enough to find the suite in a ServerHello
+_TLS13 = 0x0304
 _SUITES13 = range(0x1301, 0x1306)
 _RSA_KEY_EXCHANGE = frozenset(  # the client encrypts to the certificate's key, which ROBOT attacks
     {0x0001, 0x0002, 0x0004, 0x0005, 0x0007, 0x0009, 0x000A, 0x002F, 0x0035, 0x003B, 0x003C, 0x003D, 0x0041, 0x0084}
@@ -94,16 +95,17 @@ def _heartbeat_threats(hello: ClientHello) -> list[str]:
 class RecordWatch:
     """Looks at the records of one connection, ours and the peer's. Inputs: `received`, `sent`, `failed`, `alerted`.
 
-    Outputs: `threats`, in the order found, each once, and `answered`. The work is linear in the records.
+    Outputs: `threats`, in the order found, each once, `answered`, and `agreed`. The work is linear in the records.
     """
 
-    __slots__ = ("_ciphered", "_inward", "_key_exchanged", "_outward", "_suite", "_we_ciphered", "threats")
+    __slots__ = ("_ciphered", "_inward", "_key_exchanged", "_outward", "_suite", "_version", "_we_ciphered", "threats")
 
     def __init__(self) -> None:
         self.threats: list[str] = []
         self._inward = _Records()
         self._outward = _Records()
         self._suite: int | None = None  # agreed on
+        self._version = 0  # and the legacy version beside it
         self._key_exchanged = False  # the peer has sent its ClientKeyExchange
         self._we_ciphered = False
         self._ciphered = 0  # handshake records of the peer since its ChangeCipherSpec; 0: not there yet
@@ -130,6 +132,14 @@ class RecordWatch:
             elif kind == _HANDSHAKE and self._suite is None and start[:1] == _SERVER_HELLO and start[6:38] != _RETRY:
                 at = 39 + start[38] if len(start) > 38 else len(start)
                 self._suite = int.from_bytes(start[at : at + 2], "big")
+                self._version = int.from_bytes(start[4:6], "big")
+
+    @property
+    def agreed(self) -> tuple[int, int] | None:
+        """Version and suite of our ServerHello, which OpenSSL forgets where the handshake fails later."""
+        if self._suite is None:
+            return None
+        return _TLS13 if self._suite in _SUITES13 else self._version, self._suite
 
     @property
     def answered(self) -> bool:

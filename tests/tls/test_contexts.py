@@ -16,6 +16,7 @@ from honeystack.tls.contexts import CHANGES, MOST, Contexts
 from honeystack.tls.machine import TlsMachine, TlsState
 from honeystack.tls.openssl import OpenSsl
 from honeystack.tls.profiles import Profile, random_profile
+from honeystack.tls.suites import suite_name
 from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for, shake
 from tests.tls.vectors import body, full_extensions, message, record, sslv2
 
@@ -59,7 +60,7 @@ def test_no_client_of_any_shape_fails(rsa: Certificate, ecdsa: Certificate, shap
                     assert machine.version
                     assert machine.alpn == client.tls.selected_alpn_protocol()
                     assert machine.alpn is None or machine.alpn in alpn
-                    assert certificate.contexts.iana_name(str(machine.cipher)).startswith("TLS_")
+                    assert suite_name(machine.suite or 0).startswith("TLS_")
 
 
 def test_a_trusting_client_finds_our_certificate_good(authority: trustme.CA, ecdsa: Certificate) -> None:
@@ -216,7 +217,7 @@ def test_every_context_serves_all_certificates_and_their_chains(
             flight = machine.poll_transmit()
             assert chain in flight
             shake(machine, client, client.step(flight))
-            assert names in contexts.iana_name(str(machine.cipher)), machine.error
+            assert names in suite_name(machine.suite or 0), machine.error
 
 
 @NEEDS_LIBSSL
@@ -275,12 +276,6 @@ def test_without_the_functions_of_openssl_clients_are_served_too(rsa_pair: KeyPa
         shake(machine, client, client.step())
         assert machine.version == version
         assert not contexts.configure(profile).options & ssl.OP_NO_TICKET
-
-
-def test_names_are_those_of_the_registry(rsa: Certificate) -> None:
-    contexts = rsa.contexts
-    assert contexts.iana_name("ECDHE-RSA-AES128-SHA") == "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"
-    assert contexts.iana_name("TLS_AES_128_CCM_8_SHA256") == "TLS_AES_128_CCM_8_SHA256"
 
 
 @pytest.mark.parametrize(

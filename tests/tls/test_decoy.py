@@ -56,12 +56,22 @@ async def test_a_refusal_needs_no_answer(answer: ForgedAlert, alert: str | None,
     assert await theirs.receive_some() == sent
 
 
-async def test_who_goes_on_gets_the_alert_of_keys_that_do_not_fit(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        (ECDHE, b"\x15\3\3\0\2\2\x14"),
+        (OLD, b"\x15\3\2\0\2\2\x14"),
+        (HELLO13, b"\x17\3\3\0\x13" + bytes(19)),  # sealed
+    ],
+)
+async def test_who_goes_on_gets_the_alert_of_keys_that_do_not_fit(
+    answer: ForgedHello, refusal: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
     ours, theirs = memory_stream_pair()
     await theirs.send_all(b"\x16\3\3\0\4\x10\0\0\0")
-    outcome = await answered(ours, ECDHE)
+    outcome = await answered(ours, answer)
     assert (outcome.error, outcome.alert) == ("the peer went on with the handshake", "bad_record_mac")
-    assert (await theirs.receive_some())[-7:] == b"\x15\3\3\0\2\2\x14"
+    assert (await theirs.receive_some()).endswith(refusal)
 
 
 async def test_an_alert_is_not_answered(autojump_clock: trio.testing.MockClock) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+from hashlib import md5, sha1
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from honeystack.tls.certificates import Certificate
-from honeystack.tls.forgery import ForgedAlert, ForgedHello, Forgeries, parse_forgery, read_forgeries
+from honeystack.tls.forgery import ForgedAlert, ForgedHello, Forgeries, parse_forgery, read_forgeries, rsa_signer
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.servers import shipped_servers
 from tests.tls.peers import hello_in
@@ -36,6 +42,9 @@ def hello_of(probe: int) -> ClientHello:
 
 def noise(length: int) -> bytes:
     return b"\xaa" * length
+
+
+SHARE = X25519PrivateKey.from_private_bytes(noise(32)).public_key().public_bytes_raw()
 
 
 def forged(answer: ForgedHello | ForgedAlert, chain: tuple[bytes, ...] = (b"certificate",), **options: Any) -> bytes:
@@ -95,7 +104,7 @@ def test_below_13_it_goes_on_with_the_certificate_and_a_key_exchange(rsa: Certif
     assert [kind for kind, _ in messages(flight)] == [2, 11, 12, 14]
     sent = x509.load_der_x509_certificate(messages(flight)[1][1][6:])
     assert sent.public_bytes(Encoding.DER) == rsa.chain[0]
-    assert messages(flight)[2][1] == b"\3\0\x1d\x20" + noise(32) + b"\4\1\1\0\x7f" + noise(255)
+    assert messages(flight)[2][1] == b"\3\0\x1d\x20" + SHARE + b"\4\1\1\0\x7f" + noise(255)
 
 
 def test_several_certificates_stand_one_behind_the_other() -> None:
@@ -105,7 +114,7 @@ def test_several_certificates_stand_one_behind_the_other() -> None:
 def test_an_old_version_names_no_signature_algorithm() -> None:
     old = ForgedHello(0xC013, 0x0302, "", (0xFF01,))
     assert {version for _, version, _ in records(forged(old))} == {0x0302}
-    assert messages(forged(old))[2][1] == b"\3\0\x1d\x20" + noise(32) + b"\1\0\x7f" + noise(255)
+    assert messages(forged(old))[2][1] == b"\3\0\x1d\x20" + SHARE + b"\1\0\x7f" + noise(255)
     assert messages(forged(old))[0][1][26:34] == b"DOWNGRD\0"
 
 
@@ -117,6 +126,31 @@ def test_diffie_hellman_has_the_prime_of_rfc_7919() -> None:
     assert parameters[242:258].hex() == "886b423861285c97ffffffffffffffff"
     assert pow(2, (prime - 1) // 2, prime) == 1  # 2 generates the group of the prime (p-1)/2
     assert parameters[258:263] == b"\0\1\2\1\0"
+
+
+def test_a_public_value_of_diffie_hellman_is_a_power_of_the_generator() -> None:
+    parameters = messages(forged(DHE))[2][1]
+    prime, public = (int.from_bytes(parameters[at : at + 256], "big") for at in (2, 263))
+    assert public == pow(2, int.from_bytes(noise(32), "big"), prime)
+
+
+@pytest.mark.parametrize("answer", [ECDHE, DHE, ForgedHello(0xC013, 0x0301, "", ())], ids=["ecdhe", "dhe", "1.0"])
+def test_the_key_exchange_is_signed_with_the_certificates_key(rsa: Certificate, answer: ForgedHello) -> None:
+    assert rsa.rsa_key is not None
+    hello = hello_of(1)
+    flight = Forgeries((answer,) * 10).flight(1, hello, rsa.chain, noise, rsa_signer(rsa.rsa_key))
+    (_, first), (_, certificate), (_, exchange), _ = messages(flight)
+    size = rsa.rsa_key.key_size // 8
+    signature, algorithm = exchange[-size:], b"\4\1" if answer.version == 0x0303 else b""
+    parameters = exchange[: -size - 2 - len(algorithm)]
+    assert exchange[len(parameters) : -size] == algorithm + size.to_bytes(2, "big")
+    signed = hello.random + first[2:34] + parameters
+    shown = x509.load_der_x509_certificate(certificate[6:]).public_key()
+    assert isinstance(shown, RSAPublicKey)
+    if algorithm:
+        shown.verify(signature, signed, PKCS1v15(), SHA256())
+    else:
+        shown.verify(signature, md5(signed).digest() + sha1(signed).digest(), PKCS1v15(), NoDigestInfo())
 
 
 def test_records_are_as_short_as_the_server_confirmed() -> None:

@@ -15,7 +15,7 @@ from honeystack.errors import StateError
 from honeystack.tls.certificates import Certificate, load_certificate
 from honeystack.tls.contexts import Contexts
 from honeystack.tls.machine import TlsMachine, TlsState
-from tests.tls.peers import Client, KeyPair, client_context, connected, machine_for, shake
+from tests.tls.peers import Client, KeyPair, client_context, connected, hello_in, machine_for, shake
 from tests.tls.vectors import body, full_extensions, message, record, sslv2
 
 TLS12_ONLY, TLS13_ONLY = (0x0303, 0x0303), (0x0304, 0x0304)
@@ -48,6 +48,21 @@ def test_a_handshake_tells_what_was_agreed_on(ecdsa: Certificate, rng: random.Ra
     assert machine.version == "1.3"
     assert machine.cipher == client.tls.cipher()[0]  # type: ignore[index]
     assert (machine.alpn, machine.error, machine.alert) == (None, None, None)
+
+
+@pytest.mark.parametrize(("versions", "agreed"), [(TLS12_ONLY, "1.2"), (TLS13_ONLY, "1.3")])
+def test_what_was_agreed_on_is_known_after_a_failure(
+    ecdsa: Certificate, rng: random.Random, versions: tuple[int, int], agreed: str
+) -> None:
+    wire = Client(client_context(versions=versions)).step()
+    hello = hello_in(wire)
+    assert hello is not None
+    machine, _ = machine_for(ecdsa, wire, rng)
+    assert (machine.version, machine.suite) == (None, None)
+    machine.poll_transmit()
+    machine.receive_data(b"\x15\3\3\0\2\2\x30")  # unknown_ca
+    assert (machine.state, machine.cipher, machine.version) == (TlsState.FAILED, None, agreed)
+    assert machine.suite in hello.cipher_suites
 
 
 def test_a_hello_in_pieces_does(ecdsa: Certificate, context: ssl.SSLContext, rng: random.Random) -> None:
