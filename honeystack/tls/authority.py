@@ -1,8 +1,8 @@
 """Certificates made on the fly, for whatever name a client asks for: `tls_certificate = "auto"`.
 
 An authority of the sensor's own, root and issuing, is made once and kept in the data directory, and so are the keys of
-the leaves, one of each kind. What it is called, and the dates of a leaf, follow from the sensor's secret and the name:
-a second look finds the same, and no two sensors are alike.
+the leaves, one of each kind. What it is called, and a leaf's dates and serial number, follow from the sensor's secret
+and the name: a second look finds the same, also in another process, and no two sensors are alike.
 
 The work is bounded: so many certificates are made in a second, in all and for each source, and so many are remembered.
 Beyond that the certificate of the address that the client came to serves, and where that is too much work too, one that
@@ -38,27 +38,53 @@ from honeystack.errors import Unavailable
 from honeystack.tls.budget import WorkBudget
 from honeystack.tls.certificates import Certificate, load_certificates
 
-REMEMBERED = 64  # names; each costs some 120 kB of contexts
+REMEMBERED = 64  # names
 PER_SECOND = 10  # certificates made; each costs some 10 ms
 LEAF_DAYS = 90
 RENEWED_DAYS = 60  # before the end, as the usual clients of ACME do
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})*")
 _MOST_NAME = 253  # RFC 1035 §2.3.4
 _COMMON_NAME = 64  # RFC 5280 appendix A.1: ub-common-name
+_SERIAL = 16  # bytes
 
 _HOSTS = ("srv", "web", "host", "node", "app", "gw")  # of the names that the certificates of last resort have
 
-_HOUSES = (
-    "Northgate",
-    "Meridian",
-    "Halden",
-    "Corvus",
-    "Brightwater",
-    "Kestrel",
-    "Arden",
-    "Solvay",
-    "Lindqvist",
-    "Tamar",
+# What issuers are called by, in two halves, so that no short list of names finds all sensors.
+_FIRSTS = (
+    "North",
+    "Hal",
+    "Cor",
+    "Bright",
+    "Kes",
+    "Ar",
+    "Sol",
+    "Lind",
+    "Ta",
+    "Wes",
+    "Mon",
+    "Vel",
+    "Ost",
+    "Clar",
+    "Fen",
+    "Ri",
+)
+_SECONDS = (
+    "gate",
+    "den",
+    "vus",
+    "water",
+    "trel",
+    "wick",
+    "vay",
+    "qvist",
+    "mar",
+    "ton",
+    "dale",
+    "stone",
+    "ric",
+    "berg",
+    "mere",
+    "vale",
 )
 _TRADES = ("Trust Services", "Digital Security", "Certification Authority", "Trust Network", "CyberTrust", "Secure")
 _COUNTRIES = ("US", "NL", "CH", "SE", "GB", "DE", "NO")
@@ -165,7 +191,8 @@ class Authority:
         pairs: list[tuple[Path, Path]] = []
         with tempfile.TemporaryDirectory(dir=self._folder) as draft:
             for kind, key in self._leaf_keys.items():
-                leaf = _leaf(name, key, self._issuer, start, end)
+                serial = self._digest(f"serial {kind} {began} {name}", _SERIAL) >> 1  # positive, RFC 5280 §4.1.2.2
+                leaf = _leaf(name, key, self._issuer, serial, start, end)
                 path = Path(draft) / f"{kind}.pem"
                 path.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in (leaf, self._issuer.certificate)))
                 pairs.append((path, self._folder / f"leaf-{kind}.key"))
@@ -199,7 +226,7 @@ class Authority:
         return builder.sign(signer.key if signer else key, hashes.SHA384() if signer is None else hashes.SHA256())
 
     def _subject(self, role: str) -> x509.Name:
-        house = self._choice("house", _HOUSES)
+        house = self._choice("house", _FIRSTS) + self._choice("house's second half", _SECONDS)
         owner = f"{house} {self._choice('trade', _TRADES)}"
         number = 1 + self._number(f"number {role}", 4)
         title = f"{house} Root R{number}" if role == "root" else f"{house} TLS ECC CA G{number}"
@@ -224,24 +251,26 @@ class Authority:
         return key
 
     def _number(self, purpose: str, below: int) -> int:
-        digest = hmac.digest(self._secret, f"certificate {purpose}".encode(), sha256)
-        return int.from_bytes(digest[:8], "big") % below
+        return self._digest(purpose, 8) % below
+
+    def _digest(self, purpose: str, length: int) -> int:
+        return int.from_bytes(hmac.digest(self._secret, f"certificate {purpose}".encode(), sha256)[:length], "big")
 
     def _choice(self, purpose: str, among: Sequence[str]) -> str:
         return among[self._number(purpose, len(among))]
 
 
-def _leaf(name: str, key: _Key, issuer: _Issuer, start: datetime, end: datetime) -> x509.Certificate:
+def _leaf(name: str, key: _Key, issuer: _Issuer, serial: int, start: datetime, end: datetime) -> x509.Certificate:
     public = key.public_key()
     subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if len(name) <= _COMMON_NAME else []
     return (
         x509.CertificateBuilder(issuer.certificate.subject, x509.Name(subject), public)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(start)
         .not_valid_after(end)
         .add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=not subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(_usage(encrypts_keys=isinstance(key, rsa.RSAPrivateKey)), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(
@@ -267,11 +296,11 @@ def _host_name(server_name: bytes | None) -> str | None:
     return name if _NAME.fullmatch(name) else None
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _usage(*, signs_certificates: bool = False, encrypts_keys: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
-        key_encipherment=not signs_certificates,
+        key_encipherment=encrypts_keys,
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=signs_certificates,

@@ -109,6 +109,8 @@ def test_what_was_made_is_remembered_and_what_is_kept_outlives_us(scene: Scene) 
     assert leaf.issuer == later.issuer
     assert leaf.public_key() == later.public_key()
     assert leaf.not_valid_before_utc == later.not_valid_before_utc
+    assert leaf.serial_number == later.serial_number
+    assert leaf.serial_number != scene.leaf(b"another.example").serial_number
     files = sorted(path.name for path in (scene.folder / "tls").iterdir())
     assert files == ["issuing.crt", "issuing.key", "leaf-ecdsa.key", "leaf-rsa.key", "root.crt", "root.key"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in (scene.folder / "tls").iterdir()} == {0o600}
@@ -117,6 +119,15 @@ def test_what_was_made_is_remembered_and_what_is_kept_outlives_us(scene: Scene) 
 def test_sensors_are_not_alike(folder: Path, tmp_path: Path) -> None:
     issuers = {str(Scene(folder).leaf(b"a").issuer), str(Scene(tmp_path, b"o" * 32).leaf(b"a").issuer)}
     assert len(issuers) == 2
+
+
+def test_only_a_key_of_rsa_is_for_encrypting_keys(scene: Scene) -> None:
+    certificate = scene.authority.certificate_for(b"usage.example", "203.0.113.4")
+    assert certificate.rsa_alone is not None
+    leaves = [x509.load_der_x509_certificate(one.chain[0]) for one in (certificate, certificate.rsa_alone)]
+    usages = [leaf.extensions.get_extension_for_class(x509.KeyUsage).value for leaf in leaves]
+    assert [usage.key_encipherment for usage in usages] == [False, True]
+    assert all(usage.digital_signature and not usage.key_cert_sign for usage in usages)
 
 
 def test_an_rsa_client_is_served_too(scene: Scene) -> None:
