@@ -41,12 +41,17 @@ def appearance_of(listener: Any) -> Appearance:
 def note_key(
     table: Table, plugin: type, appearance: Appearance | None, certificate: CertificateSource | None, reading: Reading
 ) -> None:
-    """A JARM tells what kind of key a certificate has, and those that we can look like were measured with RSA."""
+    """A JARM tells what kind of key a certificate has, and those that we can look like were measured with RSA.
+
+    That of a forged flight is right whatever the key; but its key exchange can be signed with one of RSA alone.
+    """
     place = _place(table, plugin)
     if place is None or appearance is None or appearance.mode == "random" or certificate is None:
         return
     if all(key.algorithm != "RSA" for key in certificate.keys):
-        reading.note(place[1], f"{certificate.certificate} has no RSA key, so JARM will match no real server's")
+        forged = appearance.server is not None and appearance.server.forged is not None
+        so = "its answers to a scan cannot be signed" if forged else "JARM will match no real server's"
+        reading.note(place[1], f"{certificate.certificate} has no RSA key, so {so}")
 
 
 def _place(table: Table, plugin: type) -> tuple[str, Span] | None:

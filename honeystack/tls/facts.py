@@ -55,7 +55,8 @@ TLS = EventKind(
         "tls.client.certificate": "hex: the client's certificate itself, in DER",
         "tls.profile": "how our side was configured: `random`, drawn for each connection, or the mimicked server",
         "tls.forged": "bool: a scanner's probe was answered with the bytes of the mimicked server, not by a handshake",
-        "tls.error": "why the hello does not parse or the handshake failed",
+        "tls.error": "why the hello does not parse or the handshake failed; a hello that is `unfinished` has no"
+        " fingerprints, and its bytes are those of `tcp`/`payload`",
         "tls.alert": "alert that ended the handshake, sent by either side",
         "payload": "first decrypted bytes",
     },

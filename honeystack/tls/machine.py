@@ -185,10 +185,10 @@ class TlsMachine:
     @property
     def version(self) -> str | None:
         """The version agreed on: "1.0" to "1.3"; None while there is none."""
-        if self._object.cipher():
-            return _VERSIONS.get(self._object.version() or "")
         agreed = None if self._watch is None else self._watch.agreed
-        return None if agreed is None else _VERSION_NUMBERS.get(agreed[0])
+        if agreed is not None:
+            return _VERSION_NUMBERS.get(agreed[0])
+        return _VERSIONS.get(self._object.version() or "") if self._object.cipher() else None
 
     @property
     def suite(self) -> int | None:
@@ -198,7 +198,7 @@ class TlsMachine:
 
     @property
     def cipher(self) -> str | None:
-        """The suite agreed on, by OpenSSL's name, until a handshake fails."""
+        """The suite agreed on, by OpenSSL's name; it may be forgotten where the handshake fails."""
         cipher = self._object.cipher()
         return None if cipher is None else cipher[0]
 
