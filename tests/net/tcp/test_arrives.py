@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from honeystack.net.notices import Closed, CloseReason, Readable
+from honeystack.net.notices import Anomaly, Closed, CloseReason, Readable
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, syn_options
@@ -100,6 +100,15 @@ def test_rst_outside_of_the_window_is_ignored(offset: int) -> None:
     conn = peer.open()
     assert peer.send(RST, seq=add(peer.seq, offset)) == []
     assert conn.state is State.ESTABLISHED
+
+
+def test_a_reset_for_what_crossed_the_peers_last_segments_is_nothing_odd() -> None:
+    peer = Peer()
+    conn = peer.open()
+    peer.say(b"hello")
+    peer.send(ACK | FIN)
+    assert peer.send(RST, seq=add(conn.rcv_nxt, -3), ack=0) == []
+    assert (peer.told(Anomaly), conn.state) == ([], State.CLOSE_WAIT)
 
 
 def test_data_before_a_reset_can_still_be_read() -> None:

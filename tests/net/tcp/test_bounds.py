@@ -140,3 +140,12 @@ def test_sources_that_may_have_no_more_are_known() -> None:
     assert tcp.full_sources == {source_of(one.path)}
     first.abort(1.0)
     assert tcp.full_sources == set()
+
+
+def test_what_we_opened_ourselves_counts_against_a_source_too() -> None:
+    tcp = make_tcp(3, connections_per_source=2)
+    ours = [tcp.connect(path_of(4), 80, 40_000 + number, 1000.0) for number in range(4)]
+    for number, conn in enumerate(ours):
+        assert (path_of(4).remote in tcp.full_sources) is (number < 3)
+        conn.abort(1000.0)
+    assert not tcp.full_sources

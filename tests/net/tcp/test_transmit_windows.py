@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from honeystack.net.tcp.seq import add
-from honeystack.net.wire.tcp import FIN, PSH
+from honeystack.net.wire.tcp import FIN, PSH, sack_option
 from tests.net.tcp.peer import Peer
 
 
@@ -55,3 +55,18 @@ def test_what_is_sent_again_keeps_to_a_window_that_has_shrunk() -> None:
         assert (again.seq, len(again.data), again.flags & PSH) == (add(peer.ack, 1000), 1, 0)
     (rest, *_) = peer.send(ack=add(peer.ack, 1001), window=9000)
     assert rest.seq == add(peer.ack, 1001)
+
+
+def test_behind_a_window_that_has_shrunk_only_the_first_segment_is_sent_again() -> None:
+    peer = Peer(mss=1000)
+    conn = peer.open()
+    conn.send(bytes(5000), peer.now)
+    assert len(peer.answers()) == 5
+    peer.send(ack=add(peer.ack, 1000), window=1)
+    start = add(peer.ack, 1000)
+    peer.now += 1.0  # long after any reordering
+    sack = sack_option([(add(start, 3000), add(start, 4000))])
+    (again,) = peer.send(ack=start, window=1, options=sack)
+    assert (again.seq, len(again.data)) == (start, 1)
+    assert conn.sending is not None
+    assert conn.sending.flight.lost
