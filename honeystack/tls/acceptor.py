@@ -32,7 +32,6 @@ class TlsAcceptor:
     max_of_one: int = MAX_HANDSHAKES_OF_ONE
     timeout: float = HANDSHAKE_SECONDS
     reached: Callable[[str, int], None] | None = None
-    refused: int = attrs.field(default=0, init=False)  # because too many were under way
     _under_way: dict[trio.CancelScope, None] = attrs.field(factory=dict, init=False)  # in the order in which they began
     _of_source: Counter[str] = attrs.field(factory=Counter, init=False)
 
@@ -94,7 +93,6 @@ class TlsAcceptor:
         return trio.CancelScope(deadline=trio.current_time() + self.timeout)
 
     def _refuse(self, bound: str, limit: int) -> None:
-        self.refused += 1
         if self.reached is not None:
             self.reached(bound, limit)
 

@@ -65,3 +65,9 @@ def test_a_key_that_no_measured_server_had_is_noted(tmp_path: Path, key_type: tr
     assert any("no RSA key" in note.message for note in read.notes) is noted
     assert not config(port=pair(tmp_path, key_type) + 'tls_fingerprint = "random"\n').notes
     assert not config(port=pair(tmp_path, key_type)).notes
+
+
+@pytest.mark.parametrize(("server", "said"), [("nginx", "JARM will match no"), ("go", "cannot be signed")])
+def test_what_a_key_cannot_do_is_said(tmp_path: Path, server: str, said: str) -> None:
+    read = config(port=pair(tmp_path, trustme.KeyType.ECDSA) + f'tls_fingerprint = "mimic:{server}"\n')
+    assert [said in note.message for note in read.notes] == [True]

@@ -118,7 +118,7 @@ async def test_of_too_many_handshakes_the_first_is_given_up(
         for number in range(4):
             nursery.start_soon(accept, number)
         await trio.sleep(1)
-        assert (acceptor.handshakes, acceptor.refused) == (2, 2)
+        assert acceptor.handshakes == 2
         assert errors == dict.fromkeys((0, 1), "given up: 2 began after it")
     assert errors[2] == errors[3] == "not finished within 3 s"
     assert reached == [("tls_handshakes", 2)] * 2
@@ -167,7 +167,7 @@ async def test_one_source_cannot_take_all_handshakes(
         for source in ("a", "a", "a", "b", "", "", ""):
             nursery.start_soon(accept, source)
         await trio.testing.wait_all_tasks_blocked()
-        assert (acceptor.handshakes, acceptor.refused) == (6, 1)
+        assert acceptor.handshakes == 6
         assert errors == ["2 handshakes of one source are under way"]
         assert reached == [("tls_handshakes_per_source", 2)]
     assert acceptor.handshakes == 0
