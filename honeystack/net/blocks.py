@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from honeystack.net.outbox import IoVec, MessageHeader
+from honeystack.net.sendmmsg import IoVec, MessageHeader
 from honeystack.net.wire.syn_acks import FrameBlock
 from honeystack.net.wire.syn_batch import FRAME_AT
 

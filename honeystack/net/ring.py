@@ -21,8 +21,8 @@ from honeystack.errors import Unavailable
 from honeystack.net.address import AddressSet
 from honeystack.net.interface import PRIVILEGES, InterfaceFacts, MtuWatch, interface_facts
 from honeystack.net.link import LinkStatistics, ReceivedFrame
-from honeystack.net.outbox import Outbox
 from honeystack.net.packet_filter import ACCEPT, Program, encode
+from honeystack.net.sendmmsg import BatchSender
 from honeystack.net.slots import SOL_PACKET, Slots, make_slots
 from honeystack.net.syn_filter import only_syns, without_syns
 
@@ -126,7 +126,7 @@ class Ring:
         for each in (tap.packets, tap.syns):
             self._either.register(each, select.EPOLLIN)
         self._readable = self._either.fileno()
-        self._outbox = Outbox(tap.packets, self.mtu, runs=tap.runs)
+        self._sender = BatchSender(tap.packets, self.mtu, runs=tap.runs)
         self._mtu_watch = MtuWatch(facts)
         if BATCHES:
             self._messages = BlockMessages()
@@ -137,7 +137,7 @@ class Ring:
     async def wait_mtu(self) -> int:
         """Wait until the interface's MTU is another one; frames of that length are sent from then on."""
         self.mtu = await self._mtu_watch.changed()
-        self._outbox.resize(self.mtu)
+        self._sender.resize(self.mtu)
         return self.mtu
 
     def receive(self, limit: int = 256) -> list[ReceivedFrame]:
@@ -169,11 +169,11 @@ class Ring:
         """Send many frames as they lie in memory."""
         for block in blocks:
             for start, count in self._messages.of(block):
-                self._outbox.send_messages(start, count)
+                self._sender.send_messages(start, count)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send in order; what the link does not take after a few tries is counted as lost."""
-        self._outbox.send(frames)
+        self._sender.send(frames)
 
     def statistics(self) -> LinkStatistics:
         both = (self._frames, self._syns)
@@ -181,7 +181,7 @@ class Ring:
             for each in both:
                 each.count_drops()
         frames, dropped = (sum(counts) for counts in zip(*((each.frames, each.dropped) for each in both), strict=True))
-        return LinkStatistics(frames, self._outbox.sent, dropped, self._outbox.dropped)
+        return LinkStatistics(frames, self._sender.sent, dropped, self._sender.dropped)
 
     def close(self) -> None:
         """Give the sockets and their memory back; idempotent. Who waits is woken with ClosedResourceError."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from honeystack.net.blocks import MESSAGES, BlockMessages
-from honeystack.net.outbox import Outbox
+from honeystack.net.sendmmsg import BatchSender
 from honeystack.net.wire.syn_acks import FrameBlock
 
 
@@ -36,26 +36,26 @@ def drained(theirs: socket.socket) -> list[bytes]:
         return found
 
 
-def send(outbox: Outbox, messages: BlockMessages, frames: FrameBlock) -> None:
+def send(sender: BatchSender, messages: BlockMessages, frames: FrameBlock) -> None:
     for start, count in messages.of(frames):
-        outbox.send_messages(start, count)
+        sender.send_messages(start, count)
 
 
 def test_each_frame_is_sent_with_its_length(pair: Any) -> None:
     ours, theirs = pair
-    outbox, messages = Outbox(ours, 1500), BlockMessages()
+    sender, messages = BatchSender(ours, 1500), BlockMessages()
     for count in (5, 1, 8):
-        send(outbox, messages, block(count))
+        send(sender, messages, block(count))
         assert drained(theirs) == block(count).frames()
-    assert (outbox.sent, outbox.dropped) == (14, 0)
+    assert (sender.sent, sender.dropped) == (14, 0)
 
 
 def test_what_is_not_taken_is_counted_as_lost(pair: Any) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours, 1500)
+    sender = BatchSender(ours, 1500)
     theirs.close()
-    send(outbox, BlockMessages(), block(3))
-    assert (outbox.sent, outbox.dropped) == (0, 3)
+    send(sender, BlockMessages(), block(3))
+    assert (sender.sent, sender.dropped) == (0, 3)
 
 
 def test_more_than_one_call_takes_go_in_several() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from honeystack.net.outbox import BATCH, TRIES, Outbox
+from honeystack.net.sendmmsg import BATCH, TRIES, BatchSender
 from honeystack.net.wire.runs import SuperFrame, make_run, make_super_frame, virtio_header
 
 
@@ -23,26 +23,26 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def test_frames_arrive_whole_and_in_order(ends: tuple[socket.socket, socket.socket]) -> None:
-    outbox = Outbox(ends[0], 1500)
+    sender = BatchSender(ends[0], 1500)
     frames = [bytes([number]) * length for number, length in enumerate((14, 60, 1518, 1))]
-    outbox.send(frames)
-    outbox.send([])
+    sender.send(frames)
+    sender.send([])
     assert [ends[1].recv(2000) for _ in frames] == frames
-    assert (outbox.sent, outbox.dropped) == (4, 0)
+    assert (sender.sent, sender.dropped) == (4, 0)
 
 
 def test_frames_longer_than_the_link_takes_are_not_sent(ends: tuple[socket.socket, socket.socket]) -> None:
-    outbox = Outbox(ends[0], 1500)
-    outbox.send([bytes(1519), b"next"])
+    sender = BatchSender(ends[0], 1500)
+    sender.send([bytes(1519), b"next"])
     assert ends[1].recv(2000) == b"next"
-    assert (outbox.sent, outbox.dropped) == (1, 1)
+    assert (sender.sent, sender.dropped) == (1, 1)
 
 
 def test_a_closed_socket_loses_and_counts(ends: tuple[socket.socket, socket.socket]) -> None:
-    outbox = Outbox(ends[0], 1500)
+    sender = BatchSender(ends[0], 1500)
     ends[0].close()
-    outbox.send([b"x"] * 3)
-    assert (outbox.sent, outbox.dropped) == (0, 3)
+    sender.send([b"x"] * 3)
+    assert (sender.sent, sender.dropped) == (0, 3)
 
 
 class Kernel:
@@ -61,41 +61,43 @@ class Kernel:
         return answer
 
 
-def outbox_on(kernel: Kernel, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Outbox:
-    outbox = Outbox(ends[0], 1500)
-    monkeypatch.setattr(outbox, "_sendmmsg", kernel)
-    return outbox
+def sender_on(
+    kernel: Kernel, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> BatchSender:
+    sender = BatchSender(ends[0], 1500)
+    monkeypatch.setattr(sender, "_sendmmsg", kernel)
+    return sender
 
 
 def test_what_was_not_taken_is_offered_again(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel(3, -errno.ENOBUFS, 2)
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * 10)
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * 10)
     assert kernel.counts == [10, 7, 7, 5]
-    assert (outbox.sent, outbox.dropped) == (10, 0)
+    assert (sender.sent, sender.dropped) == (10, 0)
 
 
 def test_a_full_queue_is_loss_after_a_few_tries(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel(4, *[-errno.ENOBUFS] * TRIES)
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * 10)
-    assert (outbox.sent, outbox.dropped) == (4, 6)
-    outbox.send([b"x"])
-    assert (outbox.sent, outbox.dropped) == (5, 6)
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * 10)
+    assert (sender.sent, sender.dropped) == (4, 6)
+    sender.send([b"x"])
+    assert (sender.sent, sender.dropped) == (5, 6)
 
 
 def test_an_interface_that_is_down_is_not_asked_twice(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel(-errno.ENETDOWN)
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * 10)
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * 10)
     assert kernel.counts == [10]
-    assert outbox.dropped == 10
+    assert sender.dropped == 10
 
 
 @pytest.mark.parametrize("refusal", [errno.EMSGSIZE, errno.EINVAL, errno.EPERM])
@@ -103,38 +105,38 @@ def test_a_frame_that_is_refused_costs_itself_only(
     refusal: int, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel(2, -refusal, -errno.ENOBUFS, 5, -refusal)
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * 10)
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * 10)
     assert kernel.counts == [10, 8, 7, 7, 2, 1]
-    assert (outbox.sent, outbox.dropped) == (8, 2)
+    assert (sender.sent, sender.dropped) == (8, 2)
 
 
 def test_every_frame_may_be_refused(ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    outbox = outbox_on(Kernel(*[-errno.EMSGSIZE] * 3), ends, monkeypatch)
-    outbox.send([b"x"] * 3)
-    assert (outbox.sent, outbox.dropped) == (0, 3)
+    sender = sender_on(Kernel(*[-errno.EMSGSIZE] * 3), ends, monkeypatch)
+    sender.send([b"x"] * 3)
+    assert (sender.sent, sender.dropped) == (0, 3)
 
 
 def test_frames_follow_a_new_mtu(ends: tuple[socket.socket, socket.socket]) -> None:
-    outbox = Outbox(ends[0], 1500)
-    outbox.resize(9000)
+    sender = BatchSender(ends[0], 1500)
+    sender.resize(9000)
     frames = [bytes([number]) * length for number, length in enumerate((9018, 60, 9000))]
-    outbox.send(frames)
+    sender.send(frames)
     assert [ends[1].recv(10_000) for _ in frames] == frames
-    outbox.resize(576)
-    outbox.send([bytes(595), bytes(594)])
+    sender.resize(576)
+    sender.send([bytes(595), bytes(594)])
     assert len(ends[1].recv(10_000)) == 594
-    assert (outbox.sent, outbox.dropped) == (4, 1)
+    assert (sender.sent, sender.dropped) == (4, 1)
 
 
 def test_more_than_a_batch_goes_in_several_calls(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel()
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * (2 * BATCH + 1))
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * (2 * BATCH + 1))
     assert kernel.counts == [BATCH, BATCH, 1]
-    assert outbox.sent == 2 * BATCH + 1
+    assert sender.sent == 2 * BATCH + 1
 
 
 def super_frame(size: int = 3000) -> SuperFrame:
@@ -145,25 +147,25 @@ def super_frame(size: int = 3000) -> SuperFrame:
 def test_a_run_goes_with_its_virtio_header_to_its_own_socket(ends: tuple[socket.socket, socket.socket]) -> None:
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with left, right:
-        outbox, frame = Outbox(ends[0], 1500, runs=left), super_frame()
-        outbox.send([b"before", frame, b"after"])
+        sender, frame = BatchSender(ends[0], 1500, runs=left), super_frame()
+        sender.send([b"before", frame, b"after"])
         assert right.recv(9000) == virtio_header(frame) + frame + frame.data
         assert [ends[1].recv(9000) for _ in range(2)] == [b"before", b"after"]
-        assert (outbox.sent, outbox.dropped) == (3, 0)
+        assert (sender.sent, sender.dropped) == (3, 0)
 
 
 def test_a_run_that_nobody_takes_is_lost_and_counted(ends: tuple[socket.socket, socket.socket]) -> None:
-    outbox = Outbox(ends[0], 1500)
-    outbox.send([super_frame()])
+    sender = BatchSender(ends[0], 1500)
+    sender.send([super_frame()])
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with left, right:
-        full = Outbox(ends[0], 1500, runs=left)
+        full = BatchSender(ends[0], 1500, runs=left)
         full.send([super_frame(60_000)] * 50)  # more than its buffer holds
         assert full.sent + full.dropped == 50
         assert full.dropped
-    closed = Outbox(ends[0], 1500, runs=left)
+    closed = BatchSender(ends[0], 1500, runs=left)
     closed.send([super_frame()])
-    assert (outbox.dropped, closed.dropped) == (1, 1)
+    assert (sender.dropped, closed.dropped) == (1, 1)
 
 
 def test_a_queue_that_empties_slowly_is_waited_for(
@@ -171,6 +173,6 @@ def test_a_queue_that_empties_slowly_is_waited_for(
 ) -> None:
     full = [-errno.ENOBUFS] * (TRIES - 1)
     kernel = Kernel(*full, 1, *full, 1, *full, 1)
-    outbox = outbox_on(kernel, ends, monkeypatch)
-    outbox.send([b"x"] * 3)
-    assert (outbox.sent, outbox.dropped) == (3, 0)
+    sender = sender_on(kernel, ends, monkeypatch)
+    sender.send([b"x"] * 3)
+    assert (sender.sent, sender.dropped) == (3, 0)

@@ -40,7 +40,7 @@ class MessageHeader(ctypes.Structure):  # struct mmsghdr
     _fields_ = [("message", Message), ("sent", ctypes.c_uint)]
 
 
-class Outbox:
+class BatchSender:
     """Sends frames on a bound packet socket and counts: `sent`, `dropped`.
 
     `runs` is a second one, with PACKET_VNET_HDR: a virtio header costs small frames more than it gives, so that only
