@@ -21,7 +21,15 @@ from honeystack.tls.acceptor import TlsAcceptor
 from honeystack.tls.authority import Authority
 from honeystack.tls.certificates import AutoCertificate, Certificate, CertificateSource
 from honeystack.tls.decoy import answer_probe
-from honeystack.tls.facts import TLS, cut_fields, hello_fields, outcome_fields, scanner_fields, threat_fields
+from honeystack.tls.facts import (
+    TLS,
+    cut_fields,
+    hello_fields,
+    outcome_fields,
+    part_fields,
+    scanner_fields,
+    threat_fields,
+)
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.forgery import rsa_signer
 from honeystack.tls.hello import HANDSHAKE, ClientHello, HelloReader, Progress
@@ -76,7 +84,7 @@ class Unwrapper:
         """Record the hello, before anything can fail; later TLS events of this peer repeat its fingerprints."""
         hello, wire = reader.hello, reader.wire
         prints = None if hello is None else fingerprint(hello)
-        told = hello_fields(hello, prints, wire)
+        told = part_fields(wire, reader.part) if hello is None else hello_fields(hello, prints, wire)
         peer.facts = {key: told[key] for key in REPEATED if key in told} | scanner_fields(prints)
         fields = {"tls.stage": "hello", **told, **peer.facts}
         if reader.error is not None:
@@ -88,7 +96,8 @@ class Unwrapper:
     def tell_unfinished(self, peer: Conversation, reader: HelloReader, why: str) -> None:
         """Record that a hello did not become whole. What may be one of SSLv2 may be anything, and is not told here."""
         if reader.progress is Progress.MORE and reader.raw.startswith(RECORD):
-            peer.record(TLS, {"tls.stage": "hello", "tls.error": f"unfinished: {why}"})
+            fields = part_fields(reader.raw, reader.part)
+            peer.record(TLS, {"tls.stage": "hello", "tls.error": f"unfinished: {why}", **fields})
 
     async def accept(
         self, peer: Conversation, reader: HelloReader, plan: TlsPlan, held: HeldHello | None = None

@@ -224,6 +224,7 @@ async def test_half_a_hello_is_waited_for_and_then_captured(certificate: Certifi
         assert trio.current_time() == pytest.approx(11)  # the hello's 10 s, and the pause of the capture
     assert told(meeting) == ["tcp/hello", "tcp/payload"]
     assert meeting.events[0].fields["tls.error"] == "unfinished: not whole within 10 s"
+    assert meeting.events[0].fields["tls.client.hello.payload"] == b"\x16\x03\x01\x02\x00\x01"
 
 
 async def test_a_server_first_service_greets_inside_tls(

@@ -12,6 +12,7 @@ from honeystack.tls.certificates import names_of
 from honeystack.tls.fingerprint import Fingerprint
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.jarm import jarm_probe
+from honeystack.tls.partial import parse_part
 from honeystack.tls.stream import TlsOutcome
 from honeystack.tls.threats import hello_threats
 
@@ -34,6 +35,8 @@ TLS = EventKind(
         "tls.alpn-truncated": "bool: it offers more of them, or longer names, than are told here",
         "tls.versions": "list: versions that the client offers, in its order; of an old hello the highest alone",
         "tls.client.hello.payload": "hex: the hello as it came, with the headers of its records",
+        "tls.client.hello.payload-truncated": "bool: of a hello that is not whole or does not parse more has come"
+        " than is told here",
         "tls.scanner": "the tool that the hello is known to come from: `jarm`",
         "tls.probe": "int: which of the scanner's hellos it is",
         "tls.threat": "list: attacks that the peer tries, or what it looks for; see the manual",
@@ -56,7 +59,7 @@ TLS = EventKind(
         "tls.profile": "how our side was configured: `random`, drawn for each connection, or the mimicked server",
         "tls.forged": "bool: a scanner's probe was answered with the bytes of the mimicked server, not by a handshake",
         "tls.error": "why the hello does not parse or the handshake failed; a hello that is `unfinished` has no"
-        " fingerprints, and its bytes are those of `tcp`/`payload`",
+        " fingerprints, and of the other keys those that it has come to",
         "tls.alert": "alert that ended the handshake, sent by either side",
         "payload": "first decrypted bytes",
     },
@@ -76,6 +79,7 @@ UDP_TLS = EventKind(
     },
 )
 
+MOST_PART = 65_536  # bytes of a hello that is not whole; those of browsers have 2 kB
 MOST_RAW = 4096  # characters of a raw fingerprint; those of all clients known have less than 1,100
 MOST_NAME = 512  # characters of a server name; DNS allows 253, but each byte that is no text is told as four
 MOST_PROTOCOLS = 32  # of ALPN; browsers offer two, and no more than some thirty have a name
@@ -95,8 +99,8 @@ _VERSIONS = {
 }
 
 
-def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: bytes) -> dict[str, object]:
-    """The fields of a hello; of one that did not parse, its bytes alone."""
+def hello_fields(hello: ClientHello, prints: Fingerprint | None, raw: bytes) -> dict[str, object]:
+    """The fields of a hello that is whole."""
     fields: dict[str, object] = {"tls.client.hello.payload": raw}
     if prints is not None:
         fields["ja3.digest"] = prints.ja3_digest
@@ -104,15 +108,35 @@ def hello_fields(hello: ClientHello | None, prints: Fingerprint | None, raw: byt
         fields["ja3.nogrease-digest"] = prints.ja3_nogrease_digest
         fields["ja4"] = prints.ja4
         fields |= _cut("ja4.raw", prints.ja4_raw, MOST_RAW)
+    return {**fields, **_offers(hello), "tls.versions": _versions(hello)}
+
+
+def part_fields(raw: bytes, part: bytes) -> dict[str, object]:
+    """The fields of a hello that is not whole, or does not parse: its bytes, and what can be read of the message."""
+    fields: dict[str, object] = {"tls.client.hello.payload": raw[:MOST_PART]}
+    if len(raw) > MOST_PART:
+        fields["tls.client.hello.payload-truncated"] = True
+    hello = parse_part(part)
     if hello is not None:
-        if hello.sni is not None:
-            fields |= _cut("tls.sni", hello.sni, MOST_NAME)
-        if hello.alpn:
-            fields |= _protocols(hello.alpn)
-        if hello.offers_early_data:
-            fields["tls.early-data"] = "offered"
-        fields["tls.versions"] = [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
+        fields |= _offers(hello)
+        if hello.supported_versions:  # else the highest is perhaps still to come
+            fields["tls.versions"] = _versions(hello)
     return fields
+
+
+def _offers(hello: ClientHello) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if hello.sni is not None:
+        fields |= _cut("tls.sni", hello.sni, MOST_NAME)
+    if hello.alpn:
+        fields |= _protocols(hello.alpn)
+    if hello.offers_early_data:
+        fields["tls.early-data"] = "offered"
+    return fields
+
+
+def _versions(hello: ClientHello) -> list[str]:
+    return [_VERSIONS.get(version, f"0x{version:04x}") for version in hello.versions]
 
 
 def _cut(key: str, text: str, limit: int) -> dict[str, object]:

@@ -86,7 +86,8 @@ class ClientHello:
 
 
 class HelloReader:
-    """Collects a ClientHello. Input: `feed`. Outputs: `progress`, `hello`, `raw`, `records`, `pieces`, `error`.
+    """Collects a ClientHello. Input: `feed`. Outputs: `progress`, `hello`, `raw`, `part`, `records`, `pieces`,
+    `error`.
 
     The work over all calls is linear in the bytes fed, whatever the cut.
     """
@@ -113,6 +114,12 @@ class HelloReader:
     def wire(self) -> bytes:
         """The records that the hello came in; all bytes where it did not parse."""
         return bytes(self._raw[: self._offset]) if self.progress is Progress.COMPLETE else bytes(self._raw)
+
+    @property
+    def part(self) -> bytes:
+        """The handshake message as far as it has come, out of the records; empty for an SSLv2 hello."""
+        unfinished = self.progress is Progress.MORE and self._raw[:1] == bytes([HANDSHAKE])
+        return bytes(self._message) + (bytes(self._raw[self._offset + 5 :]) if unfinished else b"")
 
     def feed(self, data: bytes) -> Progress:
         """Take the next bytes from the peer. After the end they are only kept in `raw`."""

@@ -8,6 +8,7 @@ from honeystack.events.catalogue import undeclared
 from honeystack.events.event import Event
 from honeystack.tls.facts import (
     MOST_NAME,
+    MOST_PART,
     MOST_PROTOCOLS,
     MOST_RAW,
     TLS,
@@ -15,6 +16,7 @@ from honeystack.tls.facts import (
     cut_fields,
     hello_fields,
     outcome_fields,
+    part_fields,
     scanner_fields,
     threat_fields,
 )
@@ -53,7 +55,25 @@ def test_what_a_hello_does_not_say_is_left_out() -> None:
 
 
 def test_a_hello_that_does_not_parse_is_its_bytes() -> None:
-    assert hello_fields(None, None, b"\x16\x03") == {"tls.client.hello.payload": b"\x16\x03"}
+    assert part_fields(b"\x16\x03", b"") == {"tls.client.hello.payload": b"\x16\x03"}
+
+
+def test_of_a_hello_that_is_not_whole_is_told_what_has_come() -> None:
+    whole = message(body(extensions=full_extensions() + extension(42, b"") + extension(99, bytes(9))))
+    assert part_fields(b"raw", whole[:-1]) == {
+        "tls.client.hello.payload": b"raw",
+        "tls.sni": "a.example",
+        "tls.alpn": ["h2", "http/1.1"],
+        "tls.early-data": "offered",
+        "tls.versions": ["1.3", "1.2"],
+    }
+    assert "tls.versions" not in part_fields(b"raw", whole[:60])  # a list of them may be to come
+
+
+def test_of_a_large_hello_that_is_not_whole_the_start_is_told() -> None:
+    fields = part_fields(bytes(MOST_PART + 1), b"")
+    assert fields == {"tls.client.hello.payload": bytes(MOST_PART), "tls.client.hello.payload-truncated": True}
+    assert part_fields(bytes(MOST_PART), b"") == {"tls.client.hello.payload": bytes(MOST_PART)}
 
 
 @pytest.mark.parametrize(("version", "name"), [(0x0002, "ssl2"), (0x0300, "ssl3"), (0x0302, "1.1"), (0x7F1C, "0x7f1c")])
@@ -148,5 +168,5 @@ def test_every_field_is_declared() -> None:
     assert threat_fields(HELLO, fingerprint(HELLO), 1) == threat_fields(None, None, 0) == {}
     assert threat_fields(scan, fingerprint(scan), 2) == {"tls.threat": ["jarm", "fragmented-hello"], "tls.records": 2}
     fields |= threat_fields(scan, fingerprint(scan), 2)
-    fields |= cut_fields(HELLO, pieces=2, size=100)
+    fields |= cut_fields(HELLO, pieces=2, size=100) | part_fields(bytes(MOST_PART + 1), b"")
     assert set(TLS.fields) == set(fields)
