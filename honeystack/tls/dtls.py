@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from honeystack.errors import Malformed
-from honeystack.tls.hello import CLIENT_HELLO, HANDSHAKE, ClientHello, Progress, parse_hello
-from honeystack.tls.pieces import MAX_MESSAGE, Pieces
+from honeystack.tls.datagrams import DatagramReader
+from honeystack.tls.hello import CLIENT_HELLO, HANDSHAKE, Progress, parse_hello
+from honeystack.tls.pieces import MAX_MESSAGE
 
 _RECORD, _MESSAGE = 13, 12  # bytes of header
 _MAX_RECORDS = 64  # of one datagram
@@ -22,26 +23,14 @@ def may_be_hello(datagram: bytes) -> bool:
     )
 
 
-class DtlsReader:
-    """Collects the hello of one client. Input: `feed`. Outputs: `progress`, `hello`, `message`."""
+class DtlsReader(DatagramReader):
+    """Collects the hello of one DTLS client."""
 
-    __slots__ = ("_header", "_pieces", "hello", "message", "progress")
+    __slots__ = ("_header",)
 
     def __init__(self) -> None:
-        self.progress = Progress.MORE
-        self.hello: ClientHello | None = None  # once COMPLETE
-        self.message = b""  # the handshake message as if it had come in one fragment, once COMPLETE
+        super().__init__()
         self._header = b""  # type, length and sequence number of the message
-        self._pieces = Pieces()
-
-    def feed(self, datagram: bytes) -> Progress:
-        """Take the client's next datagram."""
-        if self.progress is Progress.MORE:
-            try:
-                self._take(datagram)
-            except Malformed:
-                self.progress = Progress.MALFORMED
-        return self.progress
 
     def _take(self, datagram: bytes) -> None:
         at = 0

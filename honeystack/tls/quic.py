@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from honeystack.errors import Malformed
-from honeystack.tls.hello import CLIENT_HELLO, ClientHello, Progress, parse_hello
-from honeystack.tls.pieces import MAX_MESSAGE, Pieces
+from honeystack.tls.datagrams import DatagramReader
+from honeystack.tls.hello import CLIENT_HELLO, Progress, parse_hello
+from honeystack.tls.pieces import MAX_MESSAGE
 
 _SAMPLE = 16
 _TAG = 16
@@ -62,28 +63,19 @@ def may_be_initial(datagram: bytes) -> bool:
     return version is not None and datagram[0] >> 4 & 3 == version.initial
 
 
-class InitialReader:
-    """Collects the hello of one client. Input: `feed`. Outputs: `progress`, `hello`, `message`, `version`."""
+class InitialReader(DatagramReader):
+    """Collects the hello of one QUIC client. A further output: `version`.
 
-    __slots__ = ("_connection_id", "_keys", "_pieces", "hello", "message", "progress", "version")
+    What does not decrypt is passed over (RFC 9001 §5.5).
+    """
+
+    __slots__ = ("_connection_id", "_keys", "version")
 
     def __init__(self) -> None:
-        self.progress = Progress.MORE
-        self.hello: ClientHello | None = None  # once COMPLETE
-        self.message = b""  # the handshake message, once COMPLETE
+        super().__init__()
         self.version = ""  # of QUIC, as "1", once known
         self._connection_id = b""
         self._keys: Keys | None = None
-        self._pieces = Pieces()
-
-    def feed(self, datagram: bytes) -> Progress:
-        """Take the client's next datagram. What does not decrypt is passed over, as RFC 9001 §5.5 has it."""
-        if self.progress is Progress.MORE:
-            try:
-                self._take(datagram)
-            except Malformed:
-                self.progress = Progress.MALFORMED
-        return self.progress
 
     def _take(self, datagram: bytes) -> None:
         at = 0
