@@ -29,7 +29,7 @@ from honeystack.tls.facts import TLS
 from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance
 from honeystack.tls.unfinished import HeldHello, UnfinishedHellos
-from honeystack.transcript import WRITE_SECONDS, Transcripts
+from honeystack.transcript import WRITE_SECONDS, Transcript, Transcripts
 from honeystack.unwrap import FirstDecrypted, TlsPlan, Unwrapper
 from honeystack.witness import DROP, FAULT, fault_fields
 
@@ -128,16 +128,23 @@ class Router:
         """Converse, and keep a transcript of it."""
         if bound := transcripts.reached(peer):
             self._reached(*bound)
+        given_way = transcripts.make_room(peer)
         transcript = transcripts.begin(peer)
+        async with trio.open_nursery() as nursery:
+            if given_way is not None:
+                nursery.start_soon(self._end_transcript, transcripts, given_way)
+            try:
+                await self._converse(peer)
+            finally:
+                if transcript is not None:
+                    await self._end_transcript(transcripts, transcript)
+
+    async def _end_transcript(self, transcripts: Transcripts, transcript: Transcript) -> None:
         try:
-            await self._converse(peer)
-        finally:
-            if transcript is not None:
-                try:
-                    if not await transcripts.end(peer, transcript):
-                        self._reached("pcap_write_seconds", int(WRITE_SECONDS))
-                except OSError as error:
-                    self.recorder.record(FAULT, fault_fields(error), identity=peer.identity)
+            if not await transcripts.end(transcript):
+                self._reached("pcap_write_seconds", int(WRITE_SECONDS))
+        except OSError as error:
+            self.recorder.record(FAULT, fault_fields(error), identity=transcript.identity)
 
     # the conversation, from top to bottom
 

@@ -83,6 +83,7 @@ FLOORS = {
     "router": ASSEMBLY,
     "unwrap": ASSEMBLY,
     "captures": ASSEMBLY,
+    "shares": ASSEMBLY,
     "transcript": ASSEMBLY,
     "honeypot": ASSEMBLY,
     "process": ASSEMBLY,

@@ -38,6 +38,35 @@ def test_of_too_many_files_the_oldest_give_way(tmp_path: Path) -> None:
     assert names(tmp_path) == ["2.pcapng", "3.pcapng", "4.pcapng"]
 
 
+def test_a_flood_of_one_network_takes_no_others_files(tmp_path: Path) -> None:
+    captures = folder(tmp_path, files=6)
+    captures.write("00.pcapng", b"", owner="honest")
+    for number in range(10, 30):
+        captures.write(f"{number}.pcapng", b"", owner="flood")
+    captures.write("30.pcapng", b"", owner="other")
+    assert names(tmp_path) == [f"{name}.pcapng" for name in ("00", "26", "27", "28", "29", "30")]
+
+
+def test_many_tiny_files_weigh_as_much_as_a_large_one(tmp_path: Path) -> None:
+    captures = folder(tmp_path, total=400 * BLOCK, files=4)
+    captures.write("0.pcapng", bytes(50 * BLOCK), owner="honest")
+    for number in range(1, 9):
+        captures.write(f"{number}.pcapng", b"", owner="flood")
+    assert names(tmp_path) == ["0.pcapng", "6.pcapng", "7.pcapng", "8.pcapng"]
+
+
+def test_whose_a_file_is_outlives_a_look(tmp_path: Path) -> None:
+    captures = folder(tmp_path, files=6)
+    captures.write("00.pcapng", b"", owner="honest")
+    captures.write("01.pcapng", b"", owner="flood")
+    captures.write("02.pcapng", b"", owner="flood")
+    for name in ("03", "04", "05"):  # of another process
+        (tmp_path / f"{name}.pcapng").write_bytes(b"")
+    captures._look()
+    captures.write("06.pcapng", b"", owner="flood")
+    assert names(tmp_path) == [f"{name}.pcapng" for name in ("00", "01", "02", "04", "05", "06")]
+
+
 def test_tiny_files_count_as_much_as_the_disk_takes(tmp_path: Path) -> None:
     captures = folder(tmp_path, total=3 * BLOCK)
     for number in range(5):

@@ -71,7 +71,7 @@ async def talk(transcripts: Transcripts, said: bytes = b"hello", *, meeting: Mee
         await peer.wait_send_all_might_not_block()
         await peer.send_eof()
     await peer.aclose()
-    await transcripts.end(peer, transcript)
+    await transcripts.end(transcript)
     path = transcripts._folder._path / f"{peer.identity.connection_id}.pcapng"
     return path if path.exists() else None
 
@@ -113,12 +113,12 @@ async def test_bounds(tmp_path: Path) -> None:
     assert None not in kept[:-1]
 
 
+def visitor(address: str) -> Any:
+    return Meeting().conversation(remote=Endpoint(address, 4000))[1]
+
+
 async def test_one_source_cannot_take_all_places(tmp_path: Path) -> None:
     transcripts = scene(tmp_path, conversations=4, conversations_of_one=2)
-
-    def visitor(address: str) -> Any:
-        return Meeting().conversation(remote=Endpoint(address, 4000))[1]
-
     ours = [visitor("2001:db8::1"), visitor("2001:db8::2"), visitor("2001:db8::3")]
     kept = [transcripts.begin(peer) for peer in ours]
     assert [transcript is not None for transcript in kept] == [True, True, False]
@@ -127,8 +127,91 @@ async def test_one_source_cannot_take_all_places(tmp_path: Path) -> None:
     assert transcripts.begin(visitor("198.51.100.7")) is not None
     assert transcripts.reached(visitor("198.51.100.8")) == ("pcap_conversations", 4)
     assert kept[0] is not None
-    await transcripts.end(ours[0], kept[0])
+    await transcripts.end(kept[0])
     assert transcripts.begin(ours[2]) is not None
+
+
+async def test_of_all_places_the_network_with_most_gives_one_to_a_newcomer(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path, conversations=16)
+    crowd = [transcripts.begin(visitor(f"198.51.100.{number}")) for number in range(16)]
+    assert transcripts.make_room(visitor("198.51.100.99")) is None  # to one of its own
+    first = crowd[0]
+    assert first is not None
+    first.note(b"so far", by_peer=True)
+    newcomer = visitor("2001:db8::1")
+    assert transcripts.make_room(newcomer) is first
+    new = transcripts.begin(newcomer)
+    assert new is not None
+    assert await transcripts.end(first)
+    path = transcripts._folder._path / f"{first.identity.connection_id}.pcapng"
+    assert b"so far" in path.read_bytes()
+    first.note(b"more", by_peer=True)
+    assert first.empty  # nothing is held of a conversation that goes on
+    written = path.stat().st_mtime_ns
+    assert await transcripts.end(first)
+    assert path.stat().st_mtime_ns == written
+    for number in range(7):
+        given_way = transcripts.make_room(visitor(f"2001:db8::{number}"))
+        assert given_way is crowd[1 + number]
+        assert given_way is not None
+        assert transcripts.begin(visitor(f"2001:db8::{number}"))
+        assert await transcripts.end(given_way)
+    assert transcripts.make_room(visitor("2001:db8::9")) is None  # eight for each
+    assert transcripts.make_room(visitor("203.0.113.9")) is not None
+
+
+async def test_no_more_give_way_than_are_written(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path, conversations=16)
+    for number in range(16):
+        transcripts.begin(visitor(f"198.51.100.{number}"))
+    given_way = []
+    for number in range(3):
+        given_way.append(transcripts.make_room(visitor(f"192.0.{number}.1")))
+        transcripts.begin(visitor(f"192.0.{number}.1"))
+    assert [transcript is not None for transcript in given_way] == [True, True, False]
+    assert given_way[0] is not None
+    await transcripts.end(given_way[0])
+    assert transcripts.make_room(visitor("192.0.3.1")) is not None
+
+
+async def say(client: Any, what: bytes) -> None:
+    await client.send_all(what)
+    assert await client.receive_some() == what
+
+
+async def test_who_gives_way_is_written_and_served_on(tmp_path: Path) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "echo")], ALL)
+    router.transcripts = transcripts = scene(tmp_path, conversations=2)
+    files = transcripts._folder._path
+    async with visiting(router, meeting) as client:
+        await say(client, b"first")
+        async with visiting(router, meeting) as other:
+            await say(other, b"other")
+            newcomer, peer = meeting.conversation(remote=Endpoint("192.0.2.9", 4000))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(router.converse, peer)
+                await say(newcomer, b"new")
+                with trio.fail_after(5):
+                    while not list(files.glob("*.pcapng")):
+                        await trio.lowlevel.checkpoint()
+                await say(client, b"second")
+                await newcomer.send_eof()
+    said = sorted(path.read_bytes() for path in files.glob("*.pcapng"))
+    assert len(said) == 3
+    assert sum(b"first" in data for data in said) == 1
+    assert not any(b"second" in data for data in said)
+    drops = [dict(event.fields) for event in meeting.of("sensor", "drop")]
+    assert drops == [{"reason": "pcap_conversations", "limit": 2}]
+
+
+async def test_a_handshake_after_the_end_leaves_no_secrets_to_be_kept(tmp_path: Path) -> None:
+    transcripts = scene(tmp_path)
+    transcript = transcripts.begin(visitor("192.0.2.9"))
+    assert transcript is not None
+    await transcripts.end(transcript)
+    transcript.tls_begins(bytes(32), None)  # type: ignore[arg-type]
+    assert transcript.secrets is None
 
 
 async def test_the_oldest_files_give_way(tmp_path: Path) -> None:
@@ -152,8 +235,7 @@ async def test_conversations_beyond_the_bound_are_told(tmp_path: Path) -> None:
     router.transcripts = scene(tmp_path, conversations=1)
     async with visiting(router, meeting), visiting(router, meeting) as client:
         await trio.testing.wait_all_tasks_blocked()
-        await client.send_all(b"hello")
-        assert await client.receive_some() == b"hello"
+        await say(client, b"hello")
     drops = [dict(event.fields) for event in meeting.of("sensor", "drop")]
     assert drops == [{"reason": "pcap_conversations", "limit": 1}]
 
@@ -163,9 +245,9 @@ class Hung(CaptureFolder):
 
     let = threading.Event()
 
-    def write(self, name: str, data: bytes, *, wanted: Any = lambda: True) -> None:
+    def write(self, name: str, data: bytes, *, owner: str = "", wanted: Any = lambda: True) -> None:
         self.let.wait()
-        super().write(name, data, wanted=wanted)
+        super().write(name, data, owner=owner, wanted=wanted)
 
 
 async def test_a_disk_that_hangs_costs_the_captures_alone_and_is_told(
@@ -193,5 +275,4 @@ async def test_a_disk_that_hangs_costs_the_captures_alone_and_is_told(
 
 async def visit(router: Any, meeting: Meeting) -> None:
     async with visiting(router, meeting) as client:
-        await client.send_all(b"hello")
-        assert await client.receive_some() == b"hello"
+        await say(client, b"hello")

@@ -95,18 +95,25 @@ class CaptureSection:
         "of one conversation that are written", default=1024 * 1024, unit="bytes", validator=positive
     )
     pcap_conversations: int = setting(
-        "conversations that are written down at once; those beyond them are not", default=256, validator=positive
+        "conversations that are written down at once; beyond them a newcomer takes the place of the oldest of the "
+        "network (IPv4 /24, IPv6 /48) that has most, which is written as far as it has come, or none",
+        default=256,
+        validator=positive,
     )
     pcap_conversations_per_source: int = setting(
         "of them with one IPv4 address or IPv6 /64; those beyond them are not", default=32, validator=positive
     )
     pcap_quota: int = setting(
-        "that all files may have together; then the oldest give way",
+        "that all files may have together; then the oldest of the network that takes most give way",
         default=1024 * 1024 * 1024,
         unit="bytes",
         validator=positive,
     )
-    pcap_files: int = setting("files that may be kept; then the oldest give way", default=32_768, validator=positive)
+    pcap_files: int = setting(
+        "files that may be kept; then the oldest of the network that takes most give way",
+        default=32_768,
+        validator=positive,
+    )
     first_wait: float = setting(
         "how long a peer may be silent before a service that speaks first does",
         default=1.0,
