@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import trio
 
@@ -19,23 +20,28 @@ ADDRESS = "192.0.2.1"
 LOCAL = bytes([192, 0, 2, 1])
 SOURCES = 16
 DATA = b"x" * 100
+GET = b"GET / HTTP/1.1\r\nHost: honeypot\r\nUser-Agent: load\r\nConnection: close\r\n\r\n"
 AT_ONCE = 64  # connections under way
 BATCH = 256  # frames that the link gives at once
 _PORTS = struct.Struct("!HHIIBB").unpack_from
 
 
 class Client:
-    """Once started, opens connections to a port, sends 100 bytes on each, awaits their echo if any, and closes."""
+    """Once started, opens connections to a port, says the same on each, awaits an answer, and closes.
+
+    Of an echo any part is awaited; of another answer its end, after which we close.
+    """
 
     mac, mtu = OUR_MAC, 1500
 
-    def __init__(self, port: int, *, echoed: bool) -> None:
+    def __init__(self, port: int, said: bytes = DATA, *, awaits: Literal["nothing", "echo", "end"]) -> None:
         self.spent = 0.0  # seconds of CPU time that were the client's
         self.done = self.frames = 0
         self.finished = trio.Event()
         self._port = port
         self._total = 0
-        self._echoed = echoed
+        self._said = said
+        self._awaits = awaits
         self._begun = 0
         self._open: dict[tuple[bytes, int], int] = {}  # source and port → initial sequence number
         self._queue: list[bytes] = []
@@ -94,21 +100,27 @@ class Client:
             return
         stamps = b"\1\1\x08\x0a" + struct.pack("!I", 5_000_000) + bytes(frame[58:62])
         length = int.from_bytes(frame[16:18], "big") - 20 - (offset >> 2)
+        end = 1 + len(self._said)
 
         def say(seq: int, ack: int, flags: int, data: bytes = b"") -> None:
             self._queue.append(segment(source, port, self._port, isn + seq, ack, flags, stamps, data))
 
         if flags & SYN:
             say(1, seq + 1, ACK)
-            say(1, seq + 1, ACK | PSH, DATA)
-            if not self._echoed:
-                say(101, seq + 1, ACK | FIN)
+            say(1, seq + 1, ACK | PSH, self._said)
+            if self._awaits == "nothing":
+                say(end, seq + 1, ACK | FIN)
         elif flags & FIN:
             del self._open[source, port]
             self.done += 1
-            say(102, seq + length + 1, ACK)
-        elif length and self._echoed:
-            say(101, seq + length, ACK | FIN)
+            if self._awaits == "end":
+                say(end, seq + length + 1, ACK | FIN)
+            else:
+                say(end + 1, seq + length + 1, ACK)
+        elif length and self._awaits == "echo":
+            say(end, seq + length, ACK | FIN)
+        elif length:
+            say(end, seq + length, ACK)
 
 
 def segment(

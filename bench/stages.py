@@ -18,13 +18,16 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import trio
 
-from bench.client import ADDRESS, OUR_MAC, Client
+from bench.client import ADDRESS, DATA, GET, OUR_MAC, Client
 from bench.part import Figures, Part, Say, in_turn
 from bench.servers import PORT, echo
 from honeystack.channels.file import File
+from honeystack.config.model import PortEntry
+from honeystack.config.ports import PortSpec
 from honeystack.events.bus import Bus
 from honeystack.events.ids import IdFactory
 from honeystack.events.recorder import Recorder
@@ -40,6 +43,8 @@ from honeystack.netstack import open_netstack
 from honeystack.process import rare_collections
 from honeystack.reception import CaptureLimits
 from honeystack.router import Router
+from honeystack.services.echo import Echo
+from honeystack.services.http import Http
 
 ROWS = {
     "python": "the same Python statements, whatever honeystack is",
@@ -47,9 +52,13 @@ ROWS = {
     "sensor": "sensor mode, no channel",
     "file": "sensor mode, events to a file",
     "echo": "open_netstack, echo in a Trio task",
+    "service": "honeystack run, service echo, events to a file",
+    "web": "honeystack run, service http, events to a file",
 }
-SENSOR_PORT = 4000
+SENSOR_PORT, WEB_PORT = 4000, 80
 SECRET = bytes(range(32))
+SERVICES: dict[str, Any] = {"echo": Echo(), "web": Http()}
+NAMES = {PORT: "echo", WEB_PORT: "web"}
 CONNECTIONS = 6_000
 WARM = 600  # connections before those that count
 
@@ -70,7 +79,7 @@ def python(count: int) -> float:
 
 def stack(count: int) -> float:
     """Frames through the stack, without Trio; whoever owns a connection reads and closes it."""
-    made, client = _stack(), Client(SENSOR_PORT, echoed=False)
+    made, client = _stack(), Client(SENSOR_PORT, awaits="nothing")
     made.tcp.listen(None)
     client.start(count)
     began, now = time.process_time(), 100.0
@@ -89,11 +98,12 @@ def stack(count: int) -> float:
     return time.process_time() - began - client.spent
 
 
-async def sensor(count: int, *, to_file: bool) -> float:
-    """As `honeystack run` in sensor mode, and with events written where that is asked for."""
-    bus, client, limits = Bus(), Client(SENSOR_PORT, echoed=False), Limits()
+async def honeypot(count: int, client: Client, *, to_file: bool = True) -> float:
+    """As `honeystack run`: services echo and http on their ports, any other in sensor mode."""
+    bus, limits = Bus(), Limits()
     recorder = Recorder(bus, clock=time.time, new_id=IdFactory(clock=time.time, rng=random.Random(3)))
-    router = Router((), {}, recorder=recorder, capture=CaptureLimits(), rng=random.Random(2))
+    ports = [PortEntry((PortSpec("tcp", None, port, port),), (name,)) for port, name in NAMES.items()]
+    router = Router(ports, SERVICES, recorder=recorder, capture=CaptureLimits(), rng=random.Random(2))
     with tempfile.TemporaryDirectory(prefix="hs-bench-") as folder:
         async with trio.open_nursery() as nursery:
             if to_file:
@@ -112,7 +122,7 @@ async def sensor(count: int, *, to_file: bool) -> float:
 
 async def library(count: int) -> float:
     """A Trio server over the stack."""
-    client = Client(PORT, echoed=True)
+    client = Client(PORT, awaits="echo")
     async with (
         open_netstack(link=client, addresses=[ADDRESS], allow_no_exclude=True) as net,
         trio.open_nursery() as nursery,
@@ -136,12 +146,19 @@ def _stack() -> Stack:
     return Stack(settings, rng=random.Random(1))
 
 
+def _client(awaits: Literal["nothing", "echo", "end"]) -> Client:
+    port, said = {"nothing": (SENSOR_PORT, DATA), "echo": (PORT, DATA), "end": (WEB_PORT, GET)}[awaits]
+    return Client(port, said, awaits=awaits)
+
+
 STAGES: dict[str, Callable[[int], float]] = {
     "python": python,
     "stack": stack,
-    "sensor": lambda count: trio.run(partial(sensor, count, to_file=False)),
-    "file": lambda count: trio.run(partial(sensor, count, to_file=True)),
+    "sensor": lambda count: trio.run(partial(honeypot, count, _client("nothing"), to_file=False)),
+    "file": lambda count: trio.run(honeypot, count, _client("nothing")),
     "echo": lambda count: trio.run(library, count),
+    "service": lambda count: trio.run(honeypot, count, _client("echo")),
+    "web": lambda count: trio.run(honeypot, count, _client("end")),
 }
 
 

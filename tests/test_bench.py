@@ -134,3 +134,5 @@ def test_the_client_in_memory_is_answered_as_a_real_one_would_be() -> None:
     assert stages.STAGES["stack"](3) > 0
     assert stages.STAGES["file"](3) > 0
     assert stages.STAGES["echo"](3) > 0
+    assert stages.STAGES["service"](3) > 0
+    assert stages.STAGES["web"](3) > 0
