@@ -143,6 +143,33 @@ async def test_a_blocked_accept_is_woken_by_close(autojump_clock: trio.testing.M
         listener.close()
 
 
+async def test_connections_that_came_together_are_accepted_at_once_up_to_a_bound(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netstack, "BURST", 2)
+    async with two() as (client, server):
+        listener = await server.open_tcp_listener(80)
+        for _ in range(4):
+            await client.connect_tcp(SERVER4, 80, mac=mac_of(server))
+        yields: list[bool] = []
+        for _ in range(4):
+            before = trio.lowlevel.current_task()._schedule_points
+            await listener.accept()
+            yields.append(trio.lowlevel.current_task()._schedule_points > before)
+        assert yields == [False, False, True, False]
+
+
+async def test_a_cancelled_accept_leaves_the_connection_to_the_next(autojump_clock: trio.testing.MockClock) -> None:
+    async with two() as (client, server):
+        listener = await server.open_tcp_listener(80)
+        ours = await client.connect_tcp(SERVER4, 80, mac=mac_of(server))
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await listener.accept()
+        assert scope.cancelled_caught
+        assert (await listener.accept()).remote == ours.local
+
+
 async def test_more_than_the_backlog_is_reset(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
