@@ -106,7 +106,8 @@ class Driver:
         wait.
         """
         slot = self.timers.put(call, deadline)
-        self.arm()
+        if self._scope is not None and deadline < self._scope.deadline:
+            self.arm()
         return slot
 
     def stop(self) -> None:
