@@ -151,6 +151,7 @@ async def test_connections_that_came_together_are_accepted_at_once_up_to_a_bound
         listener = await server.open_tcp_listener(80)
         for _ in range(4):
             await client.connect_tcp(SERVER4, 80, mac=mac_of(server))
+        await trio.sleep(1)
         yields: list[bool] = []
         for _ in range(4):
             before = trio.lowlevel.current_task()._schedule_points
