@@ -5,11 +5,20 @@ An SSLv2-compatible hello has none: Wireshark gives it no JA3, and two numbering
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import md5, sha256
 from typing import Literal, NamedTuple
 
-from honeystack.tls.hello import ALPN, GREASE, SERVER_NAME, ClientHello
+from honeystack.tls.hello import (
+    ALPN,
+    GREASE,
+    GROUPS,
+    POINT_FORMATS,
+    SERVER_NAME,
+    ClientHello,
+    groups_in,
+    point_formats_in,
+)
 
 Transport = Literal["t", "q", "d"]  # TCP, QUIC, DTLS
 
@@ -51,9 +60,9 @@ def fingerprint(hello: ClientHello, transport: Transport = "t") -> Fingerprint |
     """
     if hello.sslv2:
         return None
-    if len(hello.cipher_suites) + len(hello.extensions) > _ORDINARY:
-        return _fingerprint(hello, transport)
     kinds = tuple([kind for kind, _ in hello.extensions])
+    if len(hello.cipher_suites) + len(kinds) > _ORDINARY or _repeats_lists(kinds):
+        return _fingerprint(hello, transport)
     lists = (hello.cipher_suites, kinds, hello.groups, hello.point_formats, hello.signature_algorithms)
     key = (transport, hello.version, hello.cut, hello.supported_versions, hello.alpn[:1], lists)
     prints = _remembered.get(key)
@@ -81,9 +90,19 @@ def ja3(hello: ClientHello) -> str:
     """The JA3 string: version, cipher suites, extensions, groups and point formats."""
     if hello.cut:  # Wireshark fails at the cut length, and what it had by then is the string
         return f"{hello.version},{_dashed(hello.cipher_suites)},"
-    fields = (hello.cipher_suites, (kind for kind, _ in hello.extensions), hello.groups)
-    points = "-".join(map(str, hello.point_formats))  # one byte each: no GREASE exists for them
-    return f"{hello.version},{','.join(map(_dashed, fields))},{points}"
+    kinds = [kind for kind, _ in hello.extensions]
+    groups, points = [hello.groups], [hello.point_formats]
+    if _repeats_lists(kinds):
+        groups = [groups_in(data) for kind, data in hello.extensions if kind == GROUPS] or groups
+        points = [point_formats_in(data) for kind, data in hello.extensions if kind == POINT_FORMATS] or points
+    fields = map(_dashed, (hello.cipher_suites, kinds, *groups))
+    # A point format is one byte: no GREASE exists for them.
+    return f"{hello.version},{','.join(fields)},{','.join('-'.join(map(str, formats)) for formats in points)}"
+
+
+def _repeats_lists(kinds: Sequence[int]) -> bool:
+    """Whether a list of JA3's comes more than once, as it may not (RFC 8446 §4.2): Wireshark has a field for each."""
+    return kinds.count(GROUPS) > 1 or kinds.count(POINT_FORMATS) > 1
 
 
 def ja3_nogrease(hello: ClientHello) -> str:

@@ -222,8 +222,8 @@ def parse_hello(message: bytes, *, datagram: bool = False) -> ClientHello:
         extensions=extensions,
         cut=at + 1 == len(body),
         cookie=cookie,
-        groups=_shorts(_body(first.get(GROUPS), 2)),
-        point_formats=tuple(_body(first.get(POINT_FORMATS), 1)),
+        groups=groups_in(first.get(GROUPS)),
+        point_formats=point_formats_in(first.get(POINT_FORMATS)),
         signature_algorithms=_shorts(_body(first.get(SIGNATURE_ALGORITHMS), 2)),
         alpn=tuple(_names(_body(first.get(ALPN), 2))),
         server_name=_server_name(first.get(SERVER_NAME)),
@@ -247,6 +247,16 @@ def parse_sslv2_hello(packet: bytes) -> ClientHello:
         cipher_suites=tuple(int.from_bytes(specs[i : i + 3], "big") for i in range(0, kinds, 3)),
         sslv2=True,
     )
+
+
+def groups_in(data: bytes | None) -> tuple[int, ...]:
+    """What an extension supported_groups lists (RFC 8446 §4.2.7)."""
+    return _shorts(_body(data, 2))
+
+
+def point_formats_in(data: bytes | None) -> tuple[int, ...]:
+    """What an extension ec_point_formats lists (RFC 8422 §5.1.2)."""
+    return tuple(_body(data, 1))
 
 
 def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:

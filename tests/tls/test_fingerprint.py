@@ -22,7 +22,8 @@ from honeystack.tls.fingerprint import (
     ja4_raw,
 )
 from honeystack.tls.hello import GREASE, ClientHello, HelloReader, parse_hello
-from tests.tls.vectors import body, extension, full_extensions, message, record, vectors_of
+from tests.tls.vectors import body, extension, full_extensions, message, record, shorts, vectors_of
+from tests.tls.vectors import vector as sized
 
 
 def hello_of(**parts: Any) -> ClientHello:
@@ -63,6 +64,29 @@ def test_ja4_equals_that_of_the_tools_wherever_they_agree() -> None:
             assert ja4(hello, "q") == "q" + prints.ja4[1:]
             compared += 1
     assert compared == 1_173
+
+
+@pytest.mark.parametrize(
+    ("kinds", "string"),  # as tshark 4.0 has them
+    [
+        ((10, 11, 10, 11, 11), "771,49199-4865,10-11-10-11-11,29,4866,0-1,,2"),
+        ((11, 35, 11), "771,49199-4865,11-35-11,,0-1,"),
+        ((10, 10), "771,49199-4865,10-10,29,4866,"),
+        ((35, 35), "771,49199-4865,35-35,,"),
+    ],
+)
+def test_a_list_that_comes_again_is_another_field(kinds: tuple[int, ...], string: str) -> None:
+    lists = {
+        10: [sized(shorts(0x2A2A, 29)), sized(shorts(4866))],
+        11: [sized(b"\0\1", 1), sized(b"", 1), sized(b"\2", 1)],
+        35: [b"", b""],
+    }
+    hello = parse_hello(message(body(extensions=b"".join(extension(kind, lists[kind].pop(0)) for kind in kinds))))
+    prints = fingerprint(hello)
+    assert prints is not None
+    assert (prints.ja3, prints.ja3_digest) == (string, md5(string.encode()).hexdigest())
+    other = parse_hello(message(body(extensions=b"".join(extension(kind, b"") for kind in kinds))))
+    assert (fingerprint(other) == prints) is (kinds == (35, 35))  # what came before is not remembered for it
 
 
 def test_one_by_one_they_are_the_same_as_all_at_once() -> None:
