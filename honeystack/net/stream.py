@@ -6,16 +6,16 @@ connection finishes on its own in the stack, without a task.
 
 from __future__ import annotations
 
+from math import inf
 from operator import index
 from typing import TYPE_CHECKING
 
-import attrs
 import trio
 
 from honeystack.errors import HoneystackError
 from honeystack.net.address import Endpoint, Flow, flow_of
 from honeystack.net.notices import CloseReason, SynFacts
-from honeystack.net.tcp.state import State
+from honeystack.net.tcp.state import CLOSED, ESTABLISHED
 
 if TYPE_CHECKING:
     from honeystack.net.driver import Driver
@@ -35,13 +35,27 @@ class ConnectionEnded(HoneystackError):
 class TcpStream(trio.abc.HalfCloseableStream):
     """The octets of one connection; unread ones close the peer's window. Made on an Accepted connection."""
 
-    __slots__ = ("_closed", "_driver", "_ended", "_eof_sent", "_receiver", "_sender", "connection", "patience")
+    __slots__ = (
+        "_closed",
+        "_driver",
+        "_ended",
+        "_eof_sent",
+        "_receiver",
+        "_receiver_late",
+        "_sender",
+        "_sender_late",
+        "_sending",
+        "connection",
+        "patience",
+    )
 
     def __init__(self, driver: Driver, connection: Connection) -> None:
         self.connection = connection
         self._driver = driver
-        self._receiver = _Seat("receive from")
-        self._sender = _Seat("send to")
+        self._receiver: trio.lowlevel.Task | None = None  # who is parked
+        self._sender: trio.lowlevel.Task | None = None
+        self._sending = False  # a task is in a send that may park
+        self._receiver_late = self._sender_late = False  # it has been woken by its patience
         self._closed = False
         self._eof_sent = False
         self._ended: CloseReason | None = None
@@ -66,36 +80,80 @@ class TcpStream(trio.abc.HalfCloseableStream):
         return self.connection.syn
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        if max_bytes is not None and index(max_bytes) < 1:
+        if max_bytes is None:
+            max_bytes = DEFAULT_RECEIVE
+        elif index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
-        with self._receiver:
-            if self.connection.readable or self.connection.eof_received or self._closed or self._ended:
-                await trio.lowlevel.checkpoint()
-            while True:
-                self._check_open()
-                if self.connection.readable:
-                    data = self.connection.receive(max_bytes or DEFAULT_RECEIVE, self._driver.clock())
-                    self._driver.flush()  # the window has opened
-                    return data
-                if self.connection.eof_received:
-                    return b""
-                self._check_alive()
-                await self._receiver.wait_woken(self._driver, self.patience)
+        if self._receiver is not None:
+            raise trio.BusyResourceError("another task is about to receive from this stream")
+        if self._can_receive():
+            await trio.lowlevel.checkpoint_if_cancelled()
+            data = self._take(max_bytes)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return data
+        # Parked here and not in a function of its own: a frame takes each of very many that wait 250 bytes.
+        while not self._can_receive():
+            self._receiver = trio.lowlevel.current_task()
+            if self.patience is None:
+                await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
+            else:
+                # The driver's wheel takes no kilobyte for it, as a cancel scope would, and bears very many.
+                slot = self._driver.call_at(self._driver.clock() + self.patience, self)
+                try:
+                    await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
+                finally:
+                    slot.pop(self, None)
+                if self._receiver_late:
+                    self._receiver_late = False
+                    raise trio.TooSlowError
+        return self._take(max_bytes)
+
+    def _can_receive(self) -> bool:
+        connection = self.connection
+        return bool(
+            connection.readable
+            or connection.eof_received
+            or self._closed
+            or self._ended is not None
+            or connection.state is CLOSED
+        )
+
+    def _take(self, max_bytes: int) -> bytes:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream has been closed")
+        connection = self.connection
+        if connection.readable:
+            data = connection.receive(max_bytes, self._driver.clock())
+            self._driver.flush()  # the window has opened
+            return data
+        if not connection.eof_received:
+            self._check_alive()
+        return b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        with self._sender, memoryview(data) as octets:
-            self._check_sendable()
-            await trio.lowlevel.checkpoint_if_cancelled()
-            if not octets:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return
-            sent = 0
-            while sent < len(octets):
-                await self._wait_room()
-                self._check_alive()
-                sent += self._send_some(octets[sent:])
-            # The yield comes after the data, so that it leaves together with the acknowledgement of the request.
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        self._check_sender()
+        self._check_sendable()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        connection, size = self.connection, len(data)
+        if size > connection.writable or connection.wants_room:
+            await self._send_in_pieces(data)
+        elif size:
+            connection.send(memoryview(data), self._driver.clock())
+            self._driver.flush()
+        # The yield comes after the data, so that it leaves together with the acknowledgement of the request.
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def _send_in_pieces(self, data: bytes | bytearray | memoryview) -> None:
+        self._sending = True
+        try:
+            with memoryview(data) as octets:
+                sent = 0
+                while sent < len(octets):
+                    await self._wait_room()
+                    self._check_alive()
+                    sent += self._send_some(octets[sent:])
+        finally:
+            self._sending = False
 
     def _send_some(self, octets: memoryview) -> int:
         # One more than there is room for: the connection tells of new room only when not all was taken.
@@ -107,49 +165,71 @@ class TcpStream(trio.abc.HalfCloseableStream):
     async def _wait_room(self) -> None:
         """Once the buffer was full, wait until a good part of it is free."""
         while self.connection.wants_room:
-            await self._sender.wait_woken(self._driver, self.patience)
+            await self._wait_woken()
             self._check_sendable()
 
+    async def _wait_woken(self) -> None:
+        """Park the sender; look again at the state afterwards. Raises trio.TooSlowError after `patience`."""
+        self._sender = trio.lowlevel.current_task()
+        if self.patience is None:
+            await trio.lowlevel.wait_task_rescheduled(self._stop_sending)
+            return
+        slot = self._driver.call_at(self._driver.clock() + self.patience, self._wake_late_sender)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(self._stop_sending)
+        finally:
+            slot.pop(self._wake_late_sender, None)
+        if self._sender_late:
+            self._sender_late = False
+            raise trio.TooSlowError
+
     async def wait_send_all_might_not_block(self) -> None:
-        with self._sender:
-            self._check_sendable()
+        self._check_sender()
+        self._check_sendable()
+        self._sending = True
+        try:
             await trio.lowlevel.checkpoint()
             self._check_sendable()
             if not self.connection.writable:
                 self.connection.wants_room = True
             await self._wait_room()
+        finally:
+            self._sending = False
 
     async def wait_connected(self) -> None:
         """Wait for the end of our own handshake; BrokenResourceError if the peer refuses it."""
-        with self._sender:
-            await trio.lowlevel.checkpoint()
-            while self.connection.state < State.ESTABLISHED:
-                self._check_sendable()
-                await self._sender.wait_woken(self._driver, self.patience)
+        await trio.lowlevel.checkpoint()
+        while self.connection.state < ESTABLISHED:
+            self._check_sendable()
+            await self._wait_woken()
 
     async def send_eof(self) -> None:
-        with self._sender:
-            self._check_open()
-            await trio.lowlevel.checkpoint()
-            self._check_open()
-            if self._eof_sent:
-                return
-            self._eof_sent = True
-            if self._ended is None:
-                self.connection.close(self._driver.clock())
-                self._driver.flush()
+        self._check_sender()
+        self._check_open()
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        if self._eof_sent:
+            return
+        self._eof_sent = True
+        if self._ended is None:
+            self.connection.close(self._driver.clock())
+            self._driver.flush()
 
     async def aclose(self) -> None:
+        closed = self._closed
         self.close_nowait()
-        await trio.lowlevel.checkpoint()
+        if trio.current_effective_deadline() > -inf:
+            await trio.lowlevel.checkpoint()
+        elif not closed:
+            await trio.lowlevel.wait_task_rescheduled(_give_up)  # is cancelled; `checkpoint` makes a scope for it
+        # Else nothing is left that could be cut short. `aclose_forcefully` comes here after each `async with`.
 
     def close_nowait(self) -> None:
         """What `aclose` does, without being a checkpoint: FIN, or RST if the peer's octets are unread; idempotent."""
         if self._closed:
             return
         self._closed = True
-        self._receiver.wake()
-        self._sender.wake()
+        self._wake()
         if self._ended is not None:
             return
         self.connection.release(self._driver.clock())
@@ -183,27 +263,57 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     def became_readable(self) -> None:
         """Wake the receiver."""
-        self._receiver.wake()
+        if self._receiver is not None:
+            trio.lowlevel.reschedule(self._receiver)
+            self._receiver = None
 
     def became_writable(self) -> None:
         """Wake the sender."""
-        self._sender.wake()
+        if self._sender is not None:
+            trio.lowlevel.reschedule(self._sender)
+            self._sender = None
 
     def ended(self, reason: CloseReason) -> None:
         """The connection is over; what was received can still be read."""
         self._ended = reason
-        self._receiver.wake()
-        self._sender.wake()
+        self._wake()
+
+    def __call__(self) -> None:
+        """The patience of a receiver is over: the stream itself is the call, as a bound method takes 64 bytes."""
+        self._receiver_late = self._receiver is not None
+        self.became_readable()
+
+    # inside
+
+    def _wake(self) -> None:
+        self.became_readable()
+        self.became_writable()
+
+    def _wake_late_sender(self) -> None:
+        self._sender_late = self._sender is not None
+        self.became_writable()
+
+    def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:  # a method takes half of a closure's memory
+        self._receiver = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _stop_sending(self, _: object) -> trio.lowlevel.Abort:
+        self._sender = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def _check_open(self) -> None:
         if self._closed:
             raise trio.ClosedResourceError("this stream has been closed")
 
     def _check_alive(self) -> None:
-        if self._ended is not None or self.connection.state is State.CLOSED:
+        if self._ended is not None or self.connection.state is CLOSED:
             raise trio.BrokenResourceError("the connection is over") from ConnectionEnded(
                 self._ended or CloseReason.RST
             )
+
+    def _check_sender(self) -> None:
+        if self._sending:
+            raise trio.BusyResourceError("another task is about to send to this stream")
 
     def _check_sendable(self) -> None:
         self._check_open()
@@ -212,48 +322,5 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._check_alive()
 
 
-@attrs.define(eq=False)
-class _Seat:
-    """Room for one task; a second one is told that the stream is busy."""
-
-    verb: str
-    _taken: bool = attrs.field(default=False, init=False)
-    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
-    _late: bool = attrs.field(default=False, init=False)
-
-    def __enter__(self) -> None:
-        if self._taken:
-            raise trio.BusyResourceError(f"another task is about to {self.verb} this stream")
-        self._taken = True
-
-    def __exit__(self, *_: object) -> None:
-        self._taken = False
-
-    async def wait_woken(self, driver: Driver, patience: float | None) -> None:
-        """Park the task until `wake`; look again at the state afterwards. Raises trio.TooSlowError after `patience`."""
-        self._parked = trio.lowlevel.current_task()
-        if patience is None:
-            await trio.lowlevel.wait_task_rescheduled(self._give_up)
-            return
-        # The driver's wheel takes no kilobyte for it, as a cancel scope would, and very many do not make it slower.
-        slot = driver.call_at(driver.clock() + patience, self.wake_late)
-        try:
-            await trio.lowlevel.wait_task_rescheduled(self._give_up)
-        finally:
-            slot.pop(self.wake_late, None)
-        if self._late:
-            self._late = False
-            raise trio.TooSlowError
-
-    def wake_late(self) -> None:
-        self._late = self._parked is not None
-        self.wake()
-
-    def _give_up(self, _: object) -> trio.lowlevel.Abort:  # a method takes half of a closure's memory
-        self._parked = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def wake(self) -> None:
-        if self._parked is not None:
-            trio.lowlevel.reschedule(self._parked)
-            self._parked = None
+def _give_up(_: object) -> trio.lowlevel.Abort:
+    return trio.lowlevel.Abort.SUCCEEDED

@@ -168,6 +168,46 @@ async def test_closing_is_quick_and_whole_when_cancelled(autojump_clock: trio.te
         assert at.client.stack.tcp.connections == at.server.stack.tcp.connections == 0
 
 
+async def test_a_cancelled_close_closes_and_says_so_and_another_has_nothing_to_say(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with house() as at:
+        ours, _ = await at.pair()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ours.aclose()
+        assert scope.cancelled_caught
+        with pytest.raises(trio.ClosedResourceError):
+            await ours.receive_some()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ours.aclose()
+        assert not scope.cancelled_caught
+
+
+async def test_patience_is_of_each_direction(autojump_clock: trio.testing.MockClock) -> None:
+    async with house(limits=SMALL) as at:
+        ours, theirs = await at.pair()
+        theirs.patience = 5.0
+        late: list[str] = []
+
+        async def receive() -> None:
+            with pytest.raises(trio.TooSlowError):
+                await theirs.receive_some()
+            late.append("receiver")
+
+        async def send() -> None:
+            with pytest.raises(trio.TooSlowError):
+                await theirs.send_all(bytes(1 << 20))
+            late.append("sender")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            nursery.start_soon(send)
+        assert sorted(late) == ["receiver", "sender"]
+        assert ours.connection.user is ours
+
+
 async def test_a_closed_stream_needs_no_task_to_finish_what_it_has_queued(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
