@@ -337,7 +337,10 @@ class TcpListener(trio.abc.Listener[TcpStream]):
             self._given = 0
         if self._closed:
             raise trio.ClosedResourceError("this listener has been closed")
-        return self._queue.popleft()
+        stream = self._queue.popleft()
+        if stream.connection.readable:
+            self._net.driver.await_tasks()
+        return stream
 
     async def aclose(self) -> None:
         self.close()

@@ -61,6 +61,7 @@ class Driver:
         self._crowd = link if isinstance(link, SynLink) else None
         self._not_before = -math.inf
         self._busy = False  # a flush follows, or is under way
+        self._tasks_begin = False
 
     @property
     def frames(self) -> LinkStatistics:
@@ -110,6 +111,10 @@ class Driver:
             self.arm()
         return slot
 
+    def await_tasks(self) -> None:
+        """Tasks begin for connections that have been spoken on: the batch under way is flushed after their answers."""
+        self._tasks_begin = self._busy
+
     def stop(self) -> None:
         """End every connection, on the wire and for its owner; to be called before `run` is cancelled."""
         self._contained(lambda: self.stack.shut_down(self.clock()))
@@ -128,9 +133,10 @@ class Driver:
             self._take_frames()
             self._take_timers()
             if self._dispatch():
-                # Trio runs the tasks of one round in any order: after two rounds all that were woken have run once.
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                await _two_rounds()
+                if self._tasks_begin:
+                    self._tasks_begin = False
+                    await _two_rounds()
         finally:
             self._busy = False
         self.flush()
@@ -156,6 +162,8 @@ class Driver:
 
     def _take_timers(self) -> None:
         now = self.clock()
+        if self._scope is not None and now < self._scope.deadline:
+            return  # it is never later than the next deadline, which costs more to ask for
         if self._next_deadline() > now:
             return
         self._contained(lambda: self.stack.handle_timeout(now))
@@ -219,3 +227,9 @@ class Driver:
 
     def _tell_fault(self, frame: bytes, error: Exception) -> None:
         self.guest.noticed(Fault(frame, error))
+
+
+async def _two_rounds() -> None:
+    """Trio runs the tasks of one round in any order: after two rounds all that were woken have run once."""
+    await trio.lowlevel.cancel_shielded_checkpoint()
+    await trio.lowlevel.cancel_shielded_checkpoint()

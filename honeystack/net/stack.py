@@ -165,10 +165,16 @@ class Stack:
 
     def poll_timeout(self) -> float | None:
         """The next deadline in the clock of `now`; None while nothing is waited for."""
-        delivery = self._delivery
-        machines = (delivery.groups, delivery.reachability, self._internet)
-        deadlines = (self.tcp.poll_timeout(), *(machine.next_deadline() for machine in machines))
-        return min((at for at in deadlines if at is not None), default=None)
+        delivery, first = self._delivery, self.tcp.poll_timeout()
+        others = (
+            delivery.groups.next_deadline(),
+            delivery.reachability.next_deadline(),
+            self._internet.next_deadline(),
+        )
+        for at in others:
+            if at is not None and (first is None or at < first):
+                first = at
+        return first
 
     # getters
 

@@ -155,6 +155,27 @@ async def test_who_is_woken_by_a_batch_runs_before_it_is_flushed(
     assert bench.stack.log.count("transmit") == 1
 
 
+async def test_a_batch_waits_for_tasks_that_begin_with_it(
+    autojump_clock: trio.testing.MockClock, bench: Bench, nursery: trio.Nursery
+) -> None:
+    async def answer(text: bytes) -> None:
+        await trio.lowlevel.cancel_shielded_checkpoint()  # as what a receive does that finds something
+        bench.stack.out.append(text)
+        bench.driver.flush()
+
+    async def accept() -> None:
+        bench.driver.await_tasks()
+        for text in (b"one", b"two"):
+            nursery.start_soon(answer, text)
+
+    sent: list[list[bytes]] = []
+    bench.link.send = lambda frames: sent.append(sorted(frames))  # type: ignore[method-assign, assignment]
+    bench.guest.noticed = lambda notice: nursery.start_soon(accept)  # type: ignore[method-assign]
+    bench.link.deliver(ReceivedFrame(b"abc"), trio.current_time())
+    await trio.sleep(1)
+    assert sent == [[b"cba", b"one", b"two"]]
+
+
 async def test_a_user_call_at_any_other_time_leaves_at_once(
     autojump_clock: trio.testing.MockClock, bench: Bench
 ) -> None:
