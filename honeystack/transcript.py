@@ -103,8 +103,8 @@ class Transcripts:
     """Inputs: `make_room`, `begin`, `end`. Output: a file for each conversation, named by its connection id."""
 
     def __init__(self, folder: Path, limits: TranscriptLimits, *, clock: Callable[[], float]) -> None:
-        self.keys = KeyLog()
         self.limits = limits
+        self.keys = KeyLog(limits.conversations + self._most_leaving)
         self._folder = CaptureFolder(folder, total=limits.total, files=limits.files, clock=clock)
         self._writers = trio.CapacityLimiter(WRITERS)
         self._clock = clock

@@ -113,6 +113,13 @@ async def test_bounds(tmp_path: Path) -> None:
     assert None not in kept[:-1]
 
 
+async def test_as_many_have_their_secrets_as_may_be_written_down(tmp_path: Path) -> None:
+    keys = scene(tmp_path, conversations=2000).keys
+    first, *_ = [keys.expect(number.to_bytes(32, "big")) for number in range(2000)]
+    keys.take(b"CLIENT_RANDOM " + bytes(32).hex().encode() + b" 00ff")
+    assert b"00ff" in keys.secrets_of(first)
+
+
 def visitor(address: str) -> Any:
     return Meeting().conversation(remote=Endpoint(address, 4000))[1]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-CONNECTIONS = 1024  # remembered
 LINES = 16  # of a connection: one for TLS 1.2, five for 1.3
 _RANDOM_BYTES = 32
 
@@ -24,15 +23,16 @@ class Expected:
 
 
 class KeyLog:
-    """Inputs: `expect`, `take`. Output: `secrets_of`. Only what is expected is kept."""
+    """Inputs: `expect`, `take`. Output: `secrets_of`. Only what is expected is kept, of so many `connections`."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: int) -> None:
+        self._limit = connections
         self._all: OrderedDict[Expected, None] = OrderedDict()
         self._of_random: dict[bytes, list[Expected]] = {}
 
     def expect(self, client_random: bytes) -> Expected:
         """The lines of a connection shall be kept; of too many the oldest are forgotten."""
-        if len(self._all) >= CONNECTIONS:
+        if len(self._all) >= self._limit:
             self._forget(next(iter(self._all)))
         expected = Expected(_key(client_random))
         self._all[expected] = None
