@@ -27,7 +27,7 @@ from honeystack.net.driver import Driver
 from honeystack.net.fence import FenceKind
 from honeystack.net.limits import Limits
 from honeystack.net.link import Link
-from honeystack.net.notices import CloseReason, Datagram, Notice
+from honeystack.net.notices import BoundReached, CloseReason, Datagram, Notice
 from honeystack.net.persona import Persona
 from honeystack.net.settings import StackSettings
 from honeystack.net.stack import Stack
@@ -40,7 +40,6 @@ from honeystack.witness.fence import fence_teller
 if TYPE_CHECKING:
     from honeystack.listeners._attendant import Attendant
 
-BACKLOG = 1024  # connections that wait to be accepted; beyond it the newest are reset
 BURST = 64  # connections that are accepted at once: one a round of Trio's would make a batch as many rounds long
 FIRST_PORT, LAST_PORT = 32768, 60999  # for connect_tcp: Linux's ip_local_port_range
 
@@ -184,7 +183,9 @@ class Netstack:
         """Datagrams to a port; None: to every port without a socket of its own."""
         if port in self._sockets:
             raise StateError(f"port {port} has a socket already")
-        socket = self._sockets[port] = UdpSocket(self.driver, port, on_close=lambda: self._close_socket(port))
+        socket = self._sockets[port] = UdpSocket(
+            self.driver, port, reached=self._reached, on_close=lambda: self._close_socket(port)
+        )
         return socket
 
     async def connect_tcp(self, address: str, port: int, *, mac: bytes | None = None) -> TcpStream:
@@ -257,7 +258,10 @@ class Netstack:
         flow = flow_of("tcp", connection.path, connection.local_port, connection.remote_port)
         self._identities[connection] = self._witness.connected(flow, syn=connection.syn, rtt=connection.rtt)
         stream = TcpStream(self.driver, connection)
-        if listener is None or not listener.put(stream):
+        if listener is None:
+            stream.abort()
+        elif not listener.put(stream, self.stack.settings.limits.backlog):
+            self._reached("backlog")
             stream.abort()
 
     def readable(self, connection: Connection) -> None:
@@ -290,6 +294,9 @@ class Netstack:
         del self._listeners[port]
         if port is not None or self._attendant is None:
             self.stack.tcp.unlisten(port)
+
+    def _reached(self, bound: str) -> None:
+        self._witness.noticed(BoundReached(bound, getattr(self.stack.settings.limits, bound), None))
 
     def _close_socket(self, port: int | None) -> None:
         del self._sockets[port]
@@ -356,9 +363,9 @@ class TcpListener(trio.abc.Listener[TcpStream]):
         while self._queue:
             self._queue.popleft().abort()
 
-    def put(self, stream: TcpStream) -> bool:
-        """Queue a connection; False when too many wait."""
-        if len(self._queue) >= BACKLOG:
+    def put(self, stream: TcpStream, limit: int) -> bool:
+        """Queue a connection; False when as many as `limit` wait."""
+        if len(self._queue) >= limit:
             return False
         self._queue.append(stream)
         if self._lot:

@@ -16,6 +16,7 @@ from honeystack import netstack
 from honeystack.errors import ConfigError, StateError, Unavailable
 from honeystack.events.event import Event
 from honeystack.net.attachment import Attachment, AttachmentSettings
+from honeystack.net.limits import Limits
 from honeystack.net.notices import AddressConflict
 from honeystack.netstack import Netstack, open_netstack
 from honeystack.testing import MemoryLink, memory_link_pair
@@ -24,7 +25,9 @@ SERVER4, SERVER6 = "192.0.2.2", "2001:db8::2"
 
 
 @asynccontextmanager
-async def two(*, capture: bool = False, exclude_ports: Sequence[str] = ()) -> AsyncIterator[tuple[Netstack, Netstack]]:
+async def two(
+    *, capture: bool = False, exclude_ports: Sequence[str] = (), limits: Limits | None = None
+) -> AsyncIterator[tuple[Netstack, Netstack]]:
     left, right = memory_link_pair()
     async with (
         open_netstack(link=left, addresses=["192.0.2.1", "2001:db8::1"], rng=random.Random(1)) as client,
@@ -33,6 +36,7 @@ async def two(*, capture: bool = False, exclude_ports: Sequence[str] = ()) -> As
             addresses=[SERVER4, SERVER6],
             exclude_ports=exclude_ports,
             capture=capture,
+            limits=limits,
             rng=random.Random(2),
         ) as server,
     ):
@@ -171,16 +175,19 @@ async def test_a_cancelled_accept_leaves_the_connection_to_the_next(autojump_clo
         assert (await listener.accept()).remote == ours.local
 
 
-async def test_more_than_the_backlog_is_reset(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(netstack, "BACKLOG", 1)
-    async with two() as (client, server):
+async def test_more_than_the_backlog_is_reset_and_told(autojump_clock: trio.testing.MockClock) -> None:
+    events: list[Event] = []
+    async with two(limits=Limits(backlog=1)) as (client, server), trio.open_nursery() as nursery:
+        nursery.start_soon(collect, server, events)
         await server.open_tcp_listener(80)
         await client.connect_tcp(SERVER4, 80, mac=mac_of(server))
         second = await client.connect_tcp(SERVER4, 80, mac=mac_of(server))
         with pytest.raises(trio.BrokenResourceError):
             await second.receive_some()
+        await trio.testing.wait_all_tasks_blocked()
+        (drop,) = (event for event in events if event.type == "drop")
+        assert (drop.fields["reason"], drop.fields["limit"]) == ("backlog", 1)
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_neighbour_must_be_known_or_named(autojump_clock: trio.testing.MockClock) -> None:

@@ -131,13 +131,13 @@ class Datagrams:
             return
         self._witness.datagram(flow, data, conversation.identity)
         if bound := conversation.put(data):
-            self._reached(bound)
+            self.reached(bound)
 
     def _begin(self, flow: Flow, first: bytes, reply: Reply) -> DatagramFlow | None:
         if len(self._flows) >= self._limits.datagram_flows and not self._make_room():
             return None
         if not self._held.has_room(2 * len(first)):  # it is also the first that waits
-            self._reached("datagram_memory")
+            self.reached("datagram_memory")
             return None
         identity = identity_of(flow, self._reception.recorder.new_id())
         conversation = self._flows[flow] = DatagramFlow(flow, identity, first, reply, self._reception, self._held)
@@ -146,7 +146,7 @@ class Datagrams:
 
     def _make_room(self) -> bool:
         """Let the conversation end that has waited for longest; False where none waits."""
-        self._reached("datagram_flows")
+        self.reached("datagram_flows")
         oldest = next(iter(self._held.waiting), None)
         if oldest is None:
             return False
@@ -154,7 +154,8 @@ class Datagrams:
         del self._flows[oldest.flow]
         return True
 
-    def _reached(self, bound: str) -> None:
+    def reached(self, bound: str) -> None:
+        """Tell of a bound of `limits`."""
         self._witness.noticed(BoundReached(bound, getattr(self._limits, bound), None))
 
     async def _hold(self, conversation: DatagramFlow) -> None:

@@ -13,11 +13,11 @@ import trio
 
 from honeystack.listeners._datagrams import Reply
 from honeystack.net.address import Endpoint, Flow, address_text
+from honeystack.net.limits import Limits
 from honeystack.net.notices import CloseReason
 from honeystack.net.udp import AnswerGuard
 
 MAX_DATAGRAM = 65_535
-REMOTES = 4096  # addresses whose share of answers one socket remembers
 _IP_PKTINFO = 8  # linux/in.h; the socket module has no name for it before Python 3.14
 _V4 = struct.Struct("=i4s4s")  # struct in_pktinfo: interface, the address to answer from, the address it came to
 _V6 = struct.Struct("=16si")  # struct in6_pktinfo
@@ -69,11 +69,15 @@ class Counted(trio.abc.HalfCloseableStream):
 
 
 class DatagramSocket:
-    """A bound UDP socket that tells each datagram's whole flow, and answers from the address that was asked."""
+    """A bound UDP socket that tells each datagram's whole flow, and answers from the address that was asked.
 
-    def __init__(self, bound: socket.socket) -> None:
+    `reached` is told the names of bounds.
+    """
+
+    def __init__(self, bound: socket.socket, *, limits: Limits, reached: Callable[[str], None]) -> None:
         self._socket = bound
-        self._guard = AnswerGuard(REMOTES)
+        self._guard = AnswerGuard(limits.datagram_remotes, per_second=limits.datagram_answers_per_second)
+        self._reached = reached
         self._port: int = bound.getsockname()[1]
         if bound.family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -92,7 +96,10 @@ class DatagramSocket:
                 local = self._local(ancillary)
                 flow = Flow("udp", Endpoint(address_text(local), self._port), endpoint_of(address))
                 remote = socket.inet_pton(self._socket.family, flow.remote.address)
+                forgotten = self._guard.forgotten
                 answerable = self._guard.heard(remote, address[1], data, trio.current_time())
+                if self._guard.forgotten > forgotten:
+                    self._reached("datagram_remotes")
                 received(flow, data, partial(self._send, local, remote, address) if answerable else None)
 
     def _local(self, ancillary: list[tuple[int, int, bytes]]) -> bytes:
@@ -105,7 +112,10 @@ class DatagramSocket:
         return socket.inet_pton(self._socket.family, self._socket.getsockname()[0])
 
     def _send(self, local: bytes, remote: bytes, address: Any, data: bytes, amplification: float) -> bool:
+        held_back = self._guard.held_back
         if not self._guard.may_send(remote, address[1], data, trio.current_time(), amplification=amplification):
+            if self._guard.held_back > held_back:
+                self._reached("datagram_answers_per_second")
             return False
         if len(local) == 4:
             source = (socket.IPPROTO_IP, _IP_PKTINFO, _V4.pack(0, local, b""))

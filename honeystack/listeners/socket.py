@@ -25,7 +25,6 @@ from honeystack.registry import listener
 from honeystack.settings import setting
 from honeystack.witness import Counters, Witness
 
-BACKLOG = 1024  # handshakes that the kernel finishes before we have accepted them
 EVERYWHERE = ("0.0.0.0", "::")
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -70,11 +69,12 @@ class Socket:
                 datagrams = Datagrams(reception, witness, nursery, limits=self.limits)
                 for address, port in self._places(reception, "tcp"):
                     for listening in _bound(address, port, socket.SOCK_STREAM):
-                        listening.listen(BACKLOG)
+                        listening.listen(self.limits.backlog)
                         nursery.start_soon(house.accept, trio.socket.from_stdlib_socket(listening), nursery)
                 for address, port in self._places(reception, "udp"):
                     for bound in _bound(address, port, socket.SOCK_DGRAM):
-                        nursery.start_soon(DatagramSocket(bound).receive, datagrams.received)
+                        from_kernel = DatagramSocket(bound, limits=self.limits, reached=datagrams.reached)
+                        nursery.start_soon(from_kernel.receive, datagrams.received)
                 nursery.start_soon(witness.run)
                 task_status.started()
         finally:

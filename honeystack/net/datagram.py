@@ -14,20 +14,25 @@ from honeystack.net.notices import Datagram
 if TYPE_CHECKING:
     from honeystack.net.driver import Driver
 
-QUEUE = 1024  # datagrams that wait to be received; beyond it the newest are lost, as UDP may
-FLOWS = 4096  # the latest flows that can be answered
-
 
 class UdpSocket(trio.abc.AsyncResource):
     """Receives what comes to one port, or to every port without a socket of its own.
 
-    `dropped` counts datagrams that came while the queue was full.
+    `dropped` counts datagrams that came while the queue was full; `reached` is told the names of bounds.
     """
 
-    def __init__(self, driver: Driver, port: int | None, *, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        port: int | None,
+        *,
+        reached: Callable[[str], None],
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
         self.port = port
         self.dropped = 0
         self._driver = driver
+        self._reached = reached
         self._on_close = on_close
         self._queue: deque[tuple[bytes, Flow]] = deque()
         self._paths: OrderedDict[Flow, Path] = OrderedDict()
@@ -37,15 +42,18 @@ class UdpSocket(trio.abc.AsyncResource):
 
     def deliver(self, notice: Datagram) -> None:
         """Take a datagram; for whoever hears the driver's notices."""
-        if len(self._queue) >= QUEUE:
+        limits = self._driver.stack.settings.limits
+        if len(self._queue) >= limits.socket_datagrams:  # the new ones are lost, as UDP may be
             self.dropped += 1
+            self._reached("socket_datagrams")
             return
         flow = flow_of("udp", notice.path, notice.local_port, notice.remote_port)
         if notice.answerable:
             self._paths[flow] = notice.path
             self._paths.move_to_end(flow)
-            if len(self._paths) > FLOWS:
+            if len(self._paths) > limits.socket_flows:
                 self._paths.popitem(last=False)
+                self._reached("socket_flows")
         self._queue.append((notice.data, flow))
         self._wake()
 

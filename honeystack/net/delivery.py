@@ -17,14 +17,15 @@ from honeystack.net.icmp import Icmp, read_error
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
 from honeystack.net.notices import AddressConflict, Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
-from honeystack.net.reachability import Reachability
+from honeystack.net.reachability import Condition, Reachability
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.udp import Udp
-from honeystack.net.wire import icmp, icmpv6, ipv4, ipv6, udp_lite
+from honeystack.net.wire import arp, icmp, icmpv6, ipv4, ipv6, udp_lite
+from honeystack.net.wire.arp import Arp
+from honeystack.net.wire.ethernet import EthernetHeader
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
-from honeystack.net.wire.icmpv6 import Neighbour
 
 BOUND_SECONDS: Final = 60.0  # between two notices about the same bound
 
@@ -41,7 +42,7 @@ class Fate(enum.IntEnum):
 
 
 class Delivery:
-    """Inputs: `packet`, `remember`, `bound`; a packet's fate is the answer, and what follows goes to `notices`."""
+    """Inputs: `packet`, `arp`, `bound`; a packet's fate is the answer, and what follows goes to `notices`."""
 
     def __init__(
         self, settings: StackSettings, output: Output, notices: deque[Notice], tcp: Tcp, udp: Udp, *, rng: Rng
@@ -54,7 +55,15 @@ class Delivery:
         self._udp = udp
         self._told: dict[str, float] = {}
         self.host_ports = {number: _port_table(settings.exclusions, number) for number in (ipv4.TCP, ipv4.UDP)}
-        self.icmp = Icmp(output, addresses=settings.addresses, mac=settings.mac, rng=rng, midnight=settings.midnight)
+        self.icmp = Icmp(
+            output,
+            addresses=settings.addresses,
+            mac=settings.mac,
+            rng=rng,
+            remotes=settings.limits.icmp_remotes,
+            reached=self.bound,
+            midnight=settings.midnight,
+        )
         self.neighbours = Neighbours(
             output, addresses=settings.addresses, mac=settings.mac, limit=settings.limits.neighbours
         )
@@ -102,10 +111,31 @@ class Delivery:
         table, payload = self.host_ports.get(packet.protocol), packet.payload
         return table is not None and len(payload) >= 4 and table[payload[2] << 8 | payload[3]]
 
-    def remember(self, address: bytes, mac: bytes, vlan: int | None, now: float) -> None:
+    def arp(self, packet: Arp, ethernet: EthernetHeader, now: float) -> Fate:
+        """Learn from ARP and answer it.
+
+        As Linux does: who asks for us is believed, and becomes known; any other packet tells only where somebody is who
+        is known or looked for already, and what was said in the last second stands, unless he announces himself.
+        """
+        sender, mac = packet.sender, packet.sender_mac
+        to_us = ethernet.destination[0] & 1 == 0
+        asks = packet.operation == arp.REQUEST and self.neighbours.owns(packet.target)
+        if asks or (packet.operation in (arp.REQUEST, arp.REPLY) and self._is_sought(sender)):
+            moved = self.neighbours.contradicts(sender, mac)
+            if asks or not moved or is_announcement(packet) or not self.neighbours.is_locked(sender, now):
+                self._remember(sender, mac, ethernet.vlan, now)
+                solicited = packet.operation == arp.REPLY and to_us
+                self.reachability.hear(sender, now, solicited=solicited, moved=moved)
+        return answered(self.neighbours.receive_arp(packet, ethernet))
+
+    def _is_sought(self, address: bytes) -> bool:
+        """Whether a neighbour is known or asked for."""
+        return self.neighbours.is_known(address) or self.reachability.condition(address) is not None
+
+    def _remember(self, address: bytes, mac: bytes, vlan: int | None, now: float) -> None:
         """A neighbour has told its MAC address."""
         forgotten = self.neighbours.forgotten
-        self.neighbours.remember(address, mac, vlan)
+        self.neighbours.remember(address, mac, vlan, now)
         if self.neighbours.forgotten > forgotten:
             self.bound("neighbours", None, now)
 
@@ -168,16 +198,34 @@ class Delivery:
         return Fate.DELIVERED
 
     def _learn(self, packet: IpPacket, message: IcmpMessage, now: float) -> None:
+        """Learn from neighbour discovery: RFC 4861 §7.2.3 and §7.2.5."""
         neighbour, path = icmpv6.decode_neighbour(message), packet.path
         if packet.facts.ttl != icmpv6.NDP_HOP_LIMIT:
             return
-        if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT and self.neighbours.owns(neighbour.target):  # RFC 4862 §5.4.4
-            mac = neighbour.link_address or path.remote_mac
-            self._notices.append(AddressConflict(neighbour.target, mac, withdrawn=False))
-        if neighbour.link_address and path.remote != UNSPECIFIED:
-            self.remember(path.remote, neighbour.link_address, path.vlan, now)
-        told = neighbour.target if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT else path.remote
-        self.reachability.hear(told, now, solicited=_is_answer(message, neighbour))
+        told, mac = path.remote, neighbour.link_address
+        override, solicited = True, False
+        if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT:
+            if self.neighbours.owns(neighbour.target):  # RFC 4862 §5.4.4
+                self._notices.append(AddressConflict(neighbour.target, mac or path.remote_mac, withdrawn=False))
+                return
+            told, override = neighbour.target, neighbour.flags & icmpv6.OVERRIDE != 0
+            solicited = neighbour.flags & icmpv6.SOLICITED != 0
+            if not self._is_sought(told) or (solicited and path.local[0] == 0xFF):
+                return
+        elif not self.neighbours.owns(neighbour.target) or told == UNSPECIFIED:
+            return
+        if mac is None:
+            if not self.neighbours.is_known(told):
+                return
+            moved = False
+        else:
+            moved = self.neighbours.contradicts(told, mac)
+            if moved and not override:  # it is doubted, if it was reachable, but not believed
+                if self.reachability.condition(told) is Condition.REACHABLE:
+                    self.reachability.hear(told, now, solicited=False, moved=True)
+                return
+            self._remember(told, mac, path.vlan, now)
+        self.reachability.hear(told, now, solicited=solicited, moved=moved)
 
     def _see(self, tell: Callable[[IpPacket], PacketSeen], packet: IpPacket) -> None:
         if self._sniffer:
@@ -193,8 +241,10 @@ def _without_options(packet: IpPacket) -> IpPacket:
     return packet._replace(path=packet.path._replace(options=b"")) if packet.path.options else packet
 
 
-def _is_answer(message: IcmpMessage, neighbour: Neighbour) -> bool:
-    return message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT and neighbour.flags & icmpv6.SOLICITED != 0
+def is_announcement(packet: Arp) -> bool:
+    """Whether somebody tells all of the link where he is (RFC 5227 §3)."""
+    replies_to_itself = packet.operation != arp.REPLY or packet.target_mac == packet.sender_mac
+    return packet.sender == packet.target and replies_to_itself
 
 
 def _port_table(exclusions: Exclusions, protocol: int) -> list[bool]:

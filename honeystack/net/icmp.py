@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from honeystack.errors import Malformed
@@ -25,7 +26,6 @@ OVERALL_RATE: Final = 1000.0
 OVERALL_BURST: Final = 50.0
 PEER_RATES: Final = {4: 1.0, 16: 10.0}  # by the length of an address
 PEER_BURST: Final = 6.0
-MAX_PEERS = 4096  # buckets remembered; the oldest is forgotten, the overall bucket goes on holding
 
 
 class QuotedError(NamedTuple):
@@ -39,17 +39,29 @@ class QuotedError(NamedTuple):
 
 
 class Icmp:
-    """Inputs: `receive` and one per kind of error; each says whether it gave an answer to `output`."""
+    """Inputs: `receive` and one per kind of error; each says whether it gave an answer to `output`.
+
+    The rates of errors are remembered for so many `remotes`; `reached` is told the name of that bound.
+    """
 
     def __init__(
-        self, output: Output, *, addresses: AddressSet, mac: bytes, rng: Rng, midnight: float | None = None
+        self,
+        output: Output,
+        *,
+        addresses: AddressSet,
+        mac: bytes,
+        rng: Rng,
+        remotes: int,
+        reached: Callable[[str, Path, float], None],
+        midnight: float | None = None,
     ) -> None:
         self._output = output
         self._mac = mac
         self._addresses = addresses
         self._midnight = midnight
         self._own = [n.network_address.packed for n in addresses if n.version == 6 and n.prefixlen == 128]
-        self._buckets = ErrorBuckets(rng)
+        self._buckets = ErrorBuckets(rng, remotes)
+        self._reached = reached
 
     def receive(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
         """Answer a request."""
@@ -102,7 +114,11 @@ class Icmp:
         path = packet.path if packet.unicast else self._own_path(packet.path)
         if path is None:
             return False
-        if not self._buckets.take(path.remote, now):
+        forgotten = self._buckets.forgotten
+        allowed = self._buckets.take(path.remote, now)
+        if self._buckets.forgotten > forgotten:
+            self._reached("icmp_remotes", path, now)
+        if not allowed:
             return False
         quote = bytes(packet.octets[: QUOTE_LIMITS[path.version]])
         self._send(path, message._replace(data=quote), ERROR_TOS if path.version == 4 else 0)
@@ -154,11 +170,13 @@ class ErrorBuckets:
     """Token buckets for errors: one overall, one per destination (an IPv6 destination is its /64).
 
     The overall bucket empties by a random step, as Linux does since CVE-2020-25705: its level tells nobody which
-    of another's packets were answered.
+    of another's packets were answered. Of more than `limit` destinations the one answered longest ago is forgotten.
     """
 
-    def __init__(self, rng: Rng) -> None:
+    def __init__(self, rng: Rng, limit: int) -> None:
+        self.forgotten = 0
         self._rng = rng
+        self._limit = limit
         self._level, self._at = OVERALL_BURST, 0.0
         self._peers: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
@@ -173,8 +191,9 @@ class ErrorBuckets:
             level -= 1.0
             self._level = max(0.0, self._level - 1.0 - int(self._rng.random() * 3))
         self._peers[key] = (level, now)
-        if len(self._peers) > MAX_PEERS:
+        if len(self._peers) > self._limit:
             self._peers.popitem(last=False)
+            self.forgotten += 1
         return allowed
 
 

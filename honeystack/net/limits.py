@@ -47,6 +47,17 @@ class Limits:
     )
     fragment_datagrams: int = setting("datagrams under reassembly at once", default=1024)
     neighbours: int = setting("neighbours remembered", default=1024)
+    path_mtus: int = setting(
+        "peers whose path is remembered to take less than our link; beyond it the one told of longest ago is forgotten",
+        default=1024,
+        validator=positive,
+    )
+    icmp_remotes: int = setting(
+        "addresses, or /64 of IPv6, whose share of our ICMP errors is remembered; beyond it that of the one answered "
+        "longest ago is forgotten, and the rate for all together holds on",
+        default=4096,
+        validator=positive,
+    )
     scan_sources: int = setting("sources watched for port scans", default=4096)
     scan_addresses: int = setting(
         "addresses of ours that are remembered for all sources of scans together; beyond it 5 for each source",
@@ -54,6 +65,11 @@ class Limits:
     )
     scan_addresses_per_source: int = setting("addresses of ours that one port scan's events name", default=1024)
     aggregates: int = setting("rows of each table that counts repeated events", default=4096)
+    aggregate_memory: int = setting(
+        "data of peers in the rows of each such table; beyond it the oldest rows are told and forgotten",
+        default=16 * 1024 * 1024,
+        unit="bytes",
+    )
     told_sources: int = setting(
         "sources that are told each by itself within 30 seconds: for every anomaly, for unfinished handshakes and for "
         "port scans; those beyond it are told together",
@@ -77,8 +93,26 @@ class Limits:
         default=100,
         validator=positive,
     )
+    datagram_remotes: int = setting(
+        "addresses whose share of UDP answers is remembered; beyond it the one that began longest ago is forgotten",
+        default=4096,
+        validator=positive,
+    )
     datagram_memory: int = setting(
         "first and waiting datagrams of all UDP conversations", default=32 * 1024 * 1024, unit="bytes"
+    )
+    socket_datagrams: int = setting(
+        "datagrams that wait for a program's own UDP socket; beyond it the new ones are lost", default=1024
+    )
+    socket_flows: int = setting(
+        "flows that a program's own UDP socket can answer; beyond it the one heard from longest ago is forgotten",
+        default=4096,
+        validator=positive,
+    )
+    backlog: int = setting(
+        "connections that wait for a program to accept them; beyond it the new ones are reset, or with kernel sockets "
+        "not answered",
+        default=1024,
     )
     hello_memory: int = setting(
         "ClientHellos that are not whole yet, or whose handshake is under way; beyond it the one that began first is "

@@ -24,7 +24,6 @@ REFLECTORS = frozenset({7, 13, 17, 19, 37, 53, 69, 111, 123, 137, 138, 161, 389,
 REFLECTORS |= {3283, 3478, 3702, 5060, 5353, 5355, 5683, 10001, 11211, 27960}
 
 WINDOW = 60.0  # seconds in which bytes sent are held against bytes received
-ANSWERS = 100  # to one address per second, and twice as many at once
 MAX_ECHOES = 32  # times that a peer may send us exactly what we lately sent it; then it has no answer in the window
 RECENT = 64  # answers to one address that are remembered for it: so many loops at once would be seen
 MAX_DATAGRAM = 0xFFFF - 8
@@ -55,7 +54,7 @@ class AnswerGuard:
     `held_back` the answers beyond so many `per_second` to one of them.
     """
 
-    def __init__(self, limit: int, *, per_second: int = ANSWERS) -> None:
+    def __init__(self, limit: int, *, per_second: int) -> None:
         self.forgotten = self.held_back = 0
         self._limit = limit
         self._rate, self._burst = float(per_second), 2.0 * per_second
@@ -129,7 +128,7 @@ class Udp:
         self._notices = notices
         self._limits = limits
         self._ports: set[int | None] = set()
-        self._guard = AnswerGuard(limits.aggregates, per_second=limits.datagram_answers_per_second)
+        self._guard = AnswerGuard(limits.datagram_remotes, per_second=limits.datagram_answers_per_second)
         self._told: dict[str, float] = {}
 
     def listen(self, port: int | None) -> None:
@@ -149,7 +148,7 @@ class Udp:
         forgotten = self._guard.forgotten
         answerable = self._guard.heard(path.remote, datagram.source_port, datagram.data, now)
         if self._guard.forgotten > forgotten:
-            self._reached("aggregates", path, now)
+            self._reached("datagram_remotes", path, now)
         if packet.unicast:
             self._notices.append(Scanned(path, "udp", datagram.destination_port, datagram.source_port))
         if not answerable:

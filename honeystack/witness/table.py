@@ -11,8 +11,6 @@ from honeystack.events.bus import weight_of
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity
 
-MEMORY = 16 * 1024 * 1024  # bytes of peers' data in all rows of one table
-
 
 @attrs.define(eq=False)
 class Row:
@@ -27,17 +25,21 @@ class Row:
 class Table:
     """Counts what repeats, in the order of becoming due.
 
-    Bounded by rows and by bytes: the oldest row is told and forgotten.
+    Bounded by rows and by bytes of peers' data (`memory`): the oldest row is told and forgotten, and counted in
+    `forgotten`, or in `outweighed` where it was for its bytes.
     """
 
-    def __init__(self, limit: int, period: float, tell: Callable[[Row], None], *, at_once: bool = True) -> None:
+    def __init__(
+        self, limit: int, period: float, tell: Callable[[Row], None], *, memory: int, at_once: bool = True
+    ) -> None:
         self._limit = limit
+        self._memory = memory
         self._period = period
         self._tell = tell
         self._at_once = at_once
         self._rows: OrderedDict[Hashable, Row] = OrderedDict()
         self._weight = 0
-        self.forgotten = 0  # rows that had to give way
+        self.forgotten = self.outweighed = 0
 
     def count(self, key: Hashable) -> Row | None:
         """Count one more of a row that is there."""
@@ -48,8 +50,11 @@ class Table:
 
     def add(self, key: Hashable, row: Row, now: float) -> None:
         row.weight = weight_of(row.fields)
-        while self._rows and (len(self._rows) >= self._limit or self._weight + row.weight > MEMORY):
+        while self._rows and len(self._rows) >= self._limit:
             self.forgotten += 1
+            self._end(self._take_oldest())
+        while self._rows and self._weight + row.weight > self._memory:
+            self.outweighed += 1
             self._end(self._take_oldest())
         row.due = now + self._period
         if self._at_once:

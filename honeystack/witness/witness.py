@@ -1,8 +1,9 @@
 """The witness turns notices and connections into events, and repeated ones into one with a count.
 
-Each of its tables is bounded by `limits.aggregates`; a full table tells its oldest row and forgets it. What invented
-sources could make without end is bounded by `limits.told_sources`, `told_datagrams` and `told_packets`; beyond them it
-is told together. Nothing here waits: whoever owns the clock calls `tick` by `next_deadline`, and `finish` at the end.
+Each of its tables is bounded by `limits.aggregates` and `aggregate_memory`; a full table tells its oldest row and
+forgets it. What invented sources could make without end is bounded by `limits.told_sources`, `told_datagrams` and
+`told_packets`; beyond them it is told together. Nothing here waits: whoever owns the clock calls `tick` by
+`next_deadline`, and `finish` at the end.
 """
 
 from __future__ import annotations
@@ -96,10 +97,11 @@ class Witness:
             per_second=limits.datagram_hellos_per_second,
             flows=limits.datagram_hellos,
         )
-        self._half_open = Table(limits.aggregates, HALF_OPEN_SECONDS, self._tell, at_once=False)
-        self._datagrams = Table(limits.aggregates, REPEAT_SECONDS, self._tell)
-        self._anomalies = Table(limits.aggregates, ANOMALY_SECONDS, self._tell)
-        self._self = Table(limits.aggregates, SELF_SECONDS, self._tell)
+        table = partial(Table, limits.aggregates, tell=self._tell, memory=limits.aggregate_memory)
+        self._half_open = table(HALF_OPEN_SECONDS, at_once=False)
+        self._datagrams = table(REPEAT_SECONDS)
+        self._anomalies = table(ANOMALY_SECONDS)
+        self._self = table(SELF_SECONDS)
         self._crowd = Crowd(self._tell)
         self._limits = limits
         self._forgotten: dict[str, int] = {}
@@ -284,6 +286,7 @@ class Witness:
             "datagram_hellos": self._hellos.forgotten,
             "datagram_hellos_per_second": self._hellos.passed_over,
             "aggregates": sum(table.forgotten for table in self._tables if table is not self._self),
+            "aggregate_memory": sum(table.outweighed for table in self._tables if table is not self._self),
         }
         for name, count in counts.items():
             if count > self._forgotten.get(name, 0):

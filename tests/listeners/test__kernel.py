@@ -12,8 +12,15 @@ import trio.testing
 from honeystack.listeners._datagrams import Reply
 from honeystack.listeners._kernel import Counted, DatagramSocket, endpoint_of
 from honeystack.net.address import Endpoint, Flow
+from honeystack.net.limits import Limits
 from honeystack.net.notices import CloseReason
 from honeystack.net.udp import MAX_ECHOES
+
+
+def socket_on(bound: socket.socket, **limits: int) -> tuple[DatagramSocket, list[str]]:
+    """A socket, and the bounds that it reaches."""
+    told: list[str] = []
+    return DatagramSocket(bound, limits=Limits(**limits), reached=told.append), told  # type: ignore[arg-type]
 
 
 async def pair() -> tuple[Counted, trio.SocketStream]:
@@ -69,7 +76,7 @@ async def test_a_datagram_s_flow_is_whole_and_the_answer_comes_from_there(
     bound.setblocking(False)
     bound.bind((anywhere, 0))
     port = bound.getsockname()[1]
-    receive: Callable[[Callable[..., None]], Awaitable[None]] = DatagramSocket(bound).receive
+    receive: Callable[[Callable[..., None]], Awaitable[None]] = socket_on(bound)[0].receive
     with trio.socket.socket(family, socket.SOCK_DGRAM) as client, trio.fail_after(5):
         await client.connect((address, port))  # takes answers from there alone
         async with trio.open_nursery() as nursery:
@@ -92,7 +99,7 @@ async def test_answers_are_no_amplifier_and_two_echoes_come_to_an_end() -> None:
     with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, trio.fail_after(5):
         await client.connect(bound.getsockname())
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(DatagramSocket(bound).receive, received)
+            nursery.start_soon(socket_on(bound)[0].receive, received)
             await client.send(b"question")
             while answers.count(False) == 0:
                 with trio.move_on_after(0.2) as patience:
@@ -101,3 +108,28 @@ async def test_answers_are_no_amplifier_and_two_echoes_come_to_an_end() -> None:
                     break
             nursery.cancel_scope.cancel()
     assert answers == [True] * (MAX_ECHOES + 1) + [False]
+
+
+async def test_the_bounds_of_answers_are_those_of_the_settings_and_are_told() -> None:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.setblocking(False)
+    bound.bind(("127.0.0.1", 0))
+    datagrams, told = socket_on(bound, datagram_answers_per_second=1, datagram_remotes=1)
+    answered: list[bool] = []
+
+    def received(flow: Flow, data: bytes, reply: Reply | None) -> None:
+        assert reply is not None
+        answered.extend(reply(b"x", 1.0) for _ in range(3))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(datagrams.receive, received)
+        with trio.fail_after(5):
+            for number, address in enumerate(("127.0.0.1", "127.0.0.2"), 1):
+                with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    await client.bind((address, 0))
+                    await client.sendto(b"question", bound.getsockname())
+                    while len(answered) < 3 * number:
+                        await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert answered == [True, True, False] * 2
+    assert told == ["datagram_answers_per_second", "datagram_remotes", "datagram_answers_per_second"]

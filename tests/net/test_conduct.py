@@ -121,6 +121,11 @@ def remotes(stack: Stack) -> None:
         stack.receive_frame(udp_frame(PATH4._replace(remote=source(number)), b"x"), 1.0)
 
 
+def unreachable(stack: Stack) -> None:
+    for number in range(100):
+        stack.receive_frame(ip_frame(PATH4._replace(remote=source(number)), 99, b"x"), 1.0 + number / 10)
+
+
 REACHED: dict[str, tuple[Callable[[Stack], None], int]] = {
     "fragment_memory": (fragments, 20_000),
     "fragment_datagrams": (fragments, 10),
@@ -130,7 +135,8 @@ REACHED: dict[str, tuple[Callable[[Stack], None], int]] = {
     "time_wait": (time_wait, 10),
     "buffer_memory": (buffers, 10_000),
     "neighbours": (neighbours, 10),
-    "aggregates": (remotes, 10),
+    "datagram_remotes": (remotes, 10),
+    "icmp_remotes": (unreachable, 10),
 }
 # Windows, which close instead of giving up anything; a time; and the tables of the floors above, with their own tests.
 PATIENCE = {"retries", "keep_alive", "keep_alive_probes"}  # told by the end of the connection
@@ -145,6 +151,12 @@ ELSEWHERE = {
     "scan_addresses",  # tests.witness.test_witness
     "scan_addresses_per_source",
     "datagram_queue",
+    "path_mtus",  # tests.net.tcp.test_path_mtu
+    "aggregates",
+    "aggregate_memory",
+    "socket_datagrams",  # tests.net.test_datagram
+    "socket_flows",
+    "backlog",  # tests.test_netstack
     "datagram_memory",
     "told_sources",
     "told_datagrams",

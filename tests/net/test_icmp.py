@@ -40,9 +40,18 @@ ECHO4, ECHO6 = IcmpMessage(8, 0, 0x12340001, b"data"), IcmpMessage(128, 0, 0x123
 class Bench:
     """An Icmp and what it sends, decoded."""
 
-    def __init__(self, addresses: object = ADDRESSES) -> None:
+    def __init__(self, addresses: object = ADDRESSES, midnight: float | None = None) -> None:
         self.output = Output(mtu=1500, ttl=64, rng=random.Random(1))
-        self.icmp = Icmp(self.output, addresses=addresses, mac=OUR_MAC, rng=random.Random(1))  # type: ignore[arg-type]
+        self.bounds: list[tuple[str, Path, float]] = []
+        self.icmp = Icmp(
+            self.output,
+            addresses=addresses,  # type: ignore[arg-type]
+            mac=OUR_MAC,
+            rng=random.Random(1),
+            remotes=3,
+            reached=lambda *told: self.bounds.append(told),
+            midnight=midnight,
+        )
 
     def sent(self) -> list[IcmpMessage]:
         return [self._decode(frame) for frame in self.output.drain()]
@@ -80,11 +89,10 @@ def test_the_reply_has_the_service_class_of_the_request() -> None:
 
 
 def test_a_timestamp_reply_tells_the_time_of_day() -> None:
-    output = Output(mtu=1500, ttl=64, rng=random.Random(1))
-    asking = Icmp(output, addresses=ADDRESSES, mac=OUR_MAC, rng=random.Random(1), midnight=-5.0)
+    bench = Bench(midnight=-5.0)
     request = IcmpMessage(13, 0, 7, b"when" + bytes(8))
-    assert asking.receive(packet(PATH4, request), request, 1.5)
-    reply = decode_icmp(output.drain()[0][34:])
+    assert bench.icmp.receive(packet(PATH4, request), request, 1.5)
+    (reply,) = bench.sent()
     assert (reply.type, reply.rest, reply.data) == (14, 7, b"when" + (6500).to_bytes(4, "big") * 2)
 
 
@@ -215,32 +223,47 @@ def test_the_predicate_takes_anything(path: Path, protocol: int, payload: bytes,
 
 
 def test_one_destination_gets_six_errors_and_then_one_a_second() -> None:
-    buckets = ErrorBuckets(random.Random(1))
+    buckets = ErrorBuckets(random.Random(1), 4096)
     assert [buckets.take(PEER4, 100.0) for _ in range(8)] == [True] * 6 + [False] * 2
     assert [buckets.take(PEER4, 101.1) for _ in range(2)] == [True, False]
     assert buckets.take(US4, 101.1)
 
 
 def test_an_ipv6_destination_is_its_network() -> None:
-    buckets = ErrorBuckets(random.Random(1))
+    buckets = ErrorBuckets(random.Random(1), 4096)
     assert sum(buckets.take(packed(f"2001:db8::{n:x}"), 100.0) for n in range(20)) == 6
 
 
 def test_all_destinations_together_get_a_burst_of_unknown_length() -> None:
     bursts = set()
     for seed in range(20):
-        buckets = ErrorBuckets(random.Random(seed))
+        buckets = ErrorBuckets(random.Random(seed), 4096)
         bursts.add(sum(buckets.take(n.to_bytes(4, "big"), 100.0) for n in range(100)))
     assert len(bursts) > 1
     assert max(bursts) <= 50
 
 
-def test_the_memory_of_destinations_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PEERS", 3)
-    buckets = ErrorBuckets(random.Random(1))
-    for n in range(10):
+def test_the_memory_of_destinations_is_bounded() -> None:
+    buckets = ErrorBuckets(random.Random(1), 3)
+    for n in (0, 1, 2, 0):
         buckets.take(n.to_bytes(4, "big"), float(n))
-    assert len(buckets._peers) == 3
+    assert buckets.forgotten == 0
+    for n in range(3, 10):
+        buckets.take(n.to_bytes(4, "big"), float(n))
+    assert (len(buckets._peers), buckets.forgotten) == (3, 7)
+
+
+def test_who_was_answered_longest_ago_is_forgotten_and_that_is_told() -> None:
+    bench = Bench()
+    paths = [PATH4._replace(remote=bytes([10, 0, 0, n])) for n in range(4)]
+    first, second, third, fourth = (received(path, 17, bytes(8)) for path in paths)
+    assert [bench.icmp.port_unreachable(first, 0.0) for _ in range(7)][-2:] == [True, False]
+    for cause in (second, third, first):
+        bench.icmp.port_unreachable(cause, 0.0)
+    assert bench.bounds == []
+    assert bench.icmp.port_unreachable(fourth, 1.5)
+    assert bench.bounds == [("icmp_remotes", paths[3], 1.5)]
+    assert [bench.icmp.port_unreachable(first, 1.5) for _ in range(2)] == [True, False]  # it is remembered
 
 
 def test_a_rate_limited_error_is_not_sent() -> None:

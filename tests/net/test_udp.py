@@ -14,7 +14,7 @@ from honeystack.net.address import Path
 from honeystack.net.limits import Limits
 from honeystack.net.notices import BoundReached, Datagram, Notice, Scanned
 from honeystack.net.output import Output
-from honeystack.net.udp import ANSWERS, MAX_ECHOES, WINDOW, Udp
+from honeystack.net.udp import MAX_ECHOES, WINDOW, Udp
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.udp import UdpDatagram, decode_udp, encode_udp
 from tests.net.frames import PATH4, PATH6, PATHS, packed, received
@@ -146,10 +146,12 @@ def test_answers_to_one_address_are_rate_limited() -> None:
     bench = Bench()
     for _ in range(300):
         bench.receive(b"1")
-    assert sum(bench.send(b"1") for _ in range(300)) == 2 * ANSWERS
+    assert sum(bench.send(b"1") for _ in range(300)) == 2 * Limits().datagram_answers_per_second
     assert bench.send(b"1", now=0.01)
     assert not bench.send(b"1", now=0.01)
-    assert list(bench.notices) == [BoundReached("datagram_answers_per_second", ANSWERS, PATH4)]
+    assert list(bench.notices) == [
+        BoundReached("datagram_answers_per_second", Limits().datagram_answers_per_second, PATH4)
+    ]
     assert not bench.send(b"1", now=0.015)
     assert len(bench.notices) == 1
 
@@ -238,14 +240,14 @@ def test_a_datagram_that_cannot_exist_is_not_sent() -> None:
 
 
 def test_addresses_remembered_are_bounded_and_that_is_told_once_in_a_window() -> None:
-    bench = Bench(aggregates=3)
+    bench = Bench(datagram_remotes=3)
     for n in range(1, 20):
         path = PATH4._replace(remote=packed(f"10.0.1.{n}"))
         segment = encode_udp(UdpDatagram(1, 2, b"x"), path.remote, path.local)
         bench.udp.receive(received(path, 17, segment), 0.0)
     assert len(bench.udp._guard) == 3
     bounds = [notice for notice in bench.notices if isinstance(notice, BoundReached)]
-    assert [(notice.bound, notice.limit) for notice in bounds] == [("aggregates", 3)]
+    assert [(notice.bound, notice.limit) for notice in bounds] == [("datagram_remotes", 3)]
 
 
 @given(

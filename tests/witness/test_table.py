@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from honeystack.events.catalogue import EventKind
-from honeystack.witness.table import MEMORY, Row, Table
+from honeystack.witness.table import Row, Table
 
+MEMORY = 100_000
 KIND = EventKind("a", "b", "text")
 
 
 def make(limit: int = 10, *, at_once: bool = True) -> tuple[Table, list[tuple[str, int | None]]]:
     told: list[tuple[str, int | None]] = []
-    return Table(limit, 10.0, lambda row: told.append((str(row.fields["key"]), row.count)), at_once=at_once), told
+
+    def tell(row: Row) -> None:
+        told.append((str(row.fields["key"]), row.count))
+
+    return Table(limit, 10.0, tell, memory=MEMORY, at_once=at_once), told
 
 
 def row(key: str) -> Row:
@@ -50,6 +55,7 @@ def test_a_full_table_tells_its_oldest_row_and_forgets_it() -> None:
     for key in ("a", "b", "c"):
         table.add(key, row(key), 0.0)
     assert told == [("a", 1)]
+    assert (table.forgotten, table.outweighed) == (1, 0)
     table.flush()
     assert told == [("a", 1), ("b", 1), ("c", 1)]
 
@@ -60,6 +66,7 @@ def test_heavy_rows_make_the_oldest_go() -> None:
     for key in ("a", "b", "c"):
         table.add(key, row(key + heavy), 0.0)
     assert [key[0] for key, _ in told] == ["a", "b"]
+    assert (table.forgotten, table.outweighed) == (0, 2)
     table.tick(10.0)
     assert [key[0] for key, _ in told] == ["a", "b", "c"]
     for key in ("d", "e"):  # the weight of what has gone is forgotten

@@ -271,6 +271,12 @@ def test_full_tables_are_told_by_their_bounds() -> None:
         scene.at(scene.now + 1)
     (drop,) = scene.publisher.of("sensor", "drop")
     assert (drop.fields["reason"], drop.fields["limit"]) == ("aggregates", 10)
+    scene = Scene(aggregate_memory=250)
+    for number in range(4):
+        scene.witness.noticed(datagram(bytes([number]) * 100))
+    scene.at(1.0)
+    (drop,) = scene.publisher.of("sensor", "drop")
+    assert (drop.fields["reason"], drop.fields["limit"]) == ("aggregate_memory", 250)
     scene = Scene(scan_sources=10)
     for number in range(20):
         scene.witness.noticed(Scanned(PATH._replace(remote=number.to_bytes(4, "big")), "tcp", 80, 4000))

@@ -63,7 +63,7 @@ class Tcp:
         self.counters: Counter[str] = Counter()
         self.flows: dict[bytes, Connection] = {}  # MUST-42
         self.sizes = Sizes(settings.mtu, self.limits)
-        self.path_mtus = PathMtus()
+        self.path_mtus = PathMtus(self.limits.path_mtus)
         self.handshakes = Handshakes(self)
         self.time_wait = TimeWait(self)
         self._shedder = bounds.Shedder(self)

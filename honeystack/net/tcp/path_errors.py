@@ -53,11 +53,14 @@ def change_mtu(tcp: Tcp, mtu: int, now: float) -> None:
 
 
 def _shrink(conn: Connection, mtu: int, now: float) -> None:
-    version = conn.path.version
+    tcp, version = conn.tcp, conn.path.version
     if version == 6 and mtu < MIN_MTU[6]:
         return  # RFC 8201 §4: such a report must be discarded
     mtu = max(mtu, MIN_MTU[version])
-    conn.tcp.path_mtus.put(conn.path.remote, mtu, now)
+    if not tcp.path_mtus.put(conn.path.remote, mtu, now):
+        tcp.reached("path_mtus", tcp.limits.path_mtus, conn.path)
+    elif tcp.path_mtus.roomy:
+        tcp.relieved("path_mtus")
     options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
     _recut(conn, mtu - IP_AND_TCP_HEADERS[version] - options, now)
 

@@ -9,27 +9,37 @@ from __future__ import annotations
 from typing import Final
 
 LIFETIME: Final = 600.0  # seconds, as Linux's mtu_expires
-MAX_PATHS: Final = 1024  # addresses; the one told longest ago gives way
 
 
 class PathMtus:
-    """Inputs: `put`, `expire`. Output: `mtus`, in bytes by packed address; the oldest report stands first."""
+    """Inputs: `put`, `expire`. Output: `mtus`, in bytes by packed address; the oldest report stands first.
 
-    __slots__ = ("_until", "mtus")
+    At most `limit` addresses are remembered; the one told of longest ago gives way.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_limit", "_until", "mtus")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self.mtus: dict[bytes, int] = {}
         self._until: dict[bytes, float] = {}
 
-    def put(self, remote: bytes, mtu: int, now: float) -> None:
-        """The path takes no more than so much; a larger report does not widen it."""
+    @property
+    def roomy(self) -> bool:
+        """Whether the bound is well out of reach."""
+        return len(self.mtus) < self._limit * 3 // 4
+
+    def put(self, remote: bytes, mtu: int, now: float) -> bool:
+        """The path takes no more than so much; a larger report does not widen it. False where one gave way for it."""
         self.expire(now)
         mtu = min(mtu, self.mtus.get(remote, mtu))
         self._drop(remote)
-        if len(self.mtus) >= MAX_PATHS:
+        full = len(self.mtus) >= self._limit
+        if full:
             self._drop(next(iter(self.mtus)))
         self.mtus[remote] = mtu
         self._until[remote] = now + LIFETIME
+        return not full
 
     def expire(self, now: float) -> None:
         """Forget what was told too long ago."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 
 from honeystack.net.address import Path
+from honeystack.net.notices import BoundReached
 from honeystack.net.output import Output
 from honeystack.net.tcp.endpoint import Tcp
-from honeystack.net.tcp.path_mtu import LIFETIME, MAX_PATHS, PathMtus
+from honeystack.net.tcp.path_mtu import LIFETIME, PathMtus
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IcmpErrorKind
 from tests.net.frames import PATH4, PATH6, make_stack
+from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 from tests.net.tcp.test_path_errors import report, sending
 
 
 def test_a_report_counts_for_ten_minutes_and_a_new_one_begins_them_anew() -> None:
-    paths = PathMtus()
+    paths = PathMtus(1024)
     paths.put(b"a", 1400, 0.0)
     paths.put(b"b", 1300, 1.0)
     paths.put(b"a", 1400, 2.0)
@@ -29,7 +31,7 @@ def test_a_report_counts_for_ten_minutes_and_a_new_one_begins_them_anew() -> Non
 
 
 def test_a_larger_report_does_not_widen_a_path() -> None:
-    paths = PathMtus()
+    paths = PathMtus(1024)
     paths.put(b"a", 1300, 0.0)
     paths.put(b"a", 1400, 1.0)
     assert paths.mtus == {b"a": 1300}
@@ -40,12 +42,38 @@ def test_a_larger_report_does_not_widen_a_path() -> None:
 
 
 def test_the_path_told_of_longest_ago_gives_way() -> None:
-    paths = PathMtus()
-    for number in range(MAX_PATHS + 2):
-        paths.put(number.to_bytes(4, "big"), 1400, number / 100)
-    assert len(paths.mtus) == MAX_PATHS
-    assert (1).to_bytes(4, "big") not in paths.mtus
-    assert (2).to_bytes(4, "big") in paths.mtus
+    paths = PathMtus(4)
+    room = [paths.put(bytes([number]), 1400, at / 100) for at, number in enumerate((0, 1, 2, 3, 1, 4, 5))]
+    assert room == [True] * 5 + [False] * 2
+    assert list(paths.mtus) == [b"\3", b"\1", b"\4", b"\5"]
+    assert not paths.roomy
+    paths.expire(LIFETIME + 0.035)
+    assert not paths.roomy
+    paths.expire(LIFETIME + 0.04)
+    assert paths.roomy
+
+
+def test_that_one_gave_way_is_told_until_there_is_room_again() -> None:
+    peer = Peer(make_tcp(3, path_mtus=4))
+    peer.open().send(bytes(3000), peer.now)
+    peer.answers()
+
+    def fill(mtu: int) -> list[tuple[str, int, Path | None]]:
+        """What is told once all places are others' and a router speaks of this path."""
+        for number in range(4):
+            peer.tcp.path_mtus.put(bytes([number]), 1400, peer.now)
+        report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu)
+        told = [notice for notice in peer.notices if isinstance(notice, BoundReached)]
+        peer.notices.clear()
+        return [tuple(notice) for notice in told]
+
+    reached = [("path_mtus", 4, peer.path)]
+    assert fill(1400) == reached
+    assert fill(1300) == []
+    peer.tcp.path_mtus.expire(peer.now + LIFETIME)
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1200)  # there is room
+    peer.tcp.path_mtus.expire(peer.now + LIFETIME)
+    assert fill(1100) == reached
 
 
 def test_a_believed_report_is_remembered_and_others_are_not() -> None:
