@@ -31,6 +31,8 @@ class PlacedPort:
     table: Table
 
 
+_OF_TLS = ("tls_certificate", "tls_key", "tls_client_certificate", "tls_fingerprint")
+
 _Claims = dict[tuple[str, str | None, bool], list[PlacedPort]]
 
 
@@ -58,10 +60,12 @@ def read_ports(
         certificate = _read_certificate(section, table, reading)
         _check_fallback([port for port in specs if port.spec.is_fallback], section, reading)
         _check_services(table, specs, services, reading)
+        _check_tls_has_tcp(table, specs, reading)
         appearance = read_appearance(table, PortSection, reading)
         note_key(table, PortSection, appearance, certificate, reading)
         entries.append(PortEntry(tuple(port.spec for port in specs), section.services, certificate, appearance))
     _check_tls_speakers(entries, tables, services, reading)
+    _check_looks(entries, tables, reading)
     return entries, placed
 
 
@@ -141,6 +145,25 @@ def _check_tls_speakers(
                 reading.wrong(span, f"the service {name!r} does TLS itself, but TLS is decoded here with {whose}")
 
 
+def _check_tls_has_tcp(table: Table, specs: list[PlacedPort], reading: Reading) -> None:
+    if not specs or any(port.spec.transport == "tcp" for port in specs):
+        return
+    for name in _OF_TLS:
+        entry = entry_of(table, PortSection, name)
+        if entry is not None:
+            reading.wrong(entry.key, "TLS is decoded on TCP ports, and here is none", "leave this out")
+
+
+def _check_looks(entries: list[PortEntry], tables: list[Table], reading: Reading) -> None:
+    """How TLS looks says nothing where there is no certificate for it."""
+    if any(spec.is_fallback for entry in entries for spec in entry.specs):
+        return
+    for table in tables:
+        look, own = (entry_of(table, PortSection, name) for name in ("tls_fingerprint", "tls_certificate"))
+        if look is not None and own is None:
+            reading.warn(look.key, "there is no certificate for this port, so TLS is not answered at all")
+
+
 def _read_certificate(section: PortSection, table: Table, reading: Reading) -> CertificateSource | None:
     certificate, key = (entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key"))
     asks_client = section.tls_client_certificate == "request"
@@ -158,7 +181,8 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
     if certificate is None or key is None:
         lonely, missing = certificate or key, "tls_key" if key is None else "tls_certificate"
         assert lonely is not None
-        reading.wrong(lonely.key, f"this needs {missing!r} beside it")
+        meant = nearest(strings_in(lonely.node)[0][0], ["auto"]) if key is None and strings_in(lonely.node) else ""
+        reading.wrong(lonely.key, f"this needs {missing!r} beside it", meant)
         return None
     certificates, keys = strings_in(certificate.node), strings_in(key.node)
     if len(certificates) != len(keys) or not keys:

@@ -243,6 +243,33 @@ def test_exactly_what_overlaps_an_earlier_port_is_told(ranges: list[tuple[int, i
     assert [problem.message.partition(" is used twice")[0] for problem in reading.problems] == twice
 
 
+@pytest.mark.parametrize(
+    "setting", ['tls_certificate = "auto"', 'tls_fingerprint = "rotate"', 'tls_client_certificate = "none"']
+)
+def test_tls_on_ports_of_udp_alone_is_told(parse: Parse, told: Callable[[str], list[str]], setting: str) -> None:
+    assert told(f'[[port]]\nport = "udp/443"\n{setting}\n') == [
+        "2:1: TLS is decoded on TCP ports, and here is none; leave this out"
+    ]
+    mixed = f'[[port]]\nports = ["udp/443", "tcp/443"]\n{setting}\n[[port]]\nport = "tcp/0"\ntls_certificate = "auto"'
+    assert warnings(parse(mixed)) == []
+
+
+def warnings(config: Config) -> list[str]:
+    return [f"{note.line - FREE}:{note.column}: {note.message}" for note in config.notes if note.severity == "warning"]
+
+
+def test_a_look_without_a_certificate_is_warned_of(parse: Parse) -> None:
+    text = '[[port]]\nport = "tcp/443"\ntls_fingerprint = "rotate"\n'
+    assert warnings(parse(text)) == ["2:1: there is no certificate for this port, so TLS is not answered at all"]
+    assert warnings(parse(text + 'tls_certificate = "auto"')) == []
+
+
+def test_auto_in_other_letters_is_known(told: Callable[[str], list[str]]) -> None:
+    assert told('[[port]]\nport = "tcp/443"\ntls_certificate = "Auto"') == [
+        "2:1: this needs 'tls_key' beside it; did you mean 'auto'?"
+    ]
+
+
 def test_certificates_may_be_made(parse: Parse) -> None:
     config = parse("[[port]]\nport='tcp/0'\ntls_certificate='auto'\n")
     assert isinstance(config.fallback_certificate, AutoCertificate)
