@@ -184,10 +184,18 @@ class Conversation(trio.abc.HalfCloseableStream):
         self.tell_first()
         await self.stream.aclose()
 
-    def finish(self) -> bool:
-        """Close without waiting for anything; False where that cannot be, and `aclose` is needed."""
+    def finish(self, last: bytes = b"") -> bool:
+        """Send the last bytes and close, without waiting for anything.
+
+        False where that cannot be, and nothing has been done: it takes `send_all` and `aclose`.
+        """
+        stream = self.stream
+        if last and not (isinstance(stream, TcpStream) and len(last) <= stream.room):
+            return False
         self.tell_first()
-        finish = getattr(self.stream, "finish", None)  # not all streams have it
+        if isinstance(stream, TcpStream):
+            return stream.finish(last)
+        finish = getattr(stream, "finish", None)  # not all streams have it
         return finish is not None and bool(finish())
 
     def tell_first(self) -> None:
@@ -256,6 +264,44 @@ class Patience:
             return bool(self._scope.__exit__(kind, error, trace))
         if self._stream is not None:
             self._stream.patience = None
+        return isinstance(error, trio.TooSlowError)
+
+
+class Deadline:
+    """A context that ends the block when the peer has not done its part in time; `extend` gives it time anew.
+
+    Where the netstack carries the octets, inside TLS too, that is a number for its stream; elsewhere a cancel scope.
+    """
+
+    __slots__ = ("_scope", "_seconds", "_stream")
+
+    def __init__(self, peer: Conversation, seconds: float) -> None:
+        self._seconds = seconds
+        stream = getattr(peer.stream, "transport", peer.stream)
+        self._stream = stream if isinstance(stream, TcpStream) else None
+        self._scope: trio.CancelScope | None = None
+
+    def __enter__(self) -> Deadline:
+        if self._stream is None:
+            self._scope = trio.CancelScope().__enter__()
+        self.extend(self._seconds)
+        return self
+
+    def extend(self, seconds: float) -> None:
+        """So many seconds from now."""
+        until = trio.current_time() + seconds
+        if self._stream is not None:
+            self._stream.deadline = until
+        elif self._scope is not None:
+            self._scope.deadline = until
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._scope is not None:
+            return bool(self._scope.__exit__(kind, error, trace))
+        if self._stream is not None:
+            self._stream.deadline = None
         return isinstance(error, trio.TooSlowError)
 
 

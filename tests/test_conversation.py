@@ -10,7 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.conversation import PAYLOAD, Conversation, FirstBytes, FirstMemory, Patience
+from honeystack.conversation import PAYLOAD, Conversation, Deadline, FirstBytes, FirstMemory, Patience
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
@@ -72,6 +72,38 @@ async def test_patience_lets_every_other_error_out() -> None:
     _, peer = Meeting().conversation()
     with pytest.raises(ZeroDivisionError), Patience(peer, 5.0):
         raise ZeroDivisionError
+
+
+async def test_a_deadline_ends_whatever_comes_until_it_is_extended(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    client, peer = Meeting().conversation()
+
+    async def talk() -> None:
+        while True:
+            await trio.sleep(1)
+            await client.send_all(b"x")
+
+    nursery.start_soon(talk)
+    with Deadline(peer, 3.5):
+        while await peer.receive_some():
+            pass
+    assert trio.current_time() == pytest.approx(3.5)
+    with Deadline(peer, 3.0) as deadline:
+        await peer.receive_some()
+        deadline.extend(6.5)
+        while await peer.receive_some():
+            pass
+    assert trio.current_time() == pytest.approx(4 + 6.5)
+    with pytest.raises(ZeroDivisionError), Deadline(peer, 5.0):
+        raise ZeroDivisionError
+    nursery.cancel_scope.cancel()
+
+
+async def test_last_words_need_a_stream_that_takes_them_at_once() -> None:
+    _, peer = Meeting().conversation()
+    assert not peer.finish(b"bye")
+    assert not peer.finish()
 
 
 async def test_a_receive_of_nothing_is_a_mistake() -> None:

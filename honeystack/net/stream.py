@@ -46,6 +46,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         "_sender_late",
         "_sending",
         "connection",
+        "deadline",
         "patience",
     )
 
@@ -59,7 +60,9 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._closed = False
         self._eof_sent = False
         self._ended: CloseReason | None = None
-        self.patience: float | None = None  # seconds; a wait for the peer that takes longer raises trio.TooSlowError
+        # A wait for the peer raises trio.TooSlowError if it takes so many seconds, or at a time of the driver's clock.
+        self.patience: float | None = None
+        self.deadline: float | None = None
         connection.user = self
 
     @property
@@ -94,11 +97,12 @@ class TcpStream(trio.abc.HalfCloseableStream):
         # Parked here and not in a function of its own: a frame takes each of very many that wait 250 bytes.
         while not self._can_receive():
             self._receiver = trio.lowlevel.current_task()
-            if self.patience is None:
+            until = self._until()
+            if until is None:
                 await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
             else:
                 # The driver's wheel takes no kilobyte for it, as a cancel scope would, and bears very many.
-                slot = self._driver.call_at(self._driver.clock() + self.patience, self)
+                slot = self._driver.call_at(until, self)
                 try:
                     await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
                 finally:
@@ -107,6 +111,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
                     self._receiver_late = False
                     raise trio.TooSlowError
         return self._take(max_bytes)
+
+    def _until(self) -> float | None:
+        """When a wait that begins now has to be over."""
+        if self.patience is None:
+            return self.deadline
+        until = self._driver.clock() + self.patience
+        return until if self.deadline is None else min(until, self.deadline)
 
     def _can_receive(self) -> bool:
         connection = self.connection
@@ -169,12 +180,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._check_sendable()
 
     async def _wait_woken(self) -> None:
-        """Park the sender; look again at the state afterwards. Raises trio.TooSlowError after `patience`."""
+        """Park the sender; look again at the state afterwards. Raises trio.TooSlowError."""
         self._sender = trio.lowlevel.current_task()
-        if self.patience is None:
+        until = self._until()
+        if until is None:
             await trio.lowlevel.wait_task_rescheduled(self._stop_sending)
             return
-        slot = self._driver.call_at(self._driver.clock() + self.patience, self._wake_late_sender)
+        slot = self._driver.call_at(until, self._wake_late_sender)
         try:
             await trio.lowlevel.wait_task_rescheduled(self._stop_sending)
         finally:

@@ -185,6 +185,26 @@ async def test_a_cancelled_close_closes_and_says_so_and_another_has_nothing_to_s
         assert not scope.cancelled_caught
 
 
+async def test_no_wait_goes_beyond_the_deadline(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        began = trio.current_time()
+        theirs.deadline, theirs.patience = began + 5.0, 3.0
+        await ours.send_all(b"x")
+        assert await theirs.receive_some() == b"x"
+        with pytest.raises(trio.TooSlowError):
+            await theirs.receive_some()
+        assert trio.current_time() - began == pytest.approx(3, abs=0.05)
+        with pytest.raises(trio.TooSlowError):
+            await theirs.receive_some()
+        assert trio.current_time() - began == pytest.approx(5, abs=0.05)
+        with pytest.raises(trio.TooSlowError):
+            await theirs.receive_some()  # it is over
+        theirs.deadline = theirs.patience = None
+        await ours.send_all(b"y")
+        assert await theirs.receive_some() == b"y"
+
+
 async def test_patience_is_of_each_direction(autojump_clock: trio.testing.MockClock) -> None:
     async with house(limits=SMALL) as at:
         ours, theirs = await at.pair()
