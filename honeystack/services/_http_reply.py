@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 from honeystack.services._http_request import HEAD_TOO_LARGE
@@ -39,6 +41,7 @@ def wire_status(status: int) -> int:
     return _ON_THE_WIRE.get(status, status)
 
 
+@lru_cache(64)
 def error_page(status: int, server: str) -> bytes:
     """The page for an error, word for word nginx's."""
     title = _DETAILS.get(status)
@@ -62,16 +65,28 @@ def response(
     head_only: bool = False,
 ) -> bytes:
     """A whole response, or its head alone."""
-    status = wire_status(status)
-    lines = [f"HTTP/1.1 {status} {reason(status)}"]
-    if server:
-        lines.append(f"Server: {server}")
-    lines += [
-        f"Date: {formatdate(usegmt=True)}",
-        f"Content-Type: {content_type}",
-        f"Content-Length: {len(body)}",
-        f"Connection: {'keep-alive' if keep_alive else 'close'}",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
+    before, after = _head(wire_status(status), server, tuple(headers.items()), len(body), keep_alive, content_type)
+    head = before + _date(int(time.time())) + after
     return head if head_only else head + body
+
+
+@lru_cache(256)
+def _head(
+    status: int, server: str, headers: tuple[tuple[str, str], ...], length: int, keep_alive: bool, content_type: str
+) -> tuple[bytes, bytes]:
+    """A head in two parts, between which the date goes: what is answered most is always the same."""
+    first = [f"HTTP/1.1 {status} {reason(status)}"]
+    if server:
+        first.append(f"Server: {server}")
+    rest = [
+        f"Content-Type: {content_type}",
+        f"Content-Length: {length}",
+        f"Connection: {'keep-alive' if keep_alive else 'close'}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*first, "Date: "]).encode("utf-8"), "\r\n".join(["", *rest, "", ""]).encode("utf-8")
+
+
+@lru_cache(1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

@@ -35,7 +35,7 @@ class Request:
     method: str = ""
     url: str = ""
     version: str = ""  # "1.1"; "0.9" for a request line without a version
-    headers: tuple[tuple[str, str], ...] = ()  # names in lower case, in the peer's order
+    headers: dict[str, list[str]] = attrs.field(factory=dict)  # values by name in lower case, in the peer's order
     raw: bytes = b""  # the bytes as they came, cut
     length: int = 0  # how many came
     body: bytes = b""  # decoded, cut
@@ -44,7 +44,7 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """The value of a header; several are joined as RFC 9110 §5.2 says."""
-        values = [value for key, value in self.headers if key == name]
+        values = self.headers.get(name)
         return ", ".join(values) if values else None
 
     @property
@@ -59,20 +59,23 @@ class Request:
 class RequestReader:
     """Reads one request after the other from a source of bytes; pipelined ones wait in its buffer.
 
-    `keep` bounds what of a request is remembered for events, `max_body` the body that is taken at all.
+    `first` has come already. `keep` bounds what of a request is remembered for events, `max_body` the body that is
+    taken at all.
     """
 
-    def __init__(self, receive: Callable[[], Awaitable[bytes]], *, keep: int, max_body: int) -> None:
+    def __init__(
+        self, receive: Callable[[], Awaitable[bytes]], *, keep: int, max_body: int, first: bytes = b""
+    ) -> None:
         self._receive = receive
         self._keep = keep
         self._max_body = max_body
-        self._buffer = bytearray()
+        self._buffer = bytearray(first)
         self._current: Request | None = None  # whose body is being read
 
     async def wait_begun(self) -> bool:
         """Wait for the first byte of a request, past empty lines; False when the peer has ended instead."""
         skipped = 0
-        while True:
+        while not self._buffer or self._buffer[0] in b"\r\n":
             kept = self._buffer.lstrip(b"\r\n")
             skipped += len(self._buffer) - len(kept)
             self._buffer = kept if skipped <= BLANK_BYTES else self._buffer
@@ -82,6 +85,7 @@ class RequestReader:
             if not more:
                 return False
             self._buffer += more
+        return True
 
     async def read_head(self) -> Request:
         """Everything up to the empty line, or up to what makes the request impossible."""
@@ -131,6 +135,8 @@ class RequestReader:
 
     def expects_continue(self, request: Request) -> bool:
         """Whether the peer waits for a 100 before it sends the body (RFC 9110 §10.1.1)."""
+        if "expect" not in request.headers:
+            return False
         waits = (request.header("expect") or "").lower() == "100-continue" and request.version == "1.1"
         framing = _framing(request)
         too_large = int(request.header("content-length") or 0) > self._max_body if isinstance(framing, bytes) else True
@@ -200,7 +206,8 @@ def parse_head(head: bytes) -> Request:
     """What a head says, broken or not; `refused` is set where nginx refuses it."""
     line, _, rest = head.partition(b"\n")
     request = parse_line(line + b"\n")
-    request.headers = _headers(rest)
+    if rest:
+        request.headers = _headers(rest)
     request.refused = request.refused or _judge_headers(request, rest)
     return request
 
@@ -232,9 +239,9 @@ def _judge_line(method: bytes, target: bytes, version: str) -> int | None:
 def _judge_headers(request: Request, block: bytes) -> int | None:
     if b"\x00" in block:
         return BAD_REQUEST
-    if any(len(line) > LINE_BYTES for line in block.split(b"\n")):
+    if len(block) > LINE_BYTES and any(len(line) > LINE_BYTES for line in block.split(b"\n")):
         return HEAD_TOO_LARGE
-    hosts = [value for name, value in request.headers if name == "host"]
+    hosts = request.headers.get("host", [])
     if len(hosts) > 1 or (not hosts and request.version not in ("0.9", "1.0")):
         return BAD_REQUEST
     if hosts and not _HOST.fullmatch(hosts[0]):
@@ -244,7 +251,7 @@ def _judge_headers(request: Request, block: bytes) -> int | None:
 
 def _framing(request: Request) -> bytes | int:
     """How the body is framed, as a header for h11; b"" for no body; or the status that refuses the request."""
-    lengths = [value for name, value in request.headers if name == "content-length"]
+    lengths = request.headers.get("content-length", [])
     coding = request.header("transfer-encoding")
     if coding is not None:
         if coding.lower() != "chunked":
@@ -257,16 +264,14 @@ def _framing(request: Request) -> bytes | int:
     return b"" if int(lengths[0]) == 0 else b"content-length: %d" % int(lengths[0])
 
 
-def _headers(block: bytes) -> tuple[tuple[str, str], ...]:
+def _headers(block: bytes) -> dict[str, list[str]]:
     """Every line that is a header; lines that are none are skipped, as nginx does."""
-    pairs = (_text(line).partition(":") for line in block.split(b"\n"))
-    named = ((name.lower(), value.strip()) for name, colon, value in pairs if colon)
-    return tuple((name, value) for name, value in named if _NAME.fullmatch(name))
-
-
-def _too_long(buffer: bytearray) -> int:
-    """A request line that does not end: of a request, its URI is too long; of anything else, it is no request."""
-    return URI_TOO_LONG if re.match(rb"[A-Z_-]+ +[/A-Za-z]", buffer) else BAD_REQUEST
+    found: dict[str, list[str]] = {}
+    for line in block.decode("utf-8", "backslashreplace").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and _NAME.fullmatch(name := name.lower()):
+            found.setdefault(name, []).append(value.strip())
+    return found
 
 
 def _text(data: bytes) -> str:

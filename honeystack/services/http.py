@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar
 
 import attrs
 import trio
 
-from honeystack.conversation import Conversation, Recognition
+from honeystack.conversation import Conversation, Deadline, Recognition
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Payload
 from honeystack.registry import service
@@ -124,13 +124,12 @@ class Http:
         return Recognition.NOT_MINE if eof or over or not possible else Recognition.MORE
 
     async def handle(self, peer: Conversation) -> None:
-        reader = RequestReader(peer.receive_some, keep=self.event_bytes, max_body=self.max_body)
+        first = peer.take_ahead()
+        reader = RequestReader(peer.receive_some, keep=self.event_bytes, max_body=self.max_body, first=first)
         refused = False
         try:
-            # One scope for all waits: a deadline that moves costs less than a scope for each.
-            with trio.CancelScope() as scope:
-                _extend(scope, self.header_seconds)
-                refused = await self._serve(peer, reader, scope)
+            with Deadline(peer, self.header_seconds) as deadline:
+                refused = await self._serve(peer, reader, deadline)
         finally:
             unfinished = reader.unfinished()
             if unfinished is not None:
@@ -138,19 +137,19 @@ class Http:
         if refused:
             await _linger(peer)
 
-    async def _serve(self, peer: Conversation, reader: RequestReader, scope: trio.CancelScope) -> bool:
+    async def _serve(self, peer: Conversation, reader: RequestReader, deadline: Deadline) -> bool:
         """Answer request after request; whether the last one was refused."""
         for number in range(1, self.keep_alive_requests + 1):
             if not await reader.wait_begun():
                 return False
-            _extend(scope, self.header_seconds)
+            deadline.extend(self.header_seconds)
             request = await reader.read_head()
             if request.refused is None:
                 if reader.expects_continue(request):
                     await peer.send_all(CONTINUE)
-                await reader.read_body(request, lambda: _extend(scope, self.body_seconds))
+                await reader.read_body(request, lambda: deadline.extend(self.body_seconds))
             keep_alive = request.keep_alive and number < self.keep_alive_requests
-            _extend(scope, self.keep_alive_seconds)
+            deadline.extend(self.keep_alive_seconds)
             await self._answer(peer, request, keep_alive=keep_alive)
             if not keep_alive:
                 return request.refused is not None and not request.cut_off
@@ -162,13 +161,18 @@ class Http:
             return
         status, body = self._result(request)
         self._tell(peer, request, wire_status(status))
-        if request.version == "0.9" and request.refused is None:
-            await peer.send_all(body)  # HTTP/0.9 has no head
-            return
-        head_only = request.method == "HEAD"
-        await peer.send_all(
-            response(status, body, server=self.server, headers=self.headers, keep_alive=keep_alive, head_only=head_only)
-        )
+        answer = body  # HTTP/0.9 has no head
+        if request.version != "0.9" or request.refused is not None:
+            answer = response(
+                status,
+                body,
+                server=self.server,
+                headers=self.headers,
+                keep_alive=keep_alive,
+                head_only=request.method == "HEAD",
+            )
+        if keep_alive or request.refused is not None or not peer.finish(answer):
+            await peer.send_all(answer)
 
     def _result(self, request: Request) -> tuple[int, bytes]:
         if request.refused is not None:
@@ -191,20 +195,11 @@ class Http:
             fields["http.status"] = status
         if (host := request.header("host")) is not None:
             fields["http.host"] = host
-        for name, values in _grouped(request.headers).items():
+        for name, values in islice(request.headers.items(), MAX_HEADERS):
             fields[f"http.header.{name}"] = ", ".join(values)
         if request.body:
             fields["http.body"] = request.body.decode("utf-8", "backslashreplace")
         peer.record(REQUEST, fields)
-
-
-def _grouped(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The values of the first MAX_HEADERS names, in one pass: a head holds up to 10 000 headers."""
-    grouped: dict[str, list[str]] = {}
-    for name, value in headers:
-        if name in grouped or len(grouped) < MAX_HEADERS:
-            grouped.setdefault(name, []).append(value)
-    return grouped
 
 
 def _path(url: str) -> str:
@@ -213,10 +208,6 @@ def _path(url: str) -> str:
         _, _, rest = url.partition("://")
         url = "/" + rest.partition("/")[2]
     return url.partition("?")[0].partition("#")[0]
-
-
-def _extend(scope: trio.CancelScope, seconds: float) -> None:
-    scope.deadline = trio.current_time() + seconds
 
 
 async def _linger(peer: Conversation) -> None:

@@ -84,7 +84,7 @@ def test_any_bytes_read_the_same_whole_and_in_parts(before: bytes, after: bytes,
 def test_any_head_parses(head: bytes) -> None:
     request = parse_head(head)
     assert request.refused is None or 400 <= request.refused < 600
-    assert all(name == name.lower() and name for name, _ in request.headers)
+    assert all(name == name.lower() and name for name in request.headers)
 
 
 def test_what_is_kept_is_bounded_and_the_length_still_true() -> None:

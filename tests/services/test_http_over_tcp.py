@@ -1,0 +1,83 @@
+"""HTTP over our own TCP: how its answers are cut into segments, and who is too slow for it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from honeystack.conversation import Conversation
+from honeystack.events.identity import identity_of
+from honeystack.net.stream import TcpStream
+from honeystack.services.http import PAGE, Http
+from honeystack.testing.conversations import Meeting
+from tests.net.test_stream import house
+
+LAST = b"GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n"
+
+
+def conversation(meeting: Meeting, stream: TcpStream) -> Conversation:
+    return Conversation(stream, stream.flow, identity_of(stream.flow, "c"), meeting.recorder)
+
+
+async def test_the_last_answer_and_the_end_are_one_segment(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        meeting = Meeting()
+        await ours.send_all(LAST)
+        await trio.sleep(1)
+        before = at.links[1].statistics().frames_out
+        await Http().handle(conversation(meeting, theirs))
+        assert at.links[1].statistics().frames_out == before + 1
+        assert (await ours.receive_some()).endswith(PAGE.encode())
+        assert await ours.receive_some() == b""
+        assert [event.fields["http.status"] for event in meeting.of("http")] == [200]
+
+
+async def test_an_answer_that_there_is_no_room_for_is_sent_all_the_same(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        meeting, page = Meeting(), "x" * (1 << 20)
+        peer = conversation(meeting, theirs)
+
+        async def serve() -> None:
+            await Http(pages={"/": page}).handle(peer)
+            assert peer.finish()
+
+        async with trio.open_nursery() as nursery:
+            await ours.send_all(LAST)
+            nursery.start_soon(serve)
+            heard = b"".join([data async for data in ours])
+        assert heard.endswith(b"\r\n\r\n" + page.encode())
+
+
+@pytest.mark.parametrize("drip", [LAST[:20], LAST[:-2]])
+async def test_a_head_that_drips_is_too_slow(autojump_clock: trio.testing.MockClock, drip: bytes) -> None:
+    async with house() as at, trio.open_nursery() as nursery:
+        ours, theirs = await at.pair()
+
+        async def speak() -> None:
+            for byte in drip:
+                await ours.send_all(bytes([byte]))
+                await trio.sleep(0.25)
+
+        nursery.start_soon(speak)
+        meeting, began = Meeting(), trio.current_time()
+        await Http(header_seconds=3.0).handle(conversation(meeting, theirs))
+        assert trio.current_time() - began == pytest.approx(3, abs=0.3)
+        (told,) = meeting.of("http")
+        assert "http.status" not in told.fields
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_peer_that_takes_nothing_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        await ours.send_all(LAST)
+        await trio.sleep(1)
+        began = trio.current_time()
+        await Http(pages={"/": "x" * (1 << 22)}, keep_alive_seconds=7.0).handle(conversation(Meeting(), theirs))
+        assert trio.current_time() - began == pytest.approx(7, abs=0.3)
+        assert theirs.deadline is None
