@@ -8,7 +8,7 @@ from honeystack.tls.pieces import Pieces
 
 
 class DatagramReader:
-    """Collects the hello of one client. Input: `feed`. Outputs: `progress`, `hello`, `message`.
+    """Collects the hello of one client. Input: `feed`. Outputs: `progress`, `hello`, `message`, `begun`.
 
     A subclass says in `_take` what a datagram holds, puts it into `_pieces`, and sets the outputs.
     """
@@ -20,6 +20,11 @@ class DatagramReader:
         self.hello: ClientHello | None = None  # once COMPLETE
         self.message = b""  # the handshake message as if it had come in one piece, once COMPLETE
         self._pieces = Pieces()
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of the hello has come."""
+        return not self._pieces.empty
 
     def feed(self, datagram: bytes) -> Progress:
         """Take the client's next datagram."""

@@ -9,7 +9,7 @@ MAX_PIECES = 1024  # browsers cut a hello into some dozens, on purpose
 
 
 class Pieces:
-    """Inputs: `add`. Output: `message`, the bytes from the start as far as they are without a gap."""
+    """Inputs: `add`. Outputs: `message`, the bytes from the start as far as they are without a gap; `empty`."""
 
     __slots__ = ("_held", "_size", "message")
 
@@ -17,6 +17,11 @@ class Pieces:
         self.message = b""
         self._held: dict[int, bytes] = {}
         self._size = 0  # of all that was ever held
+
+    @property
+    def empty(self) -> bool:
+        """Whether not a byte has come."""
+        return not self._size
 
     def add(self, offset: int, data: bytes) -> None:
         """Take a piece. Raises Malformed where it goes beyond the bounds."""

@@ -63,6 +63,11 @@ def may_be_initial(datagram: bytes) -> bool:
     return version is not None and datagram[0] >> 4 & 3 == version.initial
 
 
+def connection_of(datagram: bytes) -> bytes:
+    """The connection id that a client's first packets are for, in a datagram that `may_be_initial`."""
+    return datagram[6 : 6 + datagram[5]]
+
+
 class InitialReader(DatagramReader):
     """Collects the hello of one QUIC client. A further output: `version`.
 

@@ -1,7 +1,8 @@
 """TLS over UDP: the hellos of QUIC and DTLS clients, on whatever port they come to; nothing is answered.
 
 Decrypting costs some 100 µs a datagram, so no more are looked at than a budget allows; what is beyond it is still told
-as a datagram. A hello over several datagrams is collected per flow, in a bounded table.
+as a datagram. A hello over several datagrams is collected, for QUIC by its connection id too, in a bounded table. Each
+datagram is also read by itself first: whatever came from a port before it, a hello that is whole is told.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from honeystack.events.event import Identity
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Flow
 from honeystack.tls import dtls, quic
+from honeystack.tls.datagrams import DatagramReader
 from honeystack.tls.dtls import DtlsReader
 from honeystack.tls.facts import UDP_TLS, hello_fields, threat_fields
 from honeystack.tls.fingerprint import Transport, fingerprint
@@ -24,8 +26,7 @@ PER_SECOND = 200  # datagrams that are looked into: a fiftieth of a core
 BURST = 2  # seconds' worth of datagrams that a rest allows at once
 FLOW_SECONDS = 30.0  # after which a flow may begin anew
 
-_Reader = InitialReader | DtlsReader
-_USELESS = (Progress.MALFORMED, Progress.NOT_TLS)
+_Key = tuple[Flow, bytes]  # and the connection id of QUIC
 
 
 class DatagramHellos:
@@ -43,33 +44,52 @@ class DatagramHellos:
         self._per_second = per_second
         self._recorder = recorder
         self._clock = clock
-        self._readers: OrderedDict[Flow, tuple[_Reader, float]] = OrderedDict()  # with the time that each began
+        self._readers: OrderedDict[_Key, tuple[DatagramReader, float]] = OrderedDict()  # with the time that each began
+        self._told: OrderedDict[Flow, tuple[object, float]] = OrderedDict()  # what the last hello was, and when
         self._budget = float(BURST * per_second)
         self._refilled = clock()
 
     def received(self, flow: Flow, data: bytes, identity: Identity) -> None:
         """A datagram has come that was not there before; `identity` is that of its own event."""
-        fresh: type[_Reader]
         if quic.may_be_initial(data):
-            fresh = InitialReader
+            alone: DatagramReader = InitialReader()
+            key = flow, quic.connection_of(data)
         elif dtls.may_be_hello(data):
-            fresh = DtlsReader
+            alone, key = DtlsReader(), (flow, b"")
         else:
             return
-        if self._affords():
-            reader = self._reader(flow, fresh)
-            if reader.progress is Progress.MORE and reader.feed(data) is Progress.COMPLETE:
-                self._tell(reader, identity)
+        if not self._affords():
+            return
+        reader = alone if alone.feed(data) is Progress.COMPLETE else self._collected(key, alone, data)
+        if reader is not None and not self._is_told(flow, reader):
+            self._tell(reader, identity)
 
-    def _reader(self, flow: Flow, fresh: type[_Reader]) -> _Reader:
-        reader, began = self._readers.pop(flow, (None, 0.0))
-        if not isinstance(reader, fresh) or self._refilled > began + FLOW_SECONDS or reader.progress in _USELESS:
-            reader, began = fresh(), self._refilled
-        if len(self._readers) >= self._flows:
-            _, (oldest, _) = self._readers.popitem(last=False)
-            self.forgotten += oldest.progress is Progress.MORE
-        self._readers[flow] = reader, began
-        return reader
+    def _collected(self, key: _Key, alone: DatagramReader, data: bytes) -> DatagramReader | None:
+        """The reader that this datagram completes, if it does so; `alone` has read it by itself."""
+        reader, began = self._readers.pop(key, (alone, self._refilled))
+        if type(reader) is not type(alone) or self._refilled > began + FLOW_SECONDS:
+            reader, began = alone, self._refilled
+        if reader is not alone and reader.feed(data) is Progress.COMPLETE:
+            return reader
+        if reader.progress is not Progress.MORE:
+            reader, began = alone, self._refilled
+        if reader.progress is Progress.MORE and reader.begun:
+            if len(self._readers) >= self._flows:
+                self._readers.popitem(last=False)
+                self.forgotten += 1
+            self._readers[key] = reader, began
+        return None
+
+    def _is_told(self, flow: Flow, reader: DatagramReader) -> bool:
+        """Whether it is the hello that was told last, sent again; else it is from now on."""
+        assert reader.hello is not None
+        this = type(reader), reader.hello.random
+        last, at = self._told.pop(flow, (None, 0.0))
+        again = last == this and self._refilled <= at + FLOW_SECONDS
+        if len(self._told) >= self._flows:
+            self._told.popitem(last=False)
+        self._told[flow] = this, at if again else self._refilled
+        return again
 
     def _affords(self) -> bool:
         now = self._clock()
@@ -82,7 +102,7 @@ class DatagramHellos:
         self._budget -= 1
         return True
 
-    def _tell(self, reader: _Reader, identity: Identity) -> None:
+    def _tell(self, reader: DatagramReader, identity: Identity) -> None:
         over: Transport = "q" if isinstance(reader, InitialReader) else "d"
         assert reader.hello is not None
         prints = fingerprint(reader.hello, over)

@@ -25,9 +25,10 @@ class Lines(DatagramReader):
 
 def test_datagrams_are_taken_until_the_message_is_whole() -> None:
     reader = Lines()
+    assert not reader.begun
     assert [reader.feed(one) for one in (b"a", b"b.")] == [Progress.MORE, Progress.COMPLETE]
     assert reader.feed(b"c?") is Progress.COMPLETE
-    assert (reader.message, reader.hello) == (b"ab.", None)
+    assert (reader.message, reader.hello, reader.begun) == (b"ab.", None, True)
 
 
 def test_nothing_is_taken_after_a_datagram_that_is_wrong() -> None:

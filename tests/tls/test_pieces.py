@@ -14,7 +14,9 @@ from honeystack.tls.pieces import MAX_MESSAGE, MAX_PIECES, Pieces
 
 def test_pieces_join_when_the_gap_is_closed() -> None:
     pieces = Pieces()
+    assert pieces.empty
     pieces.add(3, b"def")
+    assert not pieces.empty
     pieces.add(9, b"jk")
     assert pieces.message == b""
     pieces.add(0, b"abcd")

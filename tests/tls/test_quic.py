@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from honeystack.tls.fingerprint import fingerprint
 from honeystack.tls.hello import Progress, parse_hello
-from honeystack.tls.quic import InitialReader, initial_keys, may_be_initial
+from honeystack.tls.quic import InitialReader, connection_of, initial_keys, may_be_initial
 from tests.tls.packets import CONNECTION, V1, V2, crypto, initial
 from tests.tls.vectors import body, full_extensions, message
 
@@ -191,3 +191,8 @@ def test_one_changed_byte_is_borne(at: int, change: int) -> None:
     good = RECORDED["v1"][0]
     fed(good[:at] + bytes([good[at] ^ change]) + good[at + 1 :])
     fed(good[:at])
+
+
+@pytest.mark.parametrize("connection", [b"", CONNECTION, bytes(range(20))])
+def test_the_connection_id_is_found_without_decrypting(connection: bytes) -> None:
+    assert connection_of(initial(crypto(0, HELLO), connection=connection)) == connection

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from honeystack.events.identity import identity_of
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint, Flow
 from honeystack.testing import RecordingPublisher
 from honeystack.witness.hellos import BURST, FLOW_SECONDS, FLOWS, PER_SECOND, DatagramHellos
 from tests.tls.packets import crypto, dtls_fragment, dtls_record, initial
+from tests.tls.test_dtls import HELLO as DTLS
 from tests.tls.test_dtls import WHOLE
 from tests.tls.test_quic import HELLO, RECORDED
 
@@ -86,6 +89,56 @@ def test_a_hello_is_told_once_until_the_flow_may_be_another() -> None:
     scene.now += FLOW_SECONDS + 1
     assert scene.take(INITIAL) == 2
     assert scene.take(dtls_record(WHOLE)) == 3  # of the other transport
+
+
+OTHER = HELLO[:6] + bytes(range(100, 132)) + HELLO[38:]  # with another random
+ELSEWHERE = b"another1"
+
+
+OTHER_DTLS = DTLS[:6] + bytes(range(100, 132)) + DTLS[38:]
+
+
+def whole(message: bytes) -> bytes:
+    return dtls_record(dtls_fragment(message, 0, len(message) - 4))
+
+
+def test_another_hello_of_the_same_flow_is_told_too() -> None:
+    scene = Scene()
+    assert scene.take(INITIAL, initial(crypto(0, OTHER), connection=ELSEWHERE)) == 2
+    assert scene.take(whole(DTLS), whole(OTHER_DTLS), whole(OTHER_DTLS), port=5) == 4
+
+
+def test_the_same_hello_under_another_connection_id_is_not() -> None:
+    assert Scene().take(INITIAL, initial(crypto(0, HELLO), connection=ELSEWHERE)) == 1  # as after a Retry
+
+
+@pytest.mark.parametrize(
+    "before",
+    [INITIAL[:-1] + bytes([INITIAL[-1] ^ 1]), HALVES[0], initial(crypto(0, OTHER[:60]), connection=ELSEWHERE)],
+)
+def test_nothing_that_came_before_hides_a_quic_hello(before: bytes) -> None:
+    assert Scene().take(before, INITIAL) == 1
+    assert Scene().take(before, *HALVES) == 1
+
+
+@pytest.mark.parametrize("length", [len(OTHER_DTLS) - 4, 5])
+def test_nothing_that_came_before_hides_a_dtls_hello(length: int) -> None:
+    before = dtls_record(dtls_fragment(OTHER_DTLS[:1] + length.to_bytes(3, "big") + OTHER_DTLS[4:], 0, 4))
+    assert Scene().take(before, whole(DTLS)) == 1
+    halves = [dtls_record(dtls_fragment(DTLS, 0, 60)), dtls_record(dtls_fragment(DTLS, 60, len(DTLS)))]
+    assert Scene().take(halves[0], before, whole(DTLS)) == 1
+
+
+def test_what_cannot_be_decrypted_takes_no_place() -> None:
+    scene = Scene()
+    scene.take(HALVES[0])
+    for number in range(FLOWS + 5):
+        scene.now += 0.01
+        packet = bytearray(initial(crypto(0, OTHER[:60]), connection=number.to_bytes(8, "big")))
+        packet[-1] ^= 1
+        scene.take(bytes(packet))
+    assert scene.take(HALVES[1]) == 1
+    assert scene.hellos.forgotten == 0
 
 
 def test_what_is_broken_does_not_spoil_the_flow() -> None:
