@@ -215,3 +215,21 @@ def test_a_run_keeps_its_data_apart_and_its_pieces_identifications(path: Path) -
     assert header.total_length == 20 + len(run) + 3000
     first = decode_ipv4(before[14:]).ident
     assert [header.ident, decode_ipv4(after[14:]).ident] == [(first + 1) & 0xFFFF, (first + 4) & 0xFFFF]
+
+
+@pytest.mark.parametrize("path", [PATH4, PATH6], ids=["4", "6"])
+def test_whom_something_was_begun_with_is_known_where_that_is_asked(path: Path) -> None:
+    out = output()
+    out.segment(path, segment(SYN))
+    out.packet(path, 17, b"x")
+    assert out.contacts is None
+    out.contacts = {}
+    out.segment(path, segment(ACK))
+    assert out.contacts == {}
+    out.segment(path, segment(SYN))
+    assert out.contacts == {path.remote: path}
+    out.contacts.clear()
+    out.packet(path, 17, b"x")
+    assert out.contacts == {path.remote: path}
+    assert 0 <= out.seed < 1 << 32
+    assert out.seed != Output(mtu=1500, ttl=64, rng=random.Random(2)).seed

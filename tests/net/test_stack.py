@@ -8,7 +8,7 @@ import pytest
 
 from honeystack.net import flood
 from honeystack.net import stack as module
-from honeystack.net.address import AddressSet, Exclusions, Path, parse_port_range
+from honeystack.net.address import AddressSet, Exclusions, Path, address_text, parse_port_range
 from honeystack.net.limits import Limits
 from honeystack.net.notices import (
     Accepted,
@@ -291,6 +291,14 @@ def test_an_idle_stack_waits_for_nothing() -> None:
     stack.handle_timeout(5.0)
 
 
+def test_the_first_of_all_deadlines_counts() -> None:
+    stack = make_stack()
+    stack.receive_frame(ip_frame(PATH4, 17, bytes(800), fragment=0x2000), 1.0)
+    assert stack.poll_timeout() == 31.0
+    stack.receive_frame(syn_frame(PATH4), 1.0)
+    assert stack.poll_timeout() == 2.0
+
+
 def test_the_secret_is_not_shown() -> None:
     assert "secret" not in repr(StackSettings(OUR_MAC, AddressSet(), secret=b"secret"))
 
@@ -369,3 +377,21 @@ def test_a_new_mtu_is_told_and_kept_to_by_datagrams_and_segments() -> None:
     sizes = [len(frame) - 14 for frame in stack.poll_transmit(1.0)]
     assert max(sizes) == 1300
     assert sum(sizes) > 5400
+
+
+def test_a_broadcast_of_our_link_opens_no_connection() -> None:
+    stack = make_stack(broadcasts=AddressSet([address_text(PEER4)]))
+    stack.receive_frame(syn_frame(PATH4), 1.0)
+    assert stack.poll_transmit(1.0) == []
+    assert stack.statistics()["tcp_half_open"] == 0
+
+
+def test_who_is_on_our_link_is_asked_for_before_the_answer_and_once() -> None:
+    stack = make_stack(links=AddressSet(["10.0.0.0/24"]))
+    stack.receive_frame(syn_frame(PATH4), 1.0)
+    question, syn_ack = stack.poll_transmit(1.0)
+    assert decode_arp(memoryview(question)[14:]).target == PEER4
+    assert syn_ack[12:14] == b"\x08\x00"
+    assert stack.poll_timeout() == 2.0
+    stack.receive_frame(syn_frame(PATH4, remote_port=7), 1.5)
+    assert [frame[12:14] for frame in stack.poll_transmit(1.5)] == [b"\x08\x00"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from honeystack.errors import Malformed
 from honeystack.tls.hello import (
+    EARLY_DATA,
     MAX_EMPTY_RECORDS,
     MAX_HELLO,
     MAX_RECORD,
@@ -354,3 +355,17 @@ def test_a_hello_in_16_000_records_of_one_byte_takes_less_than_a_tenth_of_a_seco
 
     for parts in (segments, [b"".join(segments)]):
         assert min(seconds(parts) for _ in range(5)) < 0.1
+
+
+def test_early_data_is_announced_by_an_extension() -> None:
+    assert not parse_hello(FULL).offers_early_data
+    assert parse_hello(message(body(extensions=extension(EARLY_DATA, b"")))).offers_early_data
+
+
+def test_a_hello_under_way_has_a_part_that_grows_to_the_whole() -> None:
+    reader, wire = HelloReader(), records(FULL, 50)
+    for at in range(len(wire)):
+        reader.feed(wire[at : at + 1])
+        assert FULL.startswith(reader.part)
+    assert reader.part == FULL
+    assert read([sslv2()[:20]]).part == b""

@@ -329,3 +329,20 @@ def test_as_a_client_it_speaks_first(ecdsa: Certificate, rng: random.Random) -> 
         ours.receive_data(theirs.poll_transmit())
         wire = ours.poll_transmit()
     assert ours.state is theirs.state is TlsState.ESTABLISHED
+
+
+def test_a_client_without_a_certificate_has_none_and_threatens_nobody(ecdsa: Certificate, rng: random.Random) -> None:
+    client = Client(client_context())
+    wire = client.step()
+    machine, _ = machine_for(ecdsa, wire, rng)
+    assert (machine.peer_certificate, machine.threats) == (None, [])
+    shake(machine, client, wire)
+    assert (machine.peer_certificate, machine.threats) == (None, [])
+
+
+def test_as_a_client_it_is_told_of_an_alert_and_watches_nobody() -> None:
+    ours = TlsMachine(lambda _: client_context(), server_side=False)
+    ours.receive_data(b"")
+    ours.poll_transmit()
+    ours.receive_data(b"\x15\3\3\0\2\2\x28")  # handshake_failure
+    assert (ours.state, ours.alert, ours.threats) == (TlsState.FAILED, "handshake_failure", [])

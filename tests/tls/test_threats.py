@@ -212,3 +212,19 @@ def test_a_client_that_does_not_trust_us_is_told(rsa: Certificate, versions: tup
     shake(machine, client, wire)
     assert machine.state is TlsState.FAILED
     assert machine.threats == ["certificate-rejected"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "agreed"),
+    [
+        (b"", None),
+        (record(b"\2\x28", 21), None),
+        (SERVER_HELLO, (0x0303, 0xC02F)),
+        (TLS13_RETRY, None),
+        (TLS13_HELLO, (0x0304, 0x1301)),
+    ],
+)
+def test_what_our_hello_has_agreed_to_is_known(sent: bytes, agreed: tuple[int, int] | None) -> None:
+    watch = RecordWatch()
+    watch.sent(sent)
+    assert watch.agreed == agreed

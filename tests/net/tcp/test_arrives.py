@@ -362,3 +362,12 @@ def test_nobody_is_kept_by_what_comes_again_nor_by_an_early_end() -> None:
     peer.send(ACK, b"ext", seq=add(peer.seq, -4))
     assert conn.last_activity == peer.now - 9
     assert [seg.flags for seg in peer.send(ACK | FIN, seq=add(peer.seq, 9))] == [RST]
+
+
+def test_a_reset_that_does_not_count_its_fin_ends_the_connection() -> None:
+    peer = Peer()
+    peer.open()
+    peer.send(ACK | FIN)
+    assert peer.send(RST) == []
+    assert [notice.reason for notice in peer.told(Closed) if isinstance(notice, Closed)] == [CloseReason.RST]
+    assert peer.told(Anomaly) == []

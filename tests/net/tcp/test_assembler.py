@@ -152,3 +152,18 @@ def test_any_order_of_pieces_gives_the_whole() -> None:
         for start in starts:
             assembler.insert(*piece(start, start + 8))
         assert assembler.take(BASE) == bytearray(TEXT)
+
+
+def test_an_end_is_reached_once_and_void_when_data_has_passed_it() -> None:
+    assembler = Assembler()
+    assert not assembler.reaches_end(10)
+    assembler.insert_end(10)
+    assembler.insert_end(10)
+    assert not assembler.reaches_end(9)
+    assert assembler.reaches_end(10)
+    assert not assembler.differs
+    assembler.insert_end(20)
+    assert assembler.differs
+    assembler.differs = False
+    assert assembler.reaches_end(20)
+    assert (assembler.ends, assembler.differs) == ([20], True)

@@ -223,3 +223,17 @@ def test_the_beginning_is_sent_of_what_is_cut_and_the_rest_afterwards(kind: type
     peer.send(ACK, ack=conn.snd_nxt)
     assert conn.send(kind(text[10:]), peer.now) == 6
     assert [bytes(seg.data) for seg in peer.answers()] == [b"abcdef"]
+
+
+def test_the_wait_for_a_shut_window_begins_with_what_is_to_be_sent() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.send(b"first", peer.now)
+    peer.answers()
+    peer.send(ack=conn.snd_nxt, window=0)
+    peer.now += 100
+    conn.send(b"more", peer.now)
+    assert conn.sending is not None
+    assert conn.sending.progress_at == peer.now
+    conn.send(b"yet more", peer.now + 1)
+    assert conn.sending.progress_at == peer.now

@@ -27,7 +27,7 @@ from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.settings import TcpSettings
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
-from honeystack.net.wire.tcp import ACK, FIN, RST, SYN, decode_segment
+from honeystack.net.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN, decode_segment
 from tests.net.faults import BrokenTable
 from tests.net.tcp.pair import FACTS, Pair, hostile, make_tcp, path_of, peer_segment
 from tests.net.tcp.peer import Peer
@@ -347,3 +347,32 @@ def test_memory_that_runs_short_twice_is_told_once() -> None:
         tcp.short_of_memory(conn, 1000.0)
     bounds = [notice for notice in iter(tcp.poll_notice, None) if isinstance(notice, BoundReached)]
     assert [notice.bound for notice in bounds] == ["buffer_memory"]
+
+
+def test_sources_that_may_have_no_more_connections_are_named() -> None:
+    tcp = make_tcp(3, connections_per_source=1)
+    assert tcp.full_sources == set()
+    peer = Peer(tcp)
+    peer.open()
+    assert tcp.full_sources == {peer.path.remote}
+
+
+def test_a_mark_of_congestion_is_echoed_where_that_was_agreed() -> None:
+    peer = Peer()
+    (answer,) = peer.send(SYN | ECE | CWR)
+    assert answer.flags & ECE
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    marked = peer_segment(peer.path, peer.ports, peer.seq, peer.ack, ACK, data=b"x")
+    peer.tcp.receive_segment(peer.path, marked, FACTS._replace(tos=0b11), peer.now, verify=True)
+    assert peer.answers()[0].flags & ECE
+
+
+def test_connections_whose_data_does_not_move_end_while_memory_is_short() -> None:
+    tcp = make_tcp(3, buffer_memory=1000)
+    peer = Peer(tcp, mss=1000)
+    conn = peer.open()
+    conn.send(bytes(2000), peer.now)
+    tcp.short_of_memory(conn, peer.now)
+    peer.wait(60)
+    assert [notice.reason for notice in peer.told(Closed) if isinstance(notice, Closed)] == [CloseReason.SHED]

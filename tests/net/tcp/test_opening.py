@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from honeystack.net.tcp.path_mtu import LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from tests.net.tcp.pair import make_tcp
@@ -58,3 +59,14 @@ def test_the_window_that_completes_the_handshake_says_how_large_segments_are(tim
 def test_a_cookie_brings_the_scale_of_its_window_back() -> None:
     conn = Peer(make_tcp(3, half_open=0), window=777, scale=3, timestamp=5).open()
     assert conn.snd_wnd == conn.max_window == 777 << 3
+
+
+@pytest.mark.parametrize(("timestamp", "mss"), [(None, 1000), (7, 988)])
+def test_segments_are_no_longer_than_what_is_known_of_the_path(timestamp: int | None, mss: int) -> None:
+    peer = Peer(timestamp=timestamp)
+    peer.tcp.path_mtus.put(peer.path.remote, 1040, peer.now)
+    assert peer.open().mss == mss
+    peer.now += LIFETIME
+    later = Peer(peer.tcp, local_port=2, timestamp=timestamp)
+    later.now = peer.now
+    assert later.open().mss == mss + 460

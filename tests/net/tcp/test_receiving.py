@@ -367,3 +367,12 @@ def test_a_fin_behind_text_that_nobody_will_read_is_reset(released: bool, flags:
     (answer,) = peer.send(ACK | FIN, seq=add(peer.seq, 9))
     assert answer.flags == flags
     assert (conn.state is State.CLOSED) is released
+
+
+def test_a_second_end_is_told_once() -> None:
+    peer = Peer()
+    peer.open()
+    for place in (5, 9, 9):
+        peer.send(ACK | FIN, seq=add(peer.seq, place))
+    peer.say(b"hello")
+    assert [notice.name for notice in peer.told(Anomaly) if isinstance(notice, Anomaly)] == ["second-end"]

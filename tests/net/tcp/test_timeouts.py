@@ -350,3 +350,17 @@ def test_a_peer_that_repeats_what_we_have_is_still_there(released: bool, ends: l
         peer.wait(100)
         peer.send(ACK | PSH, b"ext", seq=add(peer.seq, -4))
     assert reasons(peer) == ends
+
+
+def test_a_silent_peer_is_asked_again_and_given_up() -> None:
+    limits = {"keep_alive_seconds": 60.0, "keep_alive_interval_seconds": 10.0, "keep_alive_probes": 2}
+    peer = Peer(make_tcp(3, keep_alive=True, **limits))
+    peer.open()
+    peer.wait(30)
+    peer.send()  # the first look is too early
+    assert peer.wait(59) == []
+    assert len(peer.wait(2)) == 1
+    assert len(peer.wait(10)) == 1
+    assert reasons(peer) == []
+    assert peer.wait(10) == []
+    assert reasons(peer) == [CloseReason.TIMEOUT]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -19,12 +21,12 @@ from tests.net.syns import LINUX, syn
 CASES = [(False, False, False), (True, False, False), (True, True, False), (True, False, True), (True, True, True)]
 
 
-def blocks(version: int, sequence: int) -> FrameBlock:
-    path = PATHS[version]
-    frames = [(syn(path, 1000 + n, 80, 0xFFFF_FFFF - n, LINUX), ChecksumState.UNKNOWN, None) for n in range(len(CASES))]
-    stamped, scaled, sack = (np.array(column) for column in zip(*CASES, strict=True))
-    ticks, labels = np.arange(5) + 0xFFFF_FFF0, np.arange(5) + 0xFFFF0
-    answers = Answers(1460, 7, np.full(5, sequence), ticks, (64240, 65160), scaled, sack, stamped, 64, OUR_MAC, labels)
+def blocks(version: int, sequence: int, cases: Sequence[tuple[bool, bool, bool]] = CASES) -> FrameBlock:
+    path, count = PATHS[version], len(cases)
+    frames = [(syn(path, 1000 + n, 80, 0xFFFF_FFFF - n, LINUX), ChecksumState.UNKNOWN, None) for n in range(count)]
+    stamped, scaled, sack = (np.array(column) for column in zip(*cases, strict=True))
+    ticks, labels, numbers = np.arange(count) + 0xFFFF_FFF0, np.arange(count) + 0xFFFF0, np.full(count, sequence)
+    answers = Answers(1460, 7, numbers, ticks, (64240, 65160), scaled, sack, stamped, 64, OUR_MAC, labels)
     return write_syn_acks(plain_syns(SynBatch.of(frames), version), answers)
 
 
@@ -58,3 +60,9 @@ def test_frames_are_those_of_one_by_one(version: int, sequence: int) -> None:
 def test_checksums_hold_for_any_number(version: int) -> None:
     for sequence in range(0, 1 << 32, 0x0101_0101):
         assert blocks(version, sequence).frames()[4] == expected(version, 4, sequence)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_without_any_timestamp_frames_are_the_same_as_one_by_one(version: int) -> None:
+    block = blocks(version, 7, CASES[:1])
+    assert block.frames() == [expected(version, 0, 7)]

@@ -168,3 +168,16 @@ def test_an_mss_of_zero_is_none_and_a_scale_is_at_most_fourteen() -> None:
     options = decode_syn_options(b"\x02\x04\x00\x00\x03\x03\xff")
     assert options.mss is None
     assert options.window_scale == 14
+
+
+def test_a_segment_without_options_has_none() -> None:
+    segment = decode(encode_segment(1, 2, 3, 4, ACK, 5, 0, data=b"text"))
+    assert (segment.options, segment.timestamps, segment.sack, bytes(segment.data)) == (b"", None, (), b"text")
+
+
+def test_the_header_of_a_run_sums_the_pseudo_header_alone() -> None:
+    data = bytes(range(100))
+    whole = encode_segment(1, 2, 3, 4, ACK, 5, 777, b"\x01\x01\x01\x01", data)
+    head = encode_segment(1, 2, 3, 4, ACK, 5, 777, b"\x01\x01\x01\x01", data, whole=False)
+    assert head[:16] + head[18:] == whole[:16] + whole[18:24]
+    assert int.from_bytes(head[16:18], "big") == 777 + 24 + 100
