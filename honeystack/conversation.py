@@ -45,7 +45,7 @@ class FirstBytes:
         self._identity = identity
         self._limit = limit
         self._memory = memory
-        self._data = bytearray()
+        self._data: bytes | bytearray = b""  # most peers say all of it at once
         self._length = 0
 
     def received(self, data: bytes | bytearray) -> None:
@@ -53,7 +53,7 @@ class FirstBytes:
         if self.told or not data:
             return
         kept = data[: self._limit - len(self._data)]
-        self._data += kept
+        self._data = _joined(self._data, kept)
         self._memory.held += len(kept)
         self._length += len(data)
         if self._length >= self._limit or self._memory.held > self._memory.limit:
@@ -72,7 +72,7 @@ class FirstBytes:
         if self._length:
             self._tell(Payload(bytes(self._data), self._length))
         self._memory.held -= len(self._data)
-        self._data = bytearray()
+        self._data = b""
 
     def _tell(self, payload: Payload) -> None:
         self._recorder.record(PAYLOAD, {"payload": payload}, identity=self._identity)
@@ -105,7 +105,7 @@ class Conversation(trio.abc.HalfCloseableStream):
     tls_starter: Callable[[Conversation], Awaitable[bool]] | None = None  # takes TLS off, where that is planned
     transcript: Any = None  # what notes all that is said, where that is wanted
     silent: bool = False  # the listener has waited for the first bytes in vain: a server-first service may speak
-    _ahead: bytearray = attrs.field(factory=bytearray, init=False)
+    _ahead: bytes | bytearray = attrs.field(default=b"", init=False)
     _ended: bool = attrs.field(default=False, init=False)
 
     def record(self, kind: EventKind, fields: Mapping[str, object]) -> None:
@@ -133,7 +133,7 @@ class Conversation(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             return b""
         more = self._came(await self.stream.receive_some(max_bytes))
-        self._ahead += more
+        self._ahead = _joined(self._ahead, more)
         return more
 
     def _came(self, more: bytes | bytearray) -> bytes:
@@ -151,8 +151,11 @@ class Conversation(trio.abc.HalfCloseableStream):
             raise ValueError("max_bytes must be at least 1")
         if self._ahead:
             await trio.lowlevel.checkpoint()
-            taken = bytes(self._ahead if max_bytes is None else self._ahead[:max_bytes])
-            del self._ahead[: len(taken)]
+            if max_bytes is None or max_bytes >= len(self._ahead):
+                return self.take_ahead()
+            ahead = self._ahead = bytearray(self._ahead) if isinstance(self._ahead, bytes) else self._ahead
+            taken = bytes(ahead[:max_bytes])
+            del ahead[:max_bytes]
             return taken
         if self._ended:
             await trio.lowlevel.checkpoint()
@@ -162,12 +165,12 @@ class Conversation(trio.abc.HalfCloseableStream):
     def take_ahead(self) -> bytes:
         """What `ahead` holds, which is consumed by it."""
         taken = bytes(self._ahead)
-        self._ahead.clear()
+        self._ahead = b""
         return taken
 
     def unreceive(self, data: bytes) -> None:
         """Give bytes back to the front; the next receive or peek sees them first."""
-        self._ahead[:0] = data
+        self._ahead = bytes(data) + self._ahead if self._ahead else bytes(data)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.first is not None:
@@ -228,6 +231,15 @@ class Conversation(trio.abc.HalfCloseableStream):
         self.tell_first()
         self.stream = stream
         self._ended = False
+
+
+def _joined(before: bytes | bytearray, more: bytes | bytearray) -> bytes | bytearray:
+    """What came at once stays as it is; from the second piece on it is a buffer that grows."""
+    if not before:
+        return bytes(more)
+    grown = bytearray(before) if isinstance(before, bytes) else before
+    grown += more
+    return grown
 
 
 class Patience:

@@ -114,15 +114,20 @@ class Router:
         return self._write_down(peer, self.transcripts)
 
     async def _converse(self, peer: Conversation) -> None:
-        try:
-            await self._contained(peer, self._hold(peer))
+        try:  # no coroutine around another for it: each takes a conversation 250 bytes
+            await self._hold(peer)
+        except (Exception, BaseExceptionGroup) as error:
+            self._contain(peer, error)
         finally:
             if not peer.finish():
                 with trio.move_on_after(CLOSE_SECONDS), contextlib.suppress(*_PEERS_DOING):
                     await peer.aclose()
 
     async def converse_datagrams(self, peer: DatagramConversation) -> None:
-        await self._contained(peer, self._hold_datagrams(peer))
+        try:
+            await self._hold_datagrams(peer)
+        except (Exception, BaseExceptionGroup) as error:
+            self._contain(peer, error)
 
     async def _write_down(self, peer: Conversation, transcripts: Transcripts) -> None:
         """Converse, and keep a transcript of it."""
@@ -150,7 +155,10 @@ class Router:
 
     async def _hold(self, peer: Conversation) -> None:
         room = self._rooms.room("tcp", peer.flow.local)
-        wrapped = await self._unwrap(peer, room)
+        reader, ahead = HelloReader(), peer.ahead
+        wrapped: bool | None = False
+        if not (peer.silent or (ahead and reader.feed(ahead) is Progress.NOT_TLS)):
+            wrapped = await self._unwrap(peer, room, reader)
         if wrapped is None:
             return
         if wrapped:
@@ -159,16 +167,16 @@ class Router:
             peer.tls_starter = partial(self._start_tls, plan=room.tls)
         if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
             return  # silent to the end
-        taker = await self._taker(peer, room)
+        services = room.services
+        taker = await self._taker(peer, services) if len(services) > 1 else next(iter(services), None)
         if taker is None:
             await self._capture(peer)
             return
         peer.service, service = taker
         await service.handle(peer)
 
-    async def _unwrap(self, peer: Conversation, room: Room) -> bool | None:
-        """Whether the peer is inside TLS now; None where it can be served no more."""
-        reader = HelloReader()
+    async def _unwrap(self, peer: Conversation, room: Room, reader: HelloReader) -> bool | None:
+        """Whether the peer is inside TLS now; None where it can be served no more. What is ahead has been read."""
         with self._hellos.hold() as hello:
             await self._sniff(peer, room.plan, reader, hello)
             if reader.progress not in _TOLD:
@@ -182,8 +190,6 @@ class Router:
     async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
         """Look for a ClientHello in the first bytes; they stay unconsumed."""
         ahead = peer.ahead
-        if peer.silent or (ahead and reader.feed(ahead) is Progress.NOT_TLS):
-            return
         hello.received(ahead)
         if reader.progress in _TOLD:
             return
@@ -246,14 +252,12 @@ class Router:
             payload = Payload.cut(peer.ahead, self.capture.payload_bytes)
             peer.record(TLS, {"tls.stage": "payload", **peer.facts, "payload": payload})
 
-    async def _taker(self, peer: Conversation, room: Room) -> tuple[str, Any] | None:
-        """The service that takes the conversation: the only one, the one that says MINE, or one that speaks first."""
-        if len(room.services) <= 1:
-            return room.services[0] if room.services else None
+    async def _taker(self, peer: Conversation, services: Sequence[tuple[str, Any]]) -> tuple[str, Any] | None:
+        """The service that takes the conversation: the one that says MINE, or one that speaks first."""
         final = not peer.ahead
         while peer.ahead:
             final = final or peer.eof_received or len(peer.ahead) >= RECOGNITION_BYTES
-            taker, undecided = self._ask(peer, room.services, final=final)
+            taker, undecided = self._ask(peer, services, final=final)
             if taker is not None:
                 return taker
             if final or not undecided:
@@ -261,7 +265,7 @@ class Router:
             with trio.move_on_after(self._first_wait) as pause:
                 await peer.peek_more(RECOGNITION_BYTES)
             final = pause.cancelled_caught
-        return next((entry for entry in room.services if entry[1].speaks_first), None)
+        return next((entry for entry in services if entry[1].speaks_first), None)
 
     def _ask(
         self, peer: Conversation | DatagramConversation, services: Sequence[tuple[str, Any]], *, final: bool
@@ -313,19 +317,16 @@ class Router:
 
     # containment
 
-    async def _contained(
-        self, peer: Conversation | DatagramConversation, conversation: Coroutine[Any, Any, None]
-    ) -> None:
-        try:
-            await conversation
-        except Exception as error:
-            self._ended(peer, error)
-        except BaseExceptionGroup as group:  # of a service's own nursery, when we are being cancelled too
-            faults, rest = group.split(Exception)
+    def _contain(self, peer: Conversation | DatagramConversation, error: BaseException) -> None:
+        """An error ends its conversation and nothing else; raises what is none."""
+        if isinstance(error, BaseExceptionGroup) and not isinstance(error, ExceptionGroup):
+            faults, rest = error.split(Exception)  # of a service's own nursery, when we are being cancelled too
             if faults is not None:
                 self._ended(peer, faults)
             if rest is not None:
                 raise rest from None
+        else:
+            self._ended(peer, error)
 
     def _ended(self, peer: Conversation | DatagramConversation, error: BaseException) -> None:
         """A conversation ended by an error: the peer's going away is none of ours, the rest is."""

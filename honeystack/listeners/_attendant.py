@@ -217,7 +217,8 @@ class Attendant:
         self._witness.closed(visit.identity, *visit.ended)
 
     def _plan(self, visit: Visit) -> PortPlan:
-        return self._reception.plan_for("tcp", _flow(visit.connection).local)
+        connection = visit.connection
+        return self._reception.plan_for("tcp", Endpoint(_address(connection.path.local), connection.local_port))
 
     def _reply(self, notice: Datagram, data: bytes, amplification: float) -> bool:
         stack, now, ports = self.driver.stack, trio.current_time(), (notice.local_port, notice.remote_port)

@@ -39,7 +39,7 @@ class Echo:
         echoed = 0
         try:
             with Patience(peer, self.idle) as patience:
-                while data := await peer.receive_some():
+                while data := peer.take_ahead() or await peer.receive_some():
                     await peer.send_all(data)
                     echoed += len(data)
                     patience.extend()
