@@ -123,19 +123,19 @@ class Delivery:
         if asks or (packet.operation in (arp.REQUEST, arp.REPLY) and self._is_sought(sender)):
             moved = self.neighbours.contradicts(sender, mac)
             if asks or not moved or is_announcement(packet) or not self.neighbours.is_locked(sender, now):
-                self._remember(sender, mac, ethernet.vlan, now)
-                solicited = packet.operation == arp.REPLY and to_us
-                self.reachability.hear(sender, now, solicited=solicited, moved=moved)
+                path = Path(4, packet.target, sender, ethernet.destination, mac, ethernet.vlan)
+                self._remember(path, now)
+                self.reachability.hear(path, now, solicited=packet.operation == arp.REPLY and to_us, moved=moved)
         return answered(self.neighbours.receive_arp(packet, ethernet))
 
     def _is_sought(self, address: bytes) -> bool:
         """Whether a neighbour is known or asked for."""
         return self.neighbours.is_known(address) or self.reachability.condition(address) is not None
 
-    def _remember(self, address: bytes, mac: bytes, vlan: int | None, now: float) -> None:
+    def _remember(self, path: Path, now: float) -> None:
         """A neighbour has told its MAC address."""
         forgotten = self.neighbours.forgotten
-        self.neighbours.remember(address, mac, vlan, now)
+        self.neighbours.remember(path.remote, path.remote_mac, path.vlan, now)
         if self.neighbours.forgotten > forgotten:
             self.bound("neighbours", None, now)
 
@@ -198,34 +198,31 @@ class Delivery:
         return Fate.DELIVERED
 
     def _learn(self, packet: IpPacket, message: IcmpMessage, now: float) -> None:
-        """Learn from neighbour discovery: RFC 4861 §7.2.3 and §7.2.5."""
+        """Learn from neighbour discovery who asks for us, and where he is whom we know or look for (RFC 4861 §7.2)."""
         neighbour, path = icmpv6.decode_neighbour(message), packet.path
         if packet.facts.ttl != icmpv6.NDP_HOP_LIMIT:
             return
-        told, mac = path.remote, neighbour.link_address
-        override, solicited = True, False
-        if message.type == icmpv6.NEIGHBOUR_ADVERTISEMENT:
-            if self.neighbours.owns(neighbour.target):  # RFC 4862 §5.4.4
-                self._notices.append(AddressConflict(neighbour.target, mac or path.remote_mac, withdrawn=False))
-                return
-            told, override = neighbour.target, neighbour.flags & icmpv6.OVERRIDE != 0
-            solicited = neighbour.flags & icmpv6.SOLICITED != 0
-            if not self._is_sought(told) or (solicited and path.local[0] == 0xFF):
-                return
-        elif not self.neighbours.owns(neighbour.target) or told == UNSPECIFIED:
+        if message.type == icmpv6.NEIGHBOUR_SOLICITATION:
+            if self.neighbours.owns(neighbour.target) and path.remote != UNSPECIFIED:
+                self._heard(path, neighbour.link_address, icmpv6.OVERRIDE, now)
+        elif self.neighbours.owns(neighbour.target):  # RFC 4862 §5.4.4
+            mac = neighbour.link_address or path.remote_mac
+            self._notices.append(AddressConflict(neighbour.target, mac, withdrawn=False))
+        elif self._is_sought(neighbour.target) and not (neighbour.flags & icmpv6.SOLICITED and path.local[0] == 0xFF):
+            self._heard(path._replace(remote=neighbour.target), neighbour.link_address, neighbour.flags, now)
+
+    def _heard(self, path: Path, mac: bytes | None, flags: int, now: float) -> None:
+        """RFC 4861 §7.2.5: another MAC address that does not override raises doubts, and no more."""
+        address, solicited = path.remote, flags & icmpv6.SOLICITED != 0
+        moved = mac is not None and self.neighbours.contradicts(address, mac)
+        if moved and not flags & icmpv6.OVERRIDE:
+            if self.reachability.condition(address) is Condition.REACHABLE:
+                self.reachability.hear(path, now, solicited=False, moved=True)
             return
-        if mac is None:
-            if not self.neighbours.is_known(told):
-                return
-            moved = False
-        else:
-            moved = self.neighbours.contradicts(told, mac)
-            if moved and not override:  # it is doubted, if it was reachable, but not believed
-                if self.reachability.condition(told) is Condition.REACHABLE:
-                    self.reachability.hear(told, now, solicited=False, moved=True)
-                return
-            self._remember(told, mac, path.vlan, now)
-        self.reachability.hear(told, now, solicited=solicited, moved=moved)
+        if mac is not None:
+            self._remember(path._replace(remote_mac=mac), now)
+        if self.neighbours.is_known(address):
+            self.reachability.hear(path, now, solicited=solicited, moved=moved)
 
     def _see(self, tell: Callable[[IpPacket], PacketSeen], packet: IpPacket) -> None:
         if self._sniffer:

@@ -1,8 +1,8 @@
 """What hosts of one link owe each other: ARP and neighbour discovery.
 
 RFC 826 and 5227, RFC 4861 and 4862 as far as a host answers. No answer needs a neighbour to be looked up, since it goes
-back the way the question came. Those that have spoken are remembered for whoever opens a connection of his own, with
-what they said last; `net.reachability` asks whether they are still there.
+back the way the question came. Those that have asked for us, or whom `net.reachability` asks for, are remembered for
+whoever opens a connection of his own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.icmpv6 import Neighbour
 
 UNSPECIFIED: Final = bytes(16)
+LOCK_SECONDS: Final = 1.0  # Linux's locktime: of several answers to one question by ARP the first counts
 
 
 class Neighbours:
@@ -30,7 +31,8 @@ class Neighbours:
         self._addresses = addresses
         self._mac = mac
         self._limit = limit
-        self._known: OrderedDict[bytes, tuple[bytes, int | None]] = OrderedDict()
+        # By address: MAC address, VLAN, and when that was first said.
+        self._known: OrderedDict[bytes, tuple[bytes, int | None, float]] = OrderedDict()
         self.forgotten = 0  # neighbours that gave way to others
 
     def owns(self, address: bytes) -> bool:
@@ -39,8 +41,6 @@ class Neighbours:
     def receive_arp(self, packet: Arp, ethernet: EthernetHeader) -> bool:
         """Answer a request for one of our addresses, also one that only asks whether it is taken (RFC 5227 §2.1.1)."""
         if packet.operation != arp.REQUEST or packet.target not in self._addresses:
-            return False
-        if packet.sender_mac[0] & 1 or packet.sender_mac == self._mac:
             return False
         reply = Arp(arp.REPLY, self._mac, packet.target, packet.sender_mac, packet.sender)
         header = encode_ethernet(packet.sender_mac, self._mac, ARP, ethernet.vlan)
@@ -73,15 +73,30 @@ class Neighbours:
         self._output.packet(home, icmpv6.PROTOCOL, data, ttl=icmpv6.NDP_HOP_LIMIT)
         return True
 
-    def remember(self, address: bytes, mac: bytes, vlan: int | None) -> None:
+    def remember(self, address: bytes, mac: bytes, vlan: int | None, now: float) -> None:
         """A neighbour has said which MAC address is its; the one unheard for longest gives way."""
         if not any(address):
             return
-        self._known[address] = (mac, vlan)
+        before = self._known.get(address)
+        since = now if before is None or before[0] != mac else before[2]
+        self._known[address] = (mac, vlan, since)
         self._known.move_to_end(address)
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
             self.forgotten += 1
+
+    def is_known(self, address: bytes) -> bool:
+        return address in self._known
+
+    def contradicts(self, address: bytes, mac: bytes) -> bool:
+        """Whether a neighbour is known by another MAC address."""
+        known = self._known.get(address)
+        return known is not None and known[0] != mac
+
+    def is_locked(self, address: bytes, now: float) -> bool:
+        """Whether what a neighbour has said is too new to be replaced by what others say in passing."""
+        known = self._known.get(address)
+        return known is not None and now - known[2] <= LOCK_SECONDS
 
     def forget(self, address: bytes) -> None:
         """A neighbour does not answer any more."""
@@ -90,4 +105,4 @@ class Neighbours:
     def path_to(self, local: bytes, remote: bytes) -> Path | None:
         """How to reach a neighbour that has spoken; None for one that has not, or whom others have displaced."""
         known = self._known.get(remote)
-        return None if known is None else Path(4 if len(remote) == 4 else 6, local, remote, self._mac, *known)
+        return None if known is None else Path(4 if len(remote) == 4 else 6, local, remote, self._mac, *known[:2])

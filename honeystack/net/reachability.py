@@ -82,9 +82,12 @@ class Reachability:
             self._ask(entry, now)
         return True
 
-    def hear(self, address: bytes, now: float, *, solicited: bool) -> None:
-        """A neighbour has told its MAC address, of itself or because it was asked."""
+    def hear(self, path: Path, now: float, *, solicited: bool, moved: bool = False) -> None:
+        """A neighbour has told its MAC address, of itself or because it was asked; `moved` if that is another one."""
+        address = path.remote
         entry = self._entries.get(address)
+        if entry is None and solicited and address in self._links and len(self._entries) < self._limit:
+            entry = self._entries[address] = _Entry(path, Condition.REACHABLE)  # as Linux, though nobody has asked
         if entry is None:
             return
         if solicited:
@@ -93,6 +96,9 @@ class Reachability:
         elif entry.condition is Condition.INCOMPLETE:
             entry.condition = Condition.DELAY
             self._timers.schedule(address, now + DELAY_SECONDS)
+        elif moved:  # STALE
+            del self._entries[address]
+            self._timers.cancel(address)
 
     def handle_timeout(self, now: float) -> None:
         """Ask again, give up, and let entries grow stale."""

@@ -317,7 +317,4 @@ class Stack:
             return Fate.IGNORED
         if any(packet.sender) and is_martian(packet.sender):
             return Fate.IGNORED
-        if packet.target in self.addresses:
-            self._delivery.remember(packet.sender, packet.sender_mac, ethernet.vlan, now)
-            self._delivery.reachability.hear(packet.sender, now, solicited=packet.operation == arp.REPLY)
-        return Fate.ANSWERED if self._delivery.neighbours.receive_arp(packet, ethernet) else Fate.IGNORED
+        return self._delivery.arp(packet, ethernet, now)

@@ -21,6 +21,9 @@ from tests.live.packets import ICMPV6, SYN, TCP, icmpv6
 from tests.live.street import PROBER_MAC, TARGET_LOCAL, TARGET_MAC, Peer, Probe
 from tests.live.twin import CLOSED
 
+ARP_HEAD = b"\0\1\x08\0\6\4"
+ELSEWHERE = bytes.fromhex("020000000055")
+
 
 def link_probes(version: int) -> dict[str, Probe]:
     return link4_probes() if version == 4 else link6_probes()
@@ -32,7 +35,7 @@ def arp(
     target: str = "192.0.2.1",
     sender: str | None = None,
     sender_mac: bytes = PROBER_MAC,
-    head: bytes = b"\0\1\x08\0\6\4",
+    head: bytes = ARP_HEAD,
     target_mac: bytes = bytes(6),
     cut: int = 28,
 ) -> Make:
@@ -76,7 +79,35 @@ def link4_probes() -> dict[str, Probe]:
         "link mute echo": after(in_packet()),
         "link mute request, then echo": after(arp(), BROADCAST_MAC, 0x0806, then=in_packet()),
         "link mute echo in tcp": after(lambda peer: peer.ip(TCP, peer.segment(SYN, CLOSED))),
+        "link mute reply, then echo": after(arp(2), TARGET_MAC, 0x0806, then=in_packet()),
+        "link mute announcement, then echo": after(announcement, BROADCAST_MAC, 0x0806, then=in_packet()),
+        "link mute request, announcement from elsewhere, then echo": moved(announcement),
+        "link mute request, reply from elsewhere, then echo": moved(arp(2, sender_mac=ELSEWHERE)),
+        "link mute request, later reply from elsewhere, then echo": moved(arp(2, sender_mac=ELSEWHERE), 1.2),
+        "link mute request, request from elsewhere, then echo": moved(arp(1, sender_mac=ELSEWHERE)),
+        "link mute request, other's request from elsewhere, then echo": moved(
+            arp(1, sender_mac=ELSEWHERE, target=OTHER[4]), 1.2
+        ),
     }
+
+
+def announcement(peer: Peer) -> bytes:
+    """Who tells where he is, though nobody asked (RFC 5227 §3)."""
+    return ARP_HEAD + b"\0\1" + ELSEWHERE + peer.address + bytes(6) + peer.address
+
+
+def moved(make: Make, pause: float = 0.1) -> Probe:
+    """A neighbour that has asked for us is said to be elsewhere."""
+
+    async def probe(peer: Peer) -> None:
+        await peer.frame(arp()(peer), to=BROADCAST_MAC, ethertype=0x0806)
+        await trio.sleep(pause)
+        await peer.frame(make(peer), to=TARGET_MAC, ethertype=0x0806)
+        await trio.sleep(0.1)
+        await peer.frame(in_packet()(peer))
+        await trio.sleep(6.6)
+
+    return probe
 
 
 def after(make: Make, to: bytes = TARGET_MAC, ethertype: int | None = None, then: Make | None = None) -> Probe:
@@ -153,5 +184,43 @@ def link6_probes() -> dict[str, Probe]:
         "link mute echo": after(in_packet()),
         "link mute solicitation": after(solicitation(), group_mac),
         "link mute solicitation, then echo": after(solicitation(), group_mac, then=in_packet()),
+        "link mute advertisement, then echo": after(advertised(0), TARGET_MAC, then=in_packet()),
+        "link mute advertisement that overrides, then echo": after(advertised(0x20), TARGET_MAC, then=in_packet()),
+        "link mute advertisement to all, then echo": after(
+            advertised(0x20, to="ff02::1"), ALL_NODES_MAC, then=in_packet()
+        ),
+        "link mute solicitation of another, then echo": after(
+            solicitation(target=OTHER[6], to="2001:db8::1"), TARGET_MAC, then=in_packet()
+        ),
+        "link mute solicitation, advertisement from elsewhere, then echo": moved6(advertised(0)),
+        "link mute solicitation, advertisement that overrides, then echo": moved6(advertised(0x20)),
+        "link mute solicitation, solicited advertisement, then echo": moved6(advertised(0x40)),
+        "link mute solicitation, solicitation from elsewhere, then echo": moved6(
+            solicitation(option=b"\1\1" + ELSEWHERE)
+        ),
         "link echo to all nodes": send(to_destination("ff02::1"), to=ALL_NODES_MAC),
     }
+
+
+def advertised(flags: int, *, to: str = "2001:db8::1") -> Make:
+    """A neighbour's own address is said to be elsewhere."""
+
+    def make(peer: Peer) -> bytes:
+        where = ip_address(to).packed
+        body = bytes([flags, 0, 0, 0]) + peer.address + b"\2\1" + ELSEWHERE
+        message = icmpv6(peer.address, where, 136, 0, body)
+        return peer.ip(ICMPV6, message, to=where, ttl=255)
+
+    return make
+
+
+def moved6(make: Make) -> Probe:
+    async def probe(peer: Peer) -> None:
+        await peer.frame(solicitation()(peer), to=bytes.fromhex("3333ff000001"))
+        await trio.sleep(0.1)
+        await peer.frame(make(peer))
+        await trio.sleep(0.1)
+        await peer.frame(in_packet()(peer))
+        await trio.sleep(6.6)
+
+    return probe

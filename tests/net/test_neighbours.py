@@ -89,8 +89,6 @@ def test_every_address_of_a_prefix_is_ours() -> None:
     [
         Arp(REPLY, PEER_MAC, PEER4, OUR_MAC, US4),
         Arp(REQUEST, PEER_MAC, PEER4, bytes(6), PEER4),
-        Arp(REQUEST, BROADCAST, PEER4, bytes(6), US4),
-        Arp(REQUEST, OUR_MAC, PEER4, bytes(6), US4),
         Arp(77, PEER_MAC, PEER4, bytes(6), US4),
     ],
 )
@@ -152,9 +150,9 @@ def test_an_advertisement_has_no_answer() -> None:
 def test_who_has_spoken_can_be_reached() -> None:
     bench = Bench()
     assert bench.neighbours.path_to(US4, PEER4) is None
-    bench.neighbours.remember(PEER4, PEER_MAC, 5)
-    bench.neighbours.remember(PEER6, PEER_MAC, None)
-    bench.neighbours.remember(bytes(4), PEER_MAC, None)
+    bench.neighbours.remember(PEER4, PEER_MAC, 5, 0.0)
+    bench.neighbours.remember(PEER6, PEER_MAC, None, 0.0)
+    bench.neighbours.remember(bytes(4), PEER_MAC, None, 0.0)
     assert bench.neighbours.path_to(US4, PEER4) == Path(4, US4, PEER4, OUR_MAC, PEER_MAC, 5)
     assert bench.neighbours.path_to(US6, PEER6) == PATH6
     assert bench.neighbours.path_to(US4, bytes(4)) is None
@@ -164,7 +162,7 @@ def test_neighbours_are_bounded_and_the_one_unheard_for_longest_gives_way() -> N
     bench = Bench(limit=2)
     one, two, three = (packed(f"10.0.0.{n}") for n in (11, 12, 13))
     for address in (one, two, one, three):
-        bench.neighbours.remember(address, PEER_MAC, None)
+        bench.neighbours.remember(address, PEER_MAC, None, 0.0)
     assert bench.neighbours.path_to(US4, one) is not None
     assert bench.neighbours.path_to(US4, two) is None
     assert bench.neighbours.forgotten == 1
@@ -186,14 +184,29 @@ def test_it_knows_which_addresses_are_ours() -> None:
     assert [neighbours.owns(address) for address in (US4, US6, PEER4, PEER6)] == [True, True, False, False]
 
 
-def test_a_reply_goes_to_who_the_request_says_it_is_from() -> None:
+@pytest.mark.parametrize("mac", [b"\x02\0\0\0\0\x42", BROADCAST, OUR_MAC])
+def test_a_reply_goes_to_who_the_request_says_it_is_from(mac: bytes) -> None:
     bench = Bench()
-    assert bench.neighbours.receive_arp(Arp(REQUEST, b"\x02\0\0\0\0\x42", PEER4, bytes(6), US4), ETHERNET)
-    assert bench.output.drain()[0][:6] == b"\x02\0\0\0\0\x42"
+    assert bench.neighbours.receive_arp(Arp(REQUEST, mac, PEER4, bytes(6), US4), ETHERNET)
+    assert bench.output.drain()[0][:6] == mac
+
+
+def test_it_knows_what_contradicts_what_a_neighbour_has_said_and_for_how_long_that_stands() -> None:
+    neighbours = Bench().neighbours
+    assert not neighbours.is_known(PEER4)
+    assert not neighbours.contradicts(PEER4, PEER_MAC)
+    assert not neighbours.is_locked(PEER4, 5.0)
+    neighbours.remember(PEER4, PEER_MAC, None, 5.0)
+    assert neighbours.is_known(PEER4)
+    assert [neighbours.contradicts(PEER4, mac) for mac in (PEER_MAC, BROADCAST)] == [False, True]
+    neighbours.remember(PEER4, PEER_MAC, None, 5.9)
+    assert [neighbours.is_locked(PEER4, now) for now in (5.0, 6.0, 6.1)] == [True, True, False]
+    neighbours.remember(PEER4, BROADCAST, None, 7.0)
+    assert neighbours.is_locked(PEER4, 7.5)
 
 
 def test_who_asks_the_group_and_does_not_say_where_he_is_must_be_known() -> None:
     bench = Bench()
     assert not bench.solicit(US6, local=solicited_node(US6), mac=None)
-    bench.neighbours.remember(PEER6, PEER_MAC, None)
+    bench.neighbours.remember(PEER6, PEER_MAC, None, 0.0)
     assert bench.solicit(US6, local=solicited_node(US6), mac=None)

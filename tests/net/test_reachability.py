@@ -124,7 +124,7 @@ def solicitation(frame: bytes) -> tuple[Neighbour, bytes]:
 @pytest.mark.parametrize("version", [4, 6])
 def test_who_has_spoken_is_asked_himself_after_a_delay_and_forgotten_when_silent(version: int) -> None:
     bench, path = Bench(), PATHS[version]
-    bench.neighbours.remember(path.remote, PEER_MAC, None)
+    bench.neighbours.remember(path.remote, PEER_MAC, None, 0.0)
     bench.machine.use(path, 0.0)
     assert bench.machine.condition(path.remote) is Condition.DELAY
     assert bench.output.drain() == []
@@ -141,8 +141,8 @@ def test_who_has_spoken_is_asked_himself_after_a_delay_and_forgotten_when_silent
 def test_an_answer_makes_it_reachable_for_a_while_in_which_nobody_asks() -> None:
     bench = Bench()
     bench.machine.use(PATH4, 0.0)
-    bench.neighbours.remember(PEER4, PEER_MAC, None)
-    bench.machine.hear(PEER4, 0.5, solicited=True)
+    bench.neighbours.remember(PEER4, PEER_MAC, None, 0.0)
+    bench.machine.hear(PATH4, 0.5, solicited=True)
     assert bench.machine.condition(PEER4) is Condition.REACHABLE
     bench.output.drain()
     bench.machine.use(PATH4, 1.0)
@@ -157,25 +157,23 @@ def test_an_answer_makes_it_reachable_for_a_while_in_which_nobody_asks() -> None
 def test_a_question_of_its_own_tells_where_it_is_but_not_that_it_hears_us() -> None:
     bench = Bench()
     bench.machine.use(PATH4, 0.0)
-    bench.neighbours.remember(PEER4, PEER_MAC, None)
-    bench.machine.hear(PEER4, 0.5, solicited=False)
+    bench.neighbours.remember(PEER4, PEER_MAC, None, 0.0)
+    bench.machine.hear(PATH4, 0.5, solicited=False)
     assert bench.machine.condition(PEER4) is Condition.DELAY
     assert [frame[:6] for _, frame in bench.until(60.0)] == [BROADCAST] + [PEER_MAC] * SOLICITATIONS
-    bench.machine.hear(PEER4, 61.0, solicited=True)
-    assert bench.machine.condition(PEER4) is None  # nobody had asked
 
 
 def test_what_is_said_while_it_is_reachable_changes_nothing() -> None:
     bench = Bench()
     bench.machine.use(PATH4, 0.0)
-    bench.machine.hear(PEER4, 0.1, solicited=True)
-    bench.machine.hear(PEER4, 0.2, solicited=False)
+    bench.machine.hear(PATH4, 0.1, solicited=True)
+    bench.machine.hear(PATH4, 0.2, solicited=False)
     assert bench.machine.condition(PEER4) is Condition.REACHABLE
 
 
 def test_a_neighbour_that_is_forgotten_meanwhile_is_asked_for_by_all() -> None:
     bench = Bench()
-    bench.neighbours.remember(PEER4, PEER_MAC, None)
+    bench.neighbours.remember(PEER4, PEER_MAC, None, 0.0)
     bench.machine.use(PATH4, 0.0)
     bench.neighbours.forget(PEER4)
     bench.neighbours.forget(PEER4)  # again: nothing happens
@@ -202,7 +200,7 @@ def test_whatever_strangers_do_entries_are_bounded_and_each_is_asked_three_times
             now += number / 50
             bench.machine.handle_timeout(now)
         else:
-            bench.machine.hear(path.remote, now, solicited=step == "answer")
+            bench.machine.hear(path, now, solicited=step == "answer")
         assert len(bench.machine) <= 5
     questions = len(bench.until(now + 100))
     assert questions <= 2 * SOLICITATIONS * started
@@ -220,6 +218,28 @@ def stack(**settings: object) -> Stack:
 def kinds(frames: list[bytes]) -> list[str]:
     """Of each frame: a question for a neighbour, or an answer."""
     return ["ask" if f[12:14] == b"\x08\x06" or f[54:55] == b"\x87" else "answer" for f in frames]
+
+
+def test_who_tells_us_unasked_where_he_is_counts_as_reachable_while_there_is_room() -> None:
+    bench = Bench(limit=1)
+    other = PATH4._replace(remote=packed("10.0.0.77"))
+    bench.machine.hear(PATH4._replace(remote=BEYOND[4]), 0.0, solicited=True)
+    assert len(bench.machine) == 0
+    bench.machine.hear(PATH4, 0.0, solicited=True)
+    bench.machine.hear(other, 0.0, solicited=True)
+    assert bench.machine.condition(PEER4) is Condition.REACHABLE
+    assert bench.machine.condition(other.remote) is None
+    assert bench.until(60.0) == []
+    assert len(bench.machine) == 0
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_who_has_moved_is_stale(moved: bool) -> None:
+    bench = Bench()
+    bench.machine.hear(PATH4, 0.0, solicited=True)
+    bench.machine.hear(PATH4, 1.0, solicited=False, moved=moved)
+    assert bench.machine.condition(PEER4) is (None if moved else Condition.REACHABLE)
+    assert (bench.machine.next_deadline() is None) == moved
 
 
 @pytest.mark.parametrize("version", [4, 6])
