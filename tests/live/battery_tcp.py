@@ -256,9 +256,9 @@ def path_error(kind: int, code: int, word: int, *, wrong: bool = False, port: in
         else:
             quote = packets.ipv6(peer.target, peer.address, packets.TCP, quoted, length=1460)
             await peer.ip_packet(58, packets.icmpv6(peer.address, peer.target, kind, code, pack("!I", word) + quote))
-        await trio.sleep(0.1)
+        await trio.sleep(0.05)  # well before the time-out
         await peer.tcp(ACK, port, at=1, ack=1)
-        await trio.sleep(0.05)
+        await trio.sleep(0.02)
 
     return probe
 

@@ -26,7 +26,8 @@ import trio
 from honeystack.net.namespaces import Host, Lab, assign
 from tests.live import packets
 from tests.live.arena import inside
-from tests.live.packets import ACK, SYN, Fields
+from tests.live.comparison import Answer
+from tests.live.packets import ACK, SYN
 from tests.live.tenant import furnish
 
 TARGET_MAC, PROBER_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
@@ -42,14 +43,6 @@ SIDES = ("kernel", "ours")
 _numbers = itertools.count()
 
 Probe = Callable[["Peer"], Awaitable[None]]
-
-
-@attrs.define
-class Answer:
-    """One frame that came back, `at` so many seconds after the probe began."""
-
-    at: float
-    fields: Fields
 
 
 @attrs.define
@@ -326,36 +319,3 @@ async def _ask(place: Street, probes: dict[str, Probe], first: int) -> dict[str,
 async def _run(probe: Probe, peer: Peer) -> None:
     await probe(peer)
     peer.keep = False
-
-
-def differences(kernel: list[Answer], ours: list[Answer]) -> list[str]:
-    """Which fields of which answers differ, in words; nothing where both houses said the same."""
-    kernel, ours = _merged(kernel), _merged(ours)
-    if len(kernel) != len(ours):
-        return [f"answers: {len(kernel)} / {len(ours)}"]
-    found = []
-    for number, (one, other) in enumerate(zip(kernel, ours, strict=True), 1):
-        if abs(one.at - other.at) > 0.15 + 0.12 * max(one.at, other.at):
-            found.append(f"{number}.time: {one.at:.2f} / {other.at:.2f}")
-        for field in {**one.fields, **other.fields}:
-            left, right = one.fields.get(field), other.fields.get(field)
-            if left != right:
-                found.append(f"{number}.{field}: {left} / {right}")
-    return found
-
-
-def _merged(answers: list[Answer]) -> list[Answer]:
-    """Without acknowledgements that the next segment repeats at once: that depends on how quickly a program runs."""
-    kept = [
-        answer
-        for answer, following in itertools.pairwise(answers)
-        if not (
-            answer.fields.get("flags") == "A"
-            and str(answer.fields["data"]).startswith("0:")
-            and following.at - answer.at < 0.06
-            and following.fields.get("flags") in ("PA", "FA", "FPA", "A", "RA")
-            and answer.fields["options"] == following.fields["options"]
-            and all(answer.fields[field] == following.fields[field] for field in ("seq", "ack", "window"))
-        )
-    ]
-    return kept + answers[-1:]

@@ -17,7 +17,8 @@ from tests.live.battery_corners import corner_probes
 from tests.live.battery_ip import ip_probes
 from tests.live.battery_states import state_probes
 from tests.live.battery_tcp import tcp_probes
-from tests.live.street import Probe, Street, ask, differences, street
+from tests.live.comparison import differences
+from tests.live.street import Probe, Street, ask, street
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -41,7 +42,7 @@ def rows() -> list[Row]:
 
 
 def fields_of(difference: list[str]) -> set[str]:
-    return {line.partition(":")[0].partition(".")[2] or "answers" for line in difference}
+    return {line.partition(":")[0].partition(".")[2] for line in difference}
 
 
 def unexplained(difference: list[str], probe: str) -> bool:
