@@ -245,15 +245,16 @@ def _joined(before: bytes | bytearray, more: bytes | bytearray) -> bytes | bytea
 class Patience:
     """A context in which a peer that is silent for too long, or takes nothing for as long, ends the block.
 
-    `extend` after each sign of life. Where the netstack carries the octets it is the stream's own patience, which
-    extends itself; elsewhere a cancel scope.
+    `extend` after each sign of life. Where the netstack carries the octets, inside TLS too, it is the stream's own
+    patience, which extends itself; elsewhere a cancel scope.
     """
 
     __slots__ = ("_scope", "_seconds", "_stream")
 
     def __init__(self, peer: Conversation, seconds: float) -> None:
         self._seconds = seconds
-        self._stream = peer.stream if isinstance(peer.stream, TcpStream) else None
+        stream = getattr(peer.stream, "transport", peer.stream)
+        self._stream = stream if isinstance(stream, TcpStream) else None
         self._scope: trio.CancelScope | None = None
 
     def __enter__(self) -> Patience:

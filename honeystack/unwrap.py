@@ -116,13 +116,13 @@ class Unwrapper:
         profile = self._profile(peer, reader.hello, plan, certificate, server)
         if peer.transcript is not None and reader.hello is not None:
             peer.transcript.tls_begins(reader.hello.random, certificate.contexts)
-        scope = self._acceptor.scope_for_one()
+        term = self._acceptor.term_on(peer.stream)
         if held is not None:
-            held.wait_in(scope)
+            held.wait_in(term)
         source = _source_of(peer.flow.remote.address)
         try:
             stream = await self._acceptor.accept(
-                peer.stream, certificate, first=first, profile=profile, source=source, scope=scope
+                peer.stream, certificate, first=first, profile=profile, source=source, term=term
             )
         except TlsFailed as failed:
             outcome = failed.outcome
@@ -189,11 +189,13 @@ class Unwrapper:
         assert hello is not None, "a probe is known by its hello"
         assert server.forged is not None, "asked for such servers only"
         one = certificate.rsa_alone or certificate
-        scope = self._acceptor.scope_for_one()
+        term = self._acceptor.term_on(peer.stream)
         if held is not None:
-            held.wait_in(scope)
+            held.wait_in(term)
+        source = _source_of(peer.flow.remote.address)
         try:
-            with self._acceptor.counted(_source_of(peer.flow.remote.address), scope):
+            self._acceptor.begin(source, term)
+            try:
                 outcome = await answer_probe(
                     peer.stream,
                     server.forged,
@@ -204,8 +206,10 @@ class Unwrapper:
                     noise=secrets.token_bytes,  # not ours: bytes of it would give away what it draws next
                     sign=None if one.rsa_key is None else rsa_signer(one.rsa_key),
                     timeout=self._acceptor.timeout,
-                    scope=scope,
+                    term=term,
                 )
+            finally:
+                self._acceptor.end(source, term)
         except TlsFailed as refused:
             outcome = refused.outcome
         if held is not None and held.given_up:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -15,6 +13,7 @@ from honeystack.tls.machine import TlsMachine
 from honeystack.tls.profiles import Profile
 from honeystack.tls.stream import HANDSHAKE_SECONDS, TlsFailed, TlsOutcome, TlsStream
 from honeystack.tls.suites import suite_name
+from honeystack.tls.term import Term
 
 MAX_HANDSHAKES = 1024  # at a time: each holds about 45 kB
 MAX_HANDSHAKES_OF_ONE = 256  # source, so that one peer cannot take them all
@@ -32,8 +31,8 @@ class TlsAcceptor:
     max_of_one: int = MAX_HANDSHAKES_OF_ONE
     timeout: float = HANDSHAKE_SECONDS
     reached: Callable[[str, int], None] | None = None
-    _under_way: dict[trio.CancelScope, None] = attrs.field(factory=dict, init=False)  # in the order in which they began
-    _of_source: Counter[str] = attrs.field(factory=Counter, init=False)
+    _under_way: dict[Term, None] = attrs.field(factory=dict, init=False)  # in the order in which they began
+    _of_source: dict[str, int] = attrs.field(factory=dict, init=False)
 
     @property
     def handshakes(self) -> int:
@@ -48,49 +47,52 @@ class TlsAcceptor:
         first: bytes,
         profile: Profile,
         source: str = "",
-        scope: trio.CancelScope | None = None,
+        term: Term | None = None,
     ) -> TlsStream:
         """As `accept_tls`; beyond the bounds it raises TlsFailed. `source` is the peer's address or network.
 
-        Whoever cancels the `scope`, a fresh one of `scope_for_one`, gives the handshake up.
+        Whoever cancels the `term`, a fresh one of `term_on`, gives the handshake up.
         """
-        scope = scope or self.scope_for_one()
+        term = term or self.term_on(stream)
         if not self._takes(source):
             await trio.lowlevel.checkpoint()
-        with self.counted(source, scope):
-            try:
-                return await _accept(stream, certificate, first, profile, self.timeout, scope)
-            except TlsFailed as failed:
-                if scope in self._under_way or not scope.cancelled_caught:
-                    raise
-                error = f"given up: {self.max_handshakes} began after it"
-                raise TlsFailed(attrs.evolve(failed.outcome, error=error)) from None
+        self.begin(source, term)
+        try:
+            return await _accept(stream, certificate, first, profile, self.timeout, term)
+        except TlsFailed as failed:
+            if term in self._under_way or not term.cancelled_caught:
+                raise
+            error = f"given up: {self.max_handshakes} began after it"
+            raise TlsFailed(attrs.evolve(failed.outcome, error=error)) from None
+        finally:
+            self.end(source, term)
 
-    @contextlib.contextmanager
-    def counted(self, source: str, scope: trio.CancelScope) -> Iterator[None]:
-        """Counts what is done inside as a handshake, which the `scope` gives up. Raises TlsFailed beyond the bounds."""
+    def begin(self, source: str, term: Term) -> None:
+        """Count a handshake, which its term can give up, until its `end`. Raises TlsFailed beyond the bounds."""
         if not self._takes(source):
             self._refuse("tls_handshakes_per_source", self.max_of_one)
             raise TlsFailed(TlsOutcome("none", error=f"{self.max_of_one} handshakes of one source are under way"))
         if self.handshakes >= self.max_handshakes:
             self._refuse("tls_handshakes", self.max_handshakes)
             self._give_up_oldest()
-        self._of_source[source] += 1
-        self._under_way[scope] = None
-        try:
-            yield
-        finally:
-            self._under_way.pop(scope, None)
-            self._of_source[source] -= 1
-            if not self._of_source[source]:
-                del self._of_source[source]
+        self._of_source[source] = self._of_source.get(source, 0) + 1
+        self._under_way[term] = None
+
+    def end(self, source: str, term: Term) -> None:
+        """It is over."""
+        self._under_way.pop(term, None)
+        left = self._of_source[source] - 1
+        if left:
+            self._of_source[source] = left
+        else:
+            del self._of_source[source]
 
     def _takes(self, source: str) -> bool:
-        return not source or self._of_source[source] < self.max_of_one
+        return not source or self._of_source.get(source, 0) < self.max_of_one
 
-    def scope_for_one(self) -> trio.CancelScope:
-        """What ends a handshake that begins now after its time."""
-        return trio.CancelScope(deadline=trio.current_time() + self.timeout)
+    def term_on(self, stream: trio.abc.Stream) -> Term:
+        """What ends a handshake that begins now, on this stream, after its time."""
+        return Term(stream, self.timeout)
 
     def _refuse(self, bound: str, limit: int) -> None:
         if self.reached is not None:
@@ -115,8 +117,7 @@ async def accept_tls(
     `first` is everything the peer has sent so far.
     Raises TlsFailed after the alert is out; the stream below is then left open, for the caller to close.
     """
-    scope = trio.CancelScope(deadline=trio.current_time() + timeout)
-    return await _accept(stream, certificate, first, profile, timeout, scope)
+    return await _accept(stream, certificate, first, profile, timeout, Term(stream, timeout))
 
 
 async def _accept(
@@ -125,17 +126,17 @@ async def _accept(
     first: bytes,
     profile: Profile,
     timeout: float,
-    scope: trio.CancelScope,
+    term: Term,
 ) -> TlsStream:
     machine = TlsMachine(functools.partial(certificate.contexts.configure, profile))
     tls = TlsStream(stream, machine)
     error = None
     try:
-        with scope:
+        with term:
             await tls.finish_handshake(first, may_wait=True)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         error = "the connection broke"
-    if scope.cancelled_caught:
+    if term.cancelled_caught:
         error = f"not finished within {timeout:g} s"
     established = tls.established  # it may be so although our last bytes found nobody
     suite = machine.suite

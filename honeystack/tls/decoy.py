@@ -12,6 +12,7 @@ from honeystack.tls.hello import ClientHello
 from honeystack.tls.machine import alert_name
 from honeystack.tls.stream import HANDSHAKE_SECONDS, TlsOutcome
 from honeystack.tls.suites import suite_name
+from honeystack.tls.term import Term
 
 _VERSIONS = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2"}
 _ALERT = 21
@@ -30,12 +31,12 @@ async def answer_probe(
     noise: Noise,
     sign: Sign | None = None,
     timeout: float = HANDSHAKE_SECONDS,
-    scope: trio.CancelScope | None = None,
+    term: Term | None = None,
 ) -> TlsOutcome:
     """Send what the mimicked server sends for this probe, counted from 1; raises nothing for what the peer does.
 
     `chain` holds certificates in DER, whose key can `sign`; `profile` is the server's name. The stream is left open,
-    for the caller to close. It is over when the `scope` is, which without one has `timeout` seconds.
+    for the caller to close. It is over when the `term` is, which without one has `timeout` seconds.
     """
     answer = forgeries.answers[probe - 1]
     outcome = TlsOutcome(profile, forged=True)
@@ -51,9 +52,9 @@ async def answer_probe(
             alpn=answer.alpn or None,
             error="the peer ended the handshake",
         )
-    scope = scope or trio.CancelScope(deadline=trio.current_time() + timeout)
+    term = term or Term(stream, timeout)
     try:
-        with scope:
+        with term:
             await stream.send_all(forgeries.flight(probe, hello, chain, noise, sign))
             if isinstance(answer, ForgedAlert):
                 return outcome
@@ -63,7 +64,7 @@ async def answer_probe(
                 return attrs.evolve(outcome, error="the peer went on with the handshake", alert=alert_name(20))
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return attrs.evolve(outcome, error="the connection broke")
-    return attrs.evolve(outcome, error=f"not finished within {timeout:g} s") if scope.cancelled_caught else outcome
+    return attrs.evolve(outcome, error=f"not finished within {timeout:g} s") if term.cancelled_caught else outcome
 
 
 def _refusal(answer: ForgedHello, noise: Noise) -> bytes:

@@ -109,6 +109,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
         if self._receiving:
             raise trio.BusyResourceError("another task is in the middle of a receive")
         self._receiving = True
+        patience, until = getattr(self.transport, "patience", None), None  # our own TCP has some
         try:
             await trio.lowlevel.checkpoint_if_cancelled()
             data = self._take(max_bytes or _RECEIVE)
@@ -119,6 +120,9 @@ class TlsStream(trio.abc.HalfCloseableStream):
                     await self._answer()
                 self._received(await self.transport.receive_some(_RECEIVE))
                 data = self._take(max_bytes or _RECEIVE)
+                if data is None and patience is not None:  # what brings no data is no reason to wait longer
+                    until = until or trio.current_time() + patience
+                    self.transport.patience = max(0.0, until - trio.current_time())  # type: ignore[attr-defined]
             if not data:
                 await self._answer()
                 if self._machine.error is not None:
@@ -127,6 +131,8 @@ class TlsStream(trio.abc.HalfCloseableStream):
             return data
         finally:
             self._receiving = False
+            if until is not None:
+                self.transport.patience = patience  # type: ignore[attr-defined]
 
     def _take(self, max_bytes: int) -> bytes | None:
         self._check_open()

@@ -8,9 +8,13 @@ trips, so that it is not the first for long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
 
-import trio
+
+class Ending(Protocol):
+    """What ends a wait: a cancel scope, or the term of a handshake."""
+
+    def cancel(self) -> None: ...
 
 
 class UnfinishedHellos:
@@ -55,7 +59,7 @@ class HeldHello:
         self.size = 0
         self.given_up = False
         self._all = among
-        self._scope: trio.CancelScope | None = None
+        self._scope: Ending | None = None
 
     def received(self, data: bytes | bytearray) -> None:
         """The peer's next bytes."""
@@ -63,7 +67,7 @@ class HeldHello:
             self.size += len(data)
             self._all.grow(self, len(data))
 
-    def wait_in(self, scope: trio.CancelScope) -> None:
+    def wait_in(self, scope: Ending) -> None:
         """What waits for more of the hello, or for its handshake, does so in this scope from now on."""
         self._scope = scope
         if self.given_up:
