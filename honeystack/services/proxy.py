@@ -36,6 +36,12 @@ WITHHELD = EventKind(
 FAILED = EventKind("proxy", "failed", "The host behind could not be reached.", {"error": "what went wrong"}, "warning")
 
 
+def _protocols(_: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    for name in value:
+        if not name.isascii() or not 0 < len(name) < 256:  # RFC 7301 §3.1
+            raise ValueError(f"{attribute.name!r} holds {name!r}: write 1 to 255 letters of ASCII")
+
+
 @service("proxy")
 @attrs.frozen
 class Proxy:
@@ -64,6 +70,13 @@ class Proxy:
         "address can have it sent more than he sends himself (DNS needs 10 or more)",
         default=1.0,
         validator=positive,
+    )
+    alpn: tuple[str, ...] = setting(
+        "protocols that the host behind speaks inside TLS (ALPN): a peer that offers one of them is told so, and with "
+        "`tls = true` the host is asked for it",
+        default=(),
+        example=["h2", "http/1.1"],
+        validator=_protocols,
     )
 
     speaks_first: ClassVar[bool] = True

@@ -25,6 +25,7 @@ tls = true
 [service.web]
 type = "proxy"
 director = "web"
+alpn = ["h2", "http/1.1"]
 [service.mail]
 type = "proxy"
 director = "mail"
@@ -69,6 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     with arena(folder) as place:
         place.pot.run("ip", "link", "set", "lo", "up")
         web = ["openssl", "s_server", "-accept", "127.0.0.1:8443", "-cert", str(folder / "host.pem"), "-www"]
+        web += ["-alpn", "http/1.1"]
         commands = (web, ["sh", "-c", f"cd {folder} && exec python3 -c '{MAIL}'"])
         hosts = [
             subprocess.Popen(place.pot.command(*command), stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -88,6 +90,17 @@ def test_inside_tls_from_the_start(place: Arena) -> None:
     assert "s_server" in said
     (event, *_) = place.wait_events("proxy", "request", destination_port=443)
     assert event["payload"].startswith("GET / HTTP/1.1")
+
+
+def test_a_protocol_of_the_host_is_agreed_on(place: Arena) -> None:
+    for _ in range(20):  # now and then none is answered, as curl falls back to HTTP/1.1
+        said = place.attacker.run(
+            "curl", "-sk", "--http1.1", "-w", "%{http_code}", f"https://{V4}/", check=False
+        ).stdout
+        assert said.endswith("200")
+    agreed = place.wait_events("tcp", "tls", tls_stage="established", destination_port=443)
+    assert {event.get("tls.next-protocol") for event in agreed} <= {None, "http/1.1"}
+    assert any("tls.next-protocol" in event for event in agreed)
 
 
 def test_begun_after_plaintext(place: Arena) -> None:

@@ -55,6 +55,13 @@ async def answers_after_the_end(stream: Any) -> None:
     await stream.aclose()
 
 
+@pytest.mark.parametrize("name", ["", "ü", "a" * 256])
+def test_what_is_no_protocol_is_refused(name: str) -> None:
+    assert Proxy(director=None, alpn=("h2", "a" * 255)).alpn[0] == "h2"
+    with pytest.raises(ValueError, match="write 1 to 255"):
+        Proxy(director=None, alpn=("h2", name))
+
+
 def told(meeting: Meeting) -> list[tuple[str, bytes]]:
     return [(e.type, e.fields["payload"].data) for e in meeting.of("proxy")]  # type: ignore[attr-defined]
 
