@@ -82,8 +82,10 @@ class TlsMachine:
     """
 
     __slots__ = (
+        "_closed",
         "_configure",
         "_context",
+        "_drained",
         "_incoming",
         "_object",
         "_outgoing",
@@ -114,6 +116,8 @@ class TlsMachine:
         )
         self._plain = bytearray()  # decrypted before `send_close`, which needs OpenSSL to have nothing left
         self._sent_close = False
+        self._drained = False  # OpenSSL has all bytes, and nothing more to give for them
+        self._closed = False  # the peer has said close_notify
         self._watch = RecordWatch() if server_side else None
 
     # inputs
@@ -125,11 +129,13 @@ class TlsMachine:
         if self._watch is not None:
             self._watch.received(data)
         self._incoming.write(data)
+        self._drained = False
         self._handshake()
 
     def receive_eof(self) -> None:
         """The peer's bytes end here."""
         self._incoming.write_eof()
+        self._drained = False
         self._handshake()
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
@@ -148,6 +154,7 @@ class TlsMachine:
         if self.error is not None:
             return
         self._sent_close = True
+        self._drained = False
         with contextlib.suppress(ssl.SSLError):  # it would wait for the peer's close_notify; ours is out
             self._object.unwrap()
 
@@ -234,17 +241,24 @@ class TlsMachine:
     def _decrypt(self, max_bytes: int) -> bytes | None:
         if self.state is TlsState.HANDSHAKE:
             return None
-        if self.state is TlsState.FAILED:
+        if self.state is TlsState.FAILED or self._closed:
             return b""
+        if self._drained:  # an exception costs as much as decrypting a short record
+            return None
         try:
-            return self._object.read(max_bytes)
+            data = self._object.read(max_bytes)
         except ssl.SSLWantReadError:
+            self._drained = True
             return None
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # the first without close_notify: half the world's clients
             return b""
         except ssl.SSLError as error:
             self._fail(error)
             return b""
+        self._closed = not data  # as it has nothing but this to say for close_notify, unless ours is out
+        # It gives one record at most, so this one has been read to its end, and it takes no bytes of the next before.
+        self._drained = len(data) < max_bytes and not (self._incoming.pending or self._incoming.eof)
+        return data
 
     def _fail(self, error: ssl.SSLError) -> None:
         if self._watch is not None and self.state is TlsState.HANDSHAKE:

@@ -90,6 +90,25 @@ def test_bytes_go_both_ways(ecdsa: Certificate, context: ssl.SSLContext, rng: ra
     assert client.read() == b"x" * 100_000
 
 
+def test_no_record_is_left_unread_however_the_bytes_are_cut_and_asked_for(
+    ecdsa: Certificate, context: ssl.SSLContext, rng: random.Random
+) -> None:
+    machine, client = connected(ecdsa, context, rng)
+    sent, received = b"", b""
+    for size in (1, 2, 0, 7, 16_384, 16_385, 40_000, 1, 0, 300):
+        text = rng.randbytes(size)
+        sent += text
+        wire = client.write(text) if text else b""
+        cuts = sorted(rng.sample(range(len(wire) + 1), min(3, len(wire))))
+        for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True):
+            machine.receive_data(wire[start:end])
+            while data := machine.read(rng.choice((1, 3, 100, 16_384, 70_000))):
+                received += data
+            assert data is None
+            assert machine.read(100) is None
+    assert received == sent
+
+
 def test_early_bytes_behind_the_last_flight_are_kept(ecdsa: Certificate, rng: random.Random) -> None:
     client = Client(client_context(versions=TLS13_ONLY))
     wire = client.step()
