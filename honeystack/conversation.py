@@ -193,10 +193,10 @@ class Conversation(trio.abc.HalfCloseableStream):
         False where that cannot be, and nothing has been done: it takes `send_all` and `aclose`.
         """
         stream = self.stream
-        if last and not (isinstance(stream, TcpStream) and len(last) <= stream.room):
+        if last and not (type(stream) is TcpStream and len(last) <= stream.room):
             return False
         self.tell_first()
-        if isinstance(stream, TcpStream):
+        if type(stream) is TcpStream:
             return stream.finish(last)
         finish = getattr(stream, "finish", None)  # not all streams have it
         return finish is not None and bool(finish())
@@ -254,7 +254,7 @@ class Patience:
     def __init__(self, peer: Conversation, seconds: float) -> None:
         self._seconds = seconds
         stream = getattr(peer.stream, "transport", peer.stream)
-        self._stream = stream if isinstance(stream, TcpStream) else None
+        self._stream = stream if type(stream) is TcpStream else None
         self._scope: trio.CancelScope | None = None
 
     def __enter__(self) -> Patience:
@@ -291,7 +291,7 @@ class Deadline:
     def __init__(self, peer: Conversation, seconds: float) -> None:
         self._seconds = seconds
         stream = getattr(peer.stream, "transport", peer.stream)
-        self._stream = stream if isinstance(stream, TcpStream) else None
+        self._stream = stream if type(stream) is TcpStream else None
         self._scope: trio.CancelScope | None = None
 
     def __enter__(self) -> Deadline:

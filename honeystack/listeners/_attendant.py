@@ -122,7 +122,7 @@ class Attendant:
         visit = connection.user
         if not isinstance(visit, Visit) or visit.stage in (CONVERSING, DONE):
             return  # what comes after we closed is the stack's to refuse
-        data = connection.receive(connection.readable, trio.current_time())
+        data = connection.receive(connection.readable, self.driver.now())
         if visit.stage is WAITING and (_may_be_tls(data) or self._plan(visit).services):
             self._converse(visit, data)  # which finds the first bytes there, and need not wait for them
         else:
@@ -134,7 +134,7 @@ class Attendant:
         counters = Counters(
             connection.bytes_in,
             connection.bytes_out,
-            trio.current_time() - connection.opened_at,
+            self.driver.now() - connection.opened_at,
             connection.packets_in,
             connection.packets_out,
         )
@@ -160,7 +160,7 @@ class Attendant:
         else:
             # A peer that never pauses is told of too: its first byte came within `idle`, and as many seconds follow.
             capture = self._reception.capture
-            left = visit.connection.opened_at + 2 * capture.idle - trio.current_time()
+            left = visit.connection.opened_at + 2 * capture.idle - self.driver.now()
             self._arm(visit, min(capture.pause, left))
 
     def _finish(self, visit: Visit) -> None:
@@ -169,7 +169,7 @@ class Attendant:
             visit.first.finish()
         self._disarm(visit)
         visit.stage = DONE
-        visit.connection.release(trio.current_time())
+        visit.connection.release(self.driver.now())
         self.driver.flush()
 
     def time_is_up(self, visit: Visit) -> None:
@@ -221,14 +221,14 @@ class Attendant:
         return self._reception.plan_for("tcp", Endpoint(_address(connection.path.local), connection.local_port))
 
     def _reply(self, notice: Datagram, data: bytes, amplification: float) -> bool:
-        stack, now, ports = self.driver.stack, trio.current_time(), (notice.local_port, notice.remote_port)
+        stack, now, ports = self.driver.stack, self.driver.now(), (notice.local_port, notice.remote_port)
         sent = stack.send_datagram(notice.path, *ports, data, now, amplification=amplification)
         self.driver.flush()
         return sent
 
     def _arm(self, visit: Visit, seconds: float) -> None:
         self._disarm(visit)
-        visit.timer = self.driver.call_at(trio.current_time() + seconds, visit)
+        visit.timer = self.driver.call_at(self.driver.now() + seconds, visit)
 
     def _disarm(self, visit: Visit) -> None:
         if visit.timer is not None:

@@ -116,7 +116,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         """When a wait that begins now has to be over."""
         if self.patience is None:
             return self.deadline
-        until = self._driver.clock() + self.patience
+        until = self._driver.now() + self.patience
         return until if self.deadline is None else min(until, self.deadline)
 
     def _can_receive(self) -> bool:
@@ -134,7 +134,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             raise trio.ClosedResourceError("this stream has been closed")
         connection = self.connection
         if connection.readable:
-            data = connection.receive(max_bytes, self._driver.clock())
+            data = connection.receive(max_bytes, self._driver.now())
             self._driver.flush()  # the window has opened
             return data
         if not connection.eof_received:
@@ -149,7 +149,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if size > connection.writable or connection.wants_room:
             await self._send_in_pieces(data)
         elif size:
-            connection.send(memoryview(data), self._driver.clock())
+            connection.send(memoryview(data), self._driver.now())
             self._driver.flush()
         # The yield comes after the data, so that it leaves together with the acknowledgement of the request.
         await trio.lowlevel.cancel_shielded_checkpoint()
@@ -169,7 +169,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def _send_some(self, octets: memoryview) -> int:
         # One more than there is room for: the connection tells of new room only when not all was taken.
         piece = octets[: self.connection.writable + 1]
-        sent = self.connection.send(piece, self._driver.clock())
+        sent = self.connection.send(piece, self._driver.now())
         self._driver.flush()
         return sent
 
@@ -224,7 +224,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             return
         self._eof_sent = True
         if self._ended is None:
-            self.connection.close(self._driver.clock())
+            self.connection.close(self._driver.now())
             self._driver.flush()
 
     async def aclose(self) -> None:
@@ -244,7 +244,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._wake()
         if self._ended is not None:
             return
-        self.connection.release(self._driver.clock())
+        self.connection.release(self._driver.now())
         self._driver.flush()
 
     @property
@@ -254,20 +254,20 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     def send_at_once(self, octets: bytes) -> None:
         """Send without being a checkpoint, as many octets as there is `room` for."""
-        self.connection.send(octets, self._driver.clock())
+        self.connection.send(octets, self._driver.now())
         self._driver.flush()
 
     def finish(self, last: bytes = b"") -> bool:
         """Send the last octets and close, in as few segments as they take; True, for all that there is `room` for."""
         if last:
-            self.connection.send(last, self._driver.clock())
+            self.connection.send(last, self._driver.now())
         self.close_nowait()
         return True
 
     def abort(self) -> None:
         """Reset the connection and close the stream; idempotent."""
         if self._ended is None:
-            self.connection.abort(self._driver.clock())
+            self.connection.abort(self._driver.now())
         self.close_nowait()
         self._driver.flush()
 
