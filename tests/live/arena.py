@@ -41,6 +41,13 @@ type = "netstack"
 interface = "eth0"
 exclude_ports = ["tcp/8022"]
 """
+ECHO = """
+[service.echo]
+type = "echo"
+[[port]]
+port = "tcp/7"
+services = ["echo"]
+"""
 OUTPUTS = """
 [channel.events]
 type = "file"

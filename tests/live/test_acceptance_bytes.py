@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.arena import INTERFACE, OUTPUTS, V4, V6, Arena, honeypot, inside
+from tests.live.arena import ECHO, INTERFACE, OUTPUTS, V4, V6, Arena, honeypot, inside
 
 pytestmark = pytest.mark.live
 
@@ -109,12 +109,11 @@ def who(event: dict[str, object]) -> tuple[str, int]:
 
 
 def test_a_full_disk_costs_events_that_are_counted_and_no_conversation(tmp_path: Path) -> None:
-    body = '[service.echo]\ntype = "echo"\n[[port]]\nport = "tcp/7"\nservices = ["echo"]\n'
     full = OUTPUTS.replace("events.jsonl", "full/events.jsonl")
     (tmp_path / "full").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(tmp_path / "full")], check=True)
     try:
-        with honeypot(tmp_path, body, outputs=full) as place, inside(place.attacker):
+        with honeypot(tmp_path, ECHO, outputs=full) as place, inside(place.attacker):
             for _ in range(40):
                 with socket.create_connection((V4, 7), 5) as peer:
                     peer.sendall(EVERY_BYTE)

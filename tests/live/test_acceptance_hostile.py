@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.live.arena import INTERFACE, V4, Arena, Event, honeypot, inside
+from tests.live.arena import ECHO, INTERFACE, V4, Arena, Event, honeypot, inside
 from tests.live.hostile import FRAMES, Wire, mutated
 
 pytestmark = pytest.mark.live
 
 BESIDE = 60  # frames of the bystander, and of the attacker's own neighbour and listener discovery
-BODY = """
+BODY = f"""
 [heartbeat]
 interval = 0.3
-
-[service.echo]
-type = "echo"
-[[port]]
-port = "tcp/7"
-services = ["echo"]
-"""
+{ECHO}"""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from honeystack.net.interface import interface_facts
 from tests.live import packets
-from tests.live.arena import INTERFACE, LISTENER, V4, Arena, Event, honeypot, inside
+from tests.live.arena import ECHO, INTERFACE, LISTENER, V4, Arena, Event, honeypot, inside
 from tests.live.packets import FIN, SYN
 
 pytestmark = pytest.mark.live
@@ -21,13 +21,6 @@ SOURCES = 10_000
 BATCH = 200  # frames at once; between them the ring is emptied
 TOLD = 50
 BOUNDS = f"[listener.limits]\ntold_sources = {TOLD}\ntold_datagrams = {TOLD}\n"
-ECHO = """
-[service.echo]
-type = "echo"
-[[port]]
-port = "tcp/7"
-services = ["echo"]
-"""
 
 
 @pytest.fixture

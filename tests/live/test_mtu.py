@@ -8,23 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.arena import INTERFACE, V4, V6, Arena, capture, frames_in, honeypot, inside, whole_segments
+from tests.live.arena import ECHO, INTERFACE, V4, V6, Arena, capture, frames_in, honeypot, inside, whole_segments
 
 pytestmark = pytest.mark.live
 
 SIZE = 3_000_000
-BODY = """
-[service.echo]
-type = "echo"
-[[port]]
-port = "tcp/7"
-services = ["echo"]
-"""
 
 
 @pytest.fixture
 def pot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    with honeypot(tmp_path_factory.mktemp("mtu"), BODY) as place:
+    with honeypot(tmp_path_factory.mktemp("mtu"), ECHO) as place:
         for host in (place.pot, place.attacker):
             whole_segments(host, INTERFACE)
         yield place

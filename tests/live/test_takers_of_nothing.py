@@ -12,26 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.arena import LISTENER, V4, V6, Arena, honeypot, inside
+from tests.live.arena import ECHO, LISTENER, V4, V6, Arena, honeypot, inside
 
 pytestmark = pytest.mark.live
 
 CROWD = 60
 MEMORY = 4 * 1024 * 1024  # which eight of them can fill
 DATA = random.Random(9).randbytes(1 << 20)
-BODY = """
-[service.echo]
-type = "echo"
-[[port]]
-port = "tcp/7"
-services = ["echo"]
-"""
 
 
 @pytest.fixture
 def pot(tmp_path: Path) -> Iterator[Arena]:
     listener = f"{LISTENER}[listener.limits]\nbuffer_memory = {MEMORY}\n"
-    with honeypot(tmp_path, BODY, listener=listener) as place:
+    with honeypot(tmp_path, ECHO, listener=listener) as place:
         yield place
 
 
