@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 PYTEST_FLAGS ?=
+# Most tests on the wire wait most of the time, so there are more processes than cores. -n 0 in PYTEST_FLAGS has one.
+TOGETHER := -n $(shell expr 2 \* $$(nproc))
 
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
 TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 tcpreplay thc-ipv6 \
@@ -35,7 +37,7 @@ demo: $(VENV)/run.stamp demo-packages
 	$(BIN)/honeystack demo
 
 test: $(VENV)/dev.stamp $(VENV)/sslyze.stamp test-packages
-	$(SUDO) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(SUDO) $(BIN)/python -m pytest $(TOGETHER) $(PYTEST_FLAGS)
 
 # A copy of the tree with the extension modules in it, which come before the sources that lie beside them.
 test-compiled: wheel $(VENV)/sslyze.stamp test-packages
@@ -44,7 +46,7 @@ test-compiled: wheel $(VENV)/sslyze.stamp test-packages
 	cp -a $(filter-out build dist,$(wildcard * .ci)) $(COMPILED)
 	$(BIN)/python -m zipfile -e dist/honeystack-*.whl $(COMPILED)
 	cd $(COMPILED) && $(SUDO) env HONEYSTACK_EXPECT=compiled PYTHONPATH=$(CURDIR)/$(COMPILED) \
-	  $(abspath $(BIN))/python -m pytest $(PYTEST_FLAGS)
+	  $(abspath $(BIN))/python -m pytest $(TOGETHER) $(PYTEST_FLAGS)
 
 clients: $(VENV)/dev.stamp $(VENV)/sslyze.stamp test-packages
 	$(SUDO) $(BIN)/python -m pytest -s tests/live/test_tls_matrix.py tests/live/test_tls_jarm.py $(PYTEST_FLAGS)

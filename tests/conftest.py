@@ -8,13 +8,16 @@ import signal
 import pytest
 from hypothesis import settings
 
+from tests import together
+
 settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("suite")
 pytest.register_assert_rewrite("tests.live.arena")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A run in the background of a shell ignores interrupts, and so would every program that it starts."""
+    together.configure(config)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

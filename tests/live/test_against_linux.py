@@ -20,7 +20,7 @@ from tests.live.battery_tcp import tcp_probes
 from tests.live.comparison import differences
 from tests.live.street import Probe, Street, ask, street
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.punctual]
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 DEMO = [sys.executable, "-m", "honeystack", "demo"]
 # Root without capabilities is anybody who may read this tree. Without CAP_SETFCAP the kernel lets nobody map uid 0.

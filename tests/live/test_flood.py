@@ -14,26 +14,19 @@ from honeystack.net.address import Path as Way
 from honeystack.net.interface import interface_facts
 from honeystack.net.ring import Ring
 from honeystack.net.wire.tcp import ACK, SYN
-from tests.live.arena import INTERFACE, V4, V6, Arena, honeypot, inside
+from tests.live.arena import ECHO, INTERFACE, V4, V6, Arena, honeypot, inside
 from tests.net.frames import packed
 from tests.net.syns import OPTIONS, syn
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 SOURCES, PIECE = 100_000, 250  # frames; a piece is sent at once
 PAUSE = 0.003  # seconds between pieces, in which others have the machine
-BODY = """
-[service.echo]
-type = "echo"
-[[port]]
-ports = ["tcp/7"]
-services = ["echo"]
-"""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    with honeypot(tmp_path_factory.mktemp("flood"), BODY) as place:
+    with honeypot(tmp_path_factory.mktemp("flood"), ECHO) as place:
         yield place
 
 

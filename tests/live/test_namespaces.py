@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -11,8 +12,10 @@ from honeystack.net.namespaces import Lab, assign
 pytestmark = pytest.mark.live
 
 
-def names() -> str:
-    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+def names() -> list[str]:
+    """The namespaces of this process; others may have theirs."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split() if f"-{os.getpid()}-" in name]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.live.arena import V4, V6, Arena, honeypot
 from tests.live.relay import ENDS, Order
 from tests.live.transfers import Run, fetch, post, services
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 SIZE = 8 << 20
 REORDERED = Order(share=0.25)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.live.arena import CLIENT4, FRIEND4, V4, V6, Arena, honeypot, inside
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 CLIENTS = 5000
 WATCHED = 8.0  # seconds, in which each client sends one octet

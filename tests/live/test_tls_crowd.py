@@ -18,7 +18,7 @@ from tests.live.arena import CLIENT4, INTERFACE, V4, Arena, honeypot, inside
 from tests.tls.peers import Client, client_context
 from tests.tls.vectors import records
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 PEERS = 5000
 SOURCES = [CLIENT4, *(f"192.0.2.{number}" for number in range(100, 140))]  # so that no bound of one source is reached

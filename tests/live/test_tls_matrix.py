@@ -20,7 +20,7 @@ from honeystack.tls.servers import shipped_servers
 from tests.live.arena import LISTENER, V4, Arena, Event, arena, issue
 from tests.live.clients import Handshake, Kind, kinds, run
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 RANDOM = range(8400, 8408)
 ROTATED = range(8500, 8508)
