@@ -155,7 +155,7 @@ class Router:
 
     async def _hold(self, peer: Conversation) -> None:
         room = self._rooms.room("tcp", peer.flow.local)
-        reader, ahead = HelloReader(), peer.ahead
+        reader, ahead = self._unwrapper.reader(), peer.ahead
         wrapped: bool | None = False
         if not (peer.silent or (ahead and reader.feed(ahead) is Progress.NOT_TLS)):
             wrapped = await self._unwrap(peer, room, reader)
@@ -207,7 +207,7 @@ class Router:
 
     async def _start_tls(self, peer: Conversation, plan: TlsPlan) -> bool:
         """TLS that begins after plaintext, because a service has agreed to it."""
-        reader = HelloReader()
+        reader = self._unwrapper.reader()
         with self._hellos.hold() as hello:
             with trio.move_on_after(HELLO_SECONDS) as scope:
                 hello.wait_in(scope)

@@ -24,13 +24,13 @@ from honeystack.tls.decoy import answer_probe
 from honeystack.tls.facts import (
     TLS,
     cut_fields,
-    hello_fields,
     outcome_fields,
     part_fields,
-    scanner_fields,
+    repeated,
     threat_fields,
+    told_of,
 )
-from honeystack.tls.fingerprint import fingerprint
+from honeystack.tls.familiar import FamiliarHellos
 from honeystack.tls.forgery import rsa_signer
 from honeystack.tls.hello import HANDSHAKE, ClientHello, HelloReader, Progress
 from honeystack.tls.mimicry import RANDOM, Appearance, Server, mimic, rotated_server
@@ -39,7 +39,6 @@ from honeystack.tls.servers import shipped_servers
 from honeystack.tls.stream import TlsFailed
 from honeystack.tls.unfinished import HeldHello
 
-REPEATED = ("ja3.digest", "ja3.nogrease-digest", "ja4", "tls.sni", "tls.sni-truncated")  # in later events too
 RECORD = bytes([HANDSHAKE, 3])  # how each hello begins that comes in records
 
 
@@ -70,6 +69,7 @@ class Unwrapper:
     ) -> None:
         self._rng = rng
         self._deck = Deck()
+        self._familiar = FamiliarHellos()
         self._authority = authority
         self._secret = secret
         self._clock = clock
@@ -80,17 +80,26 @@ class Unwrapper:
         if authority is not None and reached is not None:
             authority.on_throttled = partial(reached, "certificates_per_second", limits.certificates_per_second)
 
+    def reader(self) -> HelloReader:
+        """A reader for the hello of a new peer."""
+        return HelloReader(self._familiar.parse)
+
     def tell_hello(self, peer: Conversation, reader: HelloReader) -> None:
         """Record the hello, before anything can fail; later TLS events of this peer repeat its fingerprints."""
         hello, wire = reader.hello, reader.wire
-        prints = None if hello is None else fingerprint(hello)
-        told = part_fields(wire, reader.part) if hello is None else hello_fields(hello, prints, wire)
-        peer.facts = {key: told[key] for key in REPEATED if key in told} | scanner_fields(prints)
-        fields = {"tls.stage": "hello", **told, **peer.facts}
-        if reader.error is not None:
-            fields["tls.error"] = f"malformed: {reader.error}"
-        fields |= threat_fields(hello, prints, reader.records)
-        fields |= cut_fields(hello, pieces=reader.pieces, size=len(wire))
+        if hello is None:
+            told = part_fields(wire, reader.part)
+            peer.facts = repeated(told)
+            error = {} if reader.error is None else {"tls.error": f"malformed: {reader.error}"}
+            peer.record(TLS, {"tls.stage": "hello", **told, **error})
+            return
+        about = told_of(hello)
+        peer.facts = dict(about.facts)
+        fields = {"tls.stage": "hello", "tls.client.hello.payload": wire, **about.fields}
+        if reader.records > 1:
+            fields |= threat_fields(hello, about.prints, reader.records)
+        if reader.pieces > 1:
+            fields |= cut_fields(hello, pieces=reader.pieces, size=len(wire))
         peer.record(TLS, fields)
 
     def tell_unfinished(self, peer: Conversation, reader: HelloReader, why: str) -> None:

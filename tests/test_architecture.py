@@ -26,6 +26,7 @@ FLOORS = {
     "tls.fingerprint": BYTES,
     "tls.suites": BYTES,
     "tls.jarm": BYTES,
+    "tls.familiar": BYTES,
     "tls.partial": BYTES,
     "tls.pieces": BYTES,
     "tls.datagrams": BYTES,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import attrs
 from cryptography import x509
 
 from honeystack.events.catalogue import EventKind
 from honeystack.tls.certificates import names_of
-from honeystack.tls.fingerprint import Fingerprint
+from honeystack.tls.fingerprint import Fingerprint, fingerprint
 from honeystack.tls.hello import ClientHello
 from honeystack.tls.jarm import jarm_probe
 from honeystack.tls.partial import parse_part
@@ -84,6 +85,7 @@ MOST_RAW = 4096  # characters of a raw fingerprint; those of all clients known h
 MOST_NAME = 512  # characters of a server name; DNS allows 253, but each byte that is no text is told as four
 MOST_PROTOCOLS = 32  # of ALPN; browsers offer two, and no more than some thirty have a name
 _MOST_PROTOCOL = 64  # bytes of each of them
+REPEATED = ("ja3.digest", "ja3.nogrease-digest", "ja4", "tls.sni", "tls.sni-truncated")  # in later events too
 SMALLEST_SEGMENT = 536  # bytes, that a peer may send without knowing more: RFC 9293 §3.7.1, MUST-15
 
 _VERSIONS = {
@@ -109,6 +111,35 @@ def hello_fields(hello: ClientHello, prints: Fingerprint | None, raw: bytes) -> 
         fields["ja4"] = prints.ja4
         fields |= _cut("ja4.raw", prints.ja4_raw, MOST_RAW)
     return {**fields, **_offers(hello), "tls.versions": _versions(hello)}
+
+
+@attrs.frozen
+class Told:
+    """What is told of a hello, but for its bytes and how they were cut; the same of all that are like it."""
+
+    prints: Fingerprint | None
+    facts: dict[str, object]  # what later events repeat
+    fields: dict[str, object]  # of its own event
+
+
+def told_of(hello: ClientHello) -> Told:
+    """What to tell of it; made once for hellos that are like each other."""
+    if hello.likeness is not None and hello.likeness.told is not None:
+        told: Told = hello.likeness.told
+        return told
+    prints = fingerprint(hello)
+    fields = hello_fields(hello, prints, b"")
+    del fields["tls.client.hello.payload"]
+    scanner = scanner_fields(prints)
+    told = Told(prints, repeated(fields) | scanner, {**fields, **scanner, **threat_fields(hello, prints, 1)})
+    if hello.likeness is not None:
+        hello.likeness.told = told
+    return told
+
+
+def repeated(fields: Mapping[str, object]) -> dict[str, object]:
+    """What later events of TLS repeat of those of a hello."""
+    return {key: fields[key] for key in REPEATED if key in fields}
 
 
 def part_fields(raw: bytes, part: bytes) -> dict[str, object]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
@@ -63,6 +64,7 @@ class ClientHello:
     sslv2: bool = False
     cut: bool = False  # ends inside the length of its extensions, as some old clients do
     cookie: bytes = b""  # DTLS only
+    likeness: Any = attrs.field(default=None, eq=False, repr=False)  # of one that is like another: `tls.familiar`
 
     @property
     def sni(self) -> str | None:
@@ -92,14 +94,15 @@ class HelloReader:
     The work over all calls is linear in the bytes fed, whatever the cut.
     """
 
-    __slots__ = ("_empty", "_message", "_offset", "_raw", "error", "hello", "pieces", "progress", "records")
+    __slots__ = ("_empty", "_message", "_offset", "_parse", "_raw", "error", "hello", "pieces", "progress", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Callable[[bytes], ClientHello] | None = None) -> None:
         self.progress = Progress.MORE
         self.hello: ClientHello | None = None  # once COMPLETE
         self.error: str | None = None  # once MALFORMED
         self.records = 0  # how many records the hello came in
         self.pieces = 0  # how often it was fed until the hello was there
+        self._parse = parse or parse_hello
         self._raw = bytearray()
         self._message = bytearray()
         self._offset = 0  # of the first byte of _raw that is in no finished record
@@ -151,7 +154,7 @@ class HelloReader:
                 return Progress.MORE
             self._take_record(self._offset + 5, length)
             if self._message_is_whole():
-                self.hello = parse_hello(bytes(self._message))
+                self.hello = self._parse(bytes(self._message))
                 return Progress.COMPLETE
         return Progress.MORE
 
