@@ -25,6 +25,7 @@ from honeystack.net.attachment import Attachment, AttachmentSettings, attach
 from honeystack.net.datagram import UdpSocket
 from honeystack.net.driver import Driver
 from honeystack.net.fence import FenceKind
+from honeystack.net.internet import is_martian
 from honeystack.net.limits import Limits
 from honeystack.net.link import Link
 from honeystack.net.notices import BoundReached, CloseReason, Datagram, Notice
@@ -191,9 +192,13 @@ class Netstack:
     async def connect_tcp(self, address: str, port: int, *, mac: bytes | None = None) -> TcpStream:
         """Connect to a neighbour; its MAC address is needed unless it has spoken to us lately.
 
-        Meant for tests and tools: a honeypot opens no connections. Raises OSError where there is no connection.
+        Meant for tests and tools: a honeypot opens no connections. Raises OSError where there is no connection, and
+        where there cannot be one: to a group, a broadcast, or an address that no peer has.
         """
-        path = self._path_to(ip_address(address).packed, mac)
+        remote = ip_address(address).packed
+        if is_martian(remote) or remote in self.stack.settings.broadcasts:  # MUST-46
+            raise OSError(errno.ENETUNREACH, f"{address} is no address of a peer")
+        path = self._path_to(remote, mac)
         local_port = self._free_port(path, port)
         connection = self.stack.tcp.connect(path, port, local_port, self.driver.clock())
         stream = TcpStream(self.driver, connection)
@@ -304,7 +309,7 @@ class Netstack:
             self.stack.udp.listen(None)
 
     def _path_to(self, remote: bytes, mac: bytes | None) -> Path:
-        local = next(
+        local = next(  # MUST-44
             (n.network_address.packed for n in self.stack.addresses if n.max_prefixlen == 8 * len(remote)), None
         )
         if local is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -197,6 +198,25 @@ async def test_a_neighbour_must_be_known_or_named(autojump_clock: trio.testing.M
     async with open_netstack(link=MemoryLink(bytes(6)), addresses=["192.0.2.9"]) as only_v4:
         with pytest.raises(Unavailable, match="IP version"):
             await only_v4.connect_tcp(SERVER6, 80, mac=bytes(6))
+
+
+@pytest.mark.parametrize("address", ["224.0.0.1", "255.255.255.255", "0.0.0.0", "127.0.0.1", "ff02::1", "::"])
+async def test_no_connection_is_opened_to_what_is_no_peer(autojump_clock: trio.testing.MockClock, address: str) -> None:
+    # MUST-46
+    async with two() as (client, server):
+        with pytest.raises(OSError, match="no address of a peer") as refused:
+            await client.connect_tcp(address, 80, mac=mac_of(server))
+        assert refused.value.errno == errno.ENETUNREACH
+        assert client.statistics()["tcp.segments-out"] == 0
+
+
+@pytest.mark.parametrize(("address", "local"), [(SERVER4, "192.0.2.1"), (SERVER6, "2001:db8::1")])
+async def test_the_local_address_is_chosen(autojump_clock: trio.testing.MockClock, address: str, local: str) -> None:
+    # MUST-44
+    async with two() as (client, server):
+        listener = await server.open_tcp_listener(80)
+        stream = await client.connect_tcp(address, 80, mac=mac_of(server))
+        assert stream.local.address == (await listener.accept()).remote.address == local
 
 
 async def test_local_ports_are_used_once_until_there_are_no_more(

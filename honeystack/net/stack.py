@@ -247,7 +247,7 @@ class Stack:
         local_mac, remote_mac = frame[:6], frame[6:12]
         if local_mac != self._mac or remote_mac == self._mac or remote_mac[0] & 1 or local not in self.addresses:
             return None
-        if remote in self.settings.exclusions.addresses or remote in self.addresses or is_martian(remote):
+        if remote in self.settings.exclusions.addresses or remote in self.addresses or is_martian(remote):  # MUST-63
             return None
         if remote in self.settings.broadcasts:
             return None

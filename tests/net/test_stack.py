@@ -379,9 +379,12 @@ def test_a_new_mtu_is_told_and_kept_to_by_datagrams_and_segments() -> None:
     assert sum(sizes) > 5400
 
 
-def test_a_broadcast_of_our_link_opens_no_connection() -> None:
-    stack = make_stack(broadcasts=AddressSet([address_text(PEER4)]))
-    stack.receive_frame(syn_frame(PATH4), 1.0)
+@pytest.mark.parametrize("source", [US4[:3] + b"\xff", packed("10.0.0.77")], ids=["broadcast", "ours"])
+def test_neither_a_broadcast_of_our_link_nor_we_ourselves_open_a_connection(source: bytes) -> None:
+    # MUST-63
+    addresses = AddressSet([address_text(US4), "10.0.0.77"])
+    stack = make_stack(addresses=addresses, broadcasts=AddressSet([address_text(US4[:3] + b"\xff")]))
+    stack.receive_frame(syn_frame(PATH4._replace(remote=source)), 1.0)
     assert stack.poll_transmit(1.0) == []
     assert stack.statistics()["tcp_half_open"] == 0
 

@@ -63,3 +63,18 @@ def test_a_cookie_is_good_in_its_own_vlan_only(version: int, vlan: int | None, o
     peer.path = peer.path._replace(vlan=vlan)
     peer.send(seq=add(peer.seq, 1), ack=add(answer.seq, 1))
     assert len(peer.told(Accepted)) == opened
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_goes_to_another_address_of_ours_is_of_no_connection(version: int) -> None:
+    # MUST-45
+    tcp = make_tcp(3)
+    peer = Peer(tcp, path=path_of(version))
+    conn = peer.open()
+    home, elsewhere = peer.path, peer.path._replace(local=peer.path.local[:-1] + b"\x63")
+    peer.path = elsewhere
+    assert [seg.flags for seg in peer.send(ACK, b"text")] == [RST]
+    assert conn.readable == 0
+    peer.path = home
+    conn.send(b"answer", peer.now)
+    assert [path for path, _ in tcp.poll_transmit(peer.now)] == [home]

@@ -50,6 +50,7 @@ def test_a_run_has_the_data_of_full_segments_and_one_header() -> None:
 @pytest.mark.parametrize("size", [1999, 2000, 2001, 3000, 10_000])
 @pytest.mark.parametrize("closing", [False, True])
 def test_the_last_piece_alone_is_pushed_and_carries_the_fin(size: int, closing: bool) -> None:
+    # MUST-61
     seen = []
     for peer in both(mss=1000):
         assert peer.conn is not None
