@@ -37,6 +37,7 @@ HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
 RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
 CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
 
+_RECORD = bytes([HANDSHAKE])  # what a hello begins with, but for those of SSLv2
 _TOLD = (Progress.COMPLETE, Progress.MALFORMED)
 _PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
 
@@ -181,11 +182,21 @@ class Router:
             await self._sniff(peer, room.plan, reader, hello)
             if reader.progress not in _TOLD:
                 self._tell_unfinished(peer, reader, hello)
-                return None if hello.given_up else False
+                if hello.given_up:
+                    return None
+                return await self._leave_unfinished(peer, reader, room) if reader.progress is Progress.MORE else False
             self._unwrapper.tell_hello(peer, reader)
             if room.tls is None:
                 return False
             return await self._unwrapper.accept(peer, reader, room.tls, hello) or None
+
+    async def _leave_unfinished(self, peer: Conversation, reader: HelloReader, room: Room) -> bool | None:
+        """Of a hello that is not whole: where TLS is spoken no service gets it, and its end is answered."""
+        if room.tls is None or not reader.raw.startswith(_RECORD):
+            return False
+        if peer.eof_received:
+            await self._unwrapper.accept(peer, reader, room.tls)
+        return None
 
     async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
         """Look for a ClientHello in the first bytes; they stay unconsumed."""

@@ -216,15 +216,48 @@ async def test_a_broken_hello_is_told_as_such(certificate: Certificate, planned:
     assert [e.fields["tls.stage"] for e in meeting.of("tcp", "tls")] == ["hello", "failed"][: 1 + planned]
 
 
-async def test_half_a_hello_is_waited_for_and_then_captured(certificate: Certificate, autojump_clock: CLOCK) -> None:
+@pytest.mark.parametrize("services", [[], ["web"]])
+async def test_half_a_hello_is_waited_for_and_is_no_services(
+    certificate: Certificate, services: list[str], autojump_clock: CLOCK
+) -> None:
     meeting = Meeting()
-    async with visiting(make(meeting, [entry("tcp/443", certificate=certificate)]), meeting, port=443) as client:
+    ports = [entry("tcp/443", *services, certificate=certificate)]
+    async with visiting(make(meeting, ports, ALL), meeting, port=443) as client:
         await client.send_all(b"\x16\x03\x01\x02\x00\x01")
         assert await client.receive_some() == b""
-        assert trio.current_time() == pytest.approx(11)  # the hello's 10 s, and the pause of the capture
+        assert trio.current_time() == pytest.approx(10)
     assert told(meeting) == ["tcp/hello", "tcp/payload"]
     assert meeting.events[0].fields["tls.error"] == "unfinished: not whole within 10 s"
     assert meeting.events[0].fields["tls.client.hello.payload"] == b"\x16\x03\x01\x02\x00\x01"
+
+
+@pytest.mark.parametrize("first", [b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"])
+async def test_who_ends_in_a_hello_gets_an_alert(certificate: Certificate, first: bytes, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(
+        make(meeting, [entry("tcp/443", "web", certificate=certificate)], ALL), meeting, port=443
+    ) as client:
+        await client.send_all(first)
+        await client.send_eof()
+        alert = await client.receive_some()
+        assert await client.receive_some() == b""
+    assert (alert[0], alert[-2:]) == (21, b"\x02\x32")  # fatal, decode_error: as s_server answers
+    assert told(meeting)[-1] == "tcp/failed"
+    assert meeting.of("tcp", "tls")[-1].fields["tls.error"] == "the peer ended the handshake"
+
+
+@pytest.mark.parametrize("kind", [20, 21, 23, 24])
+async def test_a_record_out_of_place_gets_an_alert(certificate: Certificate, kind: int, autojump_clock: CLOCK) -> None:
+    meeting = Meeting()
+    async with visiting(
+        make(meeting, [entry("tcp/443", "web", certificate=certificate)], ALL), meeting, port=443
+    ) as client:
+        await client.send_all(bytes([kind]) + b"\x03\x01\x00\x02\x01\x00")
+        alert = await client.receive_some()
+    assert (alert[0], alert[-2:]) == (21, b"\x02\x0a")  # fatal, unexpected_message
+    first, last = (event.fields for event in meeting.of("tcp", "tls"))
+    assert first["tls.error"] == f"malformed: a record of type {kind} instead of the hello"
+    assert last["tls.alert"] == "unexpected_message"
 
 
 async def test_a_server_first_service_greets_inside_tls(

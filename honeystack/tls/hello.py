@@ -17,17 +17,20 @@ import attrs
 
 from honeystack.errors import Malformed
 
-HANDSHAKE = 22  # content type, RFC 8446 §5.1
+CHANGE_CIPHER_SPEC, HANDSHAKE = 20, 22  # content types, RFC 8446 §5.1
 CLIENT_HELLO = 1  # handshake type, RFC 8446 §4
 MAX_HELLO = 131_396  # the longest hello that OpenSSL takes, without its 4 bytes of header
 MAX_RECORD = 16_384 + 2_048  # RFC 5246 §6.2.3; nothing in the clear is longer
-MAX_EMPTY_RECORDS = 32  # OpenSSL gives up at as many; they cost the peer 5 bytes and us memory
+MAX_RECORDS = 2 * MAX_HELLO  # each byte in one of its own, and as many empty ones; they cost us memory
+MAX_EMPTY_RECORDS = 32  # in a row, as OpenSSL takes them
 
 SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
 SESSION_TICKET, EARLY_DATA = 35, 42
 
 GREASE = frozenset(digit << 12 | 0x0A00 | digit << 4 | 0x0A for digit in range(16))  # RFC 8701 §2
 
+_CONTENT_TYPES = frozenset(range(20, 25))
+_NEWEST_MINOR = 4  # of the versions in records; that of a handshake may be any, as OpenSSL has it
 _EXTENSION = struct.Struct(">HH")  # type and length, RFC 8446 §4.2
 _TOO_LONG = "a length runs over the end of the hello"
 _SSLV2_HEADER = 11  # length 2, type 1, version 2, and three lengths of 2
@@ -142,12 +145,12 @@ class HelloReader:
             return Progress.MORE
         if raw[0] & 0x80:
             return self._advance_sslv2()
-        if raw[0] != HANDSHAKE or (len(raw) > 1 and raw[1] != 3):
+        if not self._begins_as_tls():
             return Progress.NOT_TLS
         while len(raw) - self._offset >= 5:
             kind, length = raw[self._offset], raw[self._offset + 3] << 8 | raw[self._offset + 4]
-            if kind != HANDSHAKE:
-                raise Malformed(f"a record of type {kind} inside the hello")
+            if kind != HANDSHAKE and not self._passes_over(kind, length):
+                raise Malformed(f"a record of type {kind} {'inside' if self.records else 'instead of'} the hello")
             if length > MAX_RECORD:
                 raise Malformed(f"a record of {length} bytes")
             if len(raw) - self._offset < 5 + length:
@@ -158,13 +161,26 @@ class HelloReader:
                 return Progress.COMPLETE
         return Progress.MORE
 
+    def _begins_as_tls(self) -> bool:
+        """Whether the first bytes are those of a record; some other than a hello are out of place, but TLS too."""
+        raw = self._raw
+        if raw[0] not in _CONTENT_TYPES or (len(raw) > 1 and raw[1] != 3):
+            return False
+        return raw[0] == HANDSHAKE or len(raw) < 3 or raw[2] <= _NEWEST_MINOR
+
+    def _passes_over(self, kind: int, length: int) -> bool:
+        """Whether OpenSSL passes over a record of another type: a ChangeCipherSpec without a byte, before a message."""
+        return kind == CHANGE_CIPHER_SPEC and not length and len(self._message) < 4
+
     def _take_record(self, start: int, length: int) -> None:
         self._offset = start + length
         self._message += self._raw[start : self._offset]
         self.records += 1
-        self._empty += not length
+        self._empty = 0 if length else self._empty + 1
         if self._empty > MAX_EMPTY_RECORDS:
             raise Malformed("too many empty records")
+        if self.records > MAX_RECORDS:
+            raise Malformed("too many records")
 
     def _message_is_whole(self) -> bool:
         message = self._message

@@ -195,7 +195,15 @@ def test_another_message_in_the_same_record_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    [b"GET / HTTP/1.1", b"\x16\x02\x01", b"\x80\x2e\x04", b"\x17\x03\x03", sslv2(version=0x0102), b"\xff\xff\xff"],
+    [
+        b"GET / HTTP/1.1",
+        b"\x16\x02\x01",
+        b"\x80\x2e\x04",
+        b"\x17\x03\x05",
+        b"\x19\x03",
+        sslv2(version=0x0102),
+        b"\xff\xff\xff",
+    ],
 )
 def test_other_bytes_are_not_tls(first: bytes) -> None:
     assert read([first]).progress is Progress.NOT_TLS
@@ -203,7 +211,17 @@ def test_other_bytes_are_not_tls(first: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [b"\x16", b"\x16\x03", b"\x16\x03\x01\x00\x05\x01", b"\x80", b"\x80\x2e\x01", sslv2()[:-1]]
+    "first",
+    [
+        b"\x16",
+        b"\x15\x03\x01\0",
+        b"\x14\x03\x01\0\0",
+        b"\x16\x03",
+        b"\x16\x03\x01\x00\x05\x01",
+        b"\x80",
+        b"\x80\x2e\x01",
+        sslv2()[:-1],
+    ],
 )
 def test_a_beginning_asks_for_more(first: bytes) -> None:
     assert read([first]).progress is Progress.MORE
