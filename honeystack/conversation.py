@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol
 
 import attrs
@@ -86,6 +86,9 @@ class Recognition(enum.Enum):
     MORE = "need more bytes"
 
 
+_NO_FACTS: Mapping[str, object] = MappingProxyType({})
+
+
 @attrs.define(eq=False)
 class Conversation(trio.abc.HalfCloseableStream):
     """A TCP conversation: a stream of octets, whose it is, and where its events go.
@@ -100,7 +103,7 @@ class Conversation(trio.abc.HalfCloseableStream):
     recorder: Recorder
     rng: random.Random = attrs.field(factory=random.Random)
     service: str | None = None
-    facts: dict[str, object] = attrs.field(factory=dict)  # e.g. the ja3, ja4 and sni keys once TLS is up
+    facts: Mapping[str, object] = _NO_FACTS  # e.g. the ja3, ja4 and sni keys once TLS is up
     first: FirstBytes | None = None  # taps the raw bytes until they have been recorded
     tls_starter: Callable[[Conversation], Awaitable[bool]] | None = None  # takes TLS off, where that is planned
     transcript: Any = None  # what notes all that is said, where that is wanted
@@ -114,7 +117,7 @@ class Conversation(trio.abc.HalfCloseableStream):
         What a service makes of the first bytes is told after the bytes themselves.
         """
         if self.first is not None and self.service is not None:
-            self.first.answered()
+            self._answered(self.first)
         self.recorder.record(kind, fields, identity=self.identity, service=self.service)
 
     @property
@@ -142,11 +145,23 @@ class Conversation(trio.abc.HalfCloseableStream):
             self.first.received(more)
         return bytes(more)
 
+    def _answered(self, first: FirstBytes) -> None:
+        first.answered()
+        if first.told:
+            self.first = None
+
     @property
     def eof_received(self) -> bool:
-        return self._ended
+        stream = self.stream
+        return self._ended or (type(stream) is TcpStream and stream.at_eof)
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes]:
+        stream = self.stream
+        if self.first is None and type(stream) is TcpStream and not (self._ahead or self._ended):
+            return stream.receive_some(max_bytes)  # a coroutine around it takes each that waits 240 bytes
+        return self._receive_some(max_bytes)
+
+    async def _receive_some(self, max_bytes: int | None = None) -> bytes:
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._ahead:
@@ -172,10 +187,10 @@ class Conversation(trio.abc.HalfCloseableStream):
         """Give bytes back to the front; the next receive or peek sees them first."""
         self._ahead = bytes(data) + self._ahead if self._ahead else bytes(data)
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+    def send_all(self, data: bytes | bytearray | memoryview) -> Coroutine[Any, Any, None]:
         if self.first is not None:
-            self.first.answered()
-        await self.stream.send_all(data)
+            self._answered(self.first)
+        return self.stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self.stream.wait_send_all_might_not_block()

@@ -115,8 +115,10 @@ class Router:
         return self._write_down(peer, self.transcripts)
 
     async def _converse(self, peer: Conversation) -> None:
-        try:  # no coroutine around another for it: each takes a conversation 250 bytes
-            await self._hold(peer)
+        try:  # the service in no coroutine more than it needs: each takes a conversation 250 bytes
+            service = await self._service_for(peer)
+            if service is not None:
+                await service.handle(peer)
         except (Exception, BaseExceptionGroup) as error:
             self._contain(peer, error)
         finally:
@@ -154,27 +156,28 @@ class Router:
 
     # the conversation, from top to bottom
 
-    async def _hold(self, peer: Conversation) -> None:
+    async def _service_for(self, peer: Conversation) -> Any:
+        """Take TLS off where there is some, and find who serves; None where nobody does, and all has been told."""
         room = self._rooms.room("tcp", peer.flow.local)
         reader, ahead = self._unwrapper.reader(), peer.ahead
         wrapped: bool | None = False
         if not (peer.silent or (ahead and reader.feed(ahead) is Progress.NOT_TLS)):
             wrapped = await self._unwrap(peer, room, reader)
         if wrapped is None:
-            return
+            return None
         if wrapped:
             await self._first_decrypted(peer, room)
         elif room.tls is not None:
             peer.tls_starter = partial(self._start_tls, plan=room.tls)
         if not (peer.ahead or peer.eof_received or room.plan.speaks_first):
-            return  # silent to the end
+            return None  # silent to the end
         services = room.services
         taker = await self._taker(peer, services) if len(services) > 1 else next(iter(services), None)
         if taker is None:
             await self._capture(peer)
-            return
+            return None
         peer.service, service = taker
-        await service.handle(peer)
+        return service
 
     async def _unwrap(self, peer: Conversation, room: Room, reader: HelloReader) -> bool | None:
         """Whether the peer is inside TLS now; None where it can be served no more. What is ahead has been read."""

@@ -15,6 +15,7 @@ from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
 from honeystack.testing.conversations import Meeting
+from tests.net.test_stream import house
 
 
 async def test_what_is_peeked_is_received_again() -> None:
@@ -47,6 +48,34 @@ async def test_the_end_is_seen_by_peek_and_by_receive() -> None:
     assert await peer.receive_some() == b"x"
     assert await peer.receive_some() == b""
     assert await peer.receive_some(5) == b""
+
+
+async def test_over_our_own_tcp_the_end_is_seen_too(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as at:
+        ours, theirs = await at.pair()
+        peer = Conversation(theirs, theirs.flow, Identity("tcp"), Meeting().recorder)
+        await ours.send_all(b"xy")
+        assert await peer.receive_some(1) == b"x"
+        await ours.send_eof()
+        await trio.sleep(1)
+        assert not peer.eof_received
+        assert await peer.receive_some() == b"y"
+        assert [await peer.receive_some(), await peer.receive_some(5), await peer.peek()] == [b"", b"", b""]
+        assert peer.eof_received
+        with pytest.raises(ValueError, match="at least 1"):
+            await peer.receive_some(0)
+
+
+async def test_what_is_answered_is_tapped_no_longer() -> None:
+    meeting = Meeting()
+    client, peer = meeting.conversation()
+    await client.send_all(b"first")
+    await peer.receive_some()
+    await peer.send_all(b"answer")
+    assert peer.first is None
+    await client.send_all(b"second")
+    assert await peer.receive_some() == b"second"
+    assert [event.fields["payload"] for event in meeting.of("tcp", "payload")] == [Payload(b"first", 5)]
 
 
 async def test_patience_ends_with_silence_and_is_extended_by_what_comes(

@@ -79,7 +79,7 @@ class Visit:
         """Take less memory, which costs some time later: this one seems to wait for longer than most do."""
         if self.stage is WAITING:
             self._identity = _packed(self.identity.connection_id or "")
-            self.connection.settle()
+        self.connection.settle()
 
     def __call__(self) -> None:
         """The timer's callback: it is the visit itself, as a bound method would cost each of them 64 bytes."""
@@ -218,7 +218,7 @@ class Attendant:
 
     def _plan(self, visit: Visit) -> PortPlan:
         connection = visit.connection
-        return self._reception.plan_for("tcp", Endpoint(_address(connection.path.local), connection.local_port))
+        return self._reception.plan_for("tcp", _local(connection.path.local, connection.local_port))
 
     def _reply(self, notice: Datagram, data: bytes, amplification: float) -> bool:
         stack, now, ports = self.driver.stack, self.driver.now(), (notice.local_port, notice.remote_port)
@@ -241,6 +241,11 @@ _mac = lru_cache(1024)(mac_text)
 _address = lru_cache(4096)(address_text)
 
 
+@lru_cache(4096)
+def _local(address: bytes, port: int) -> Endpoint:
+    return Endpoint(address_text(address), port)
+
+
 def _packed(id: str) -> int | str:
     """An id in half of the memory, if it is a UUID."""
     try:
@@ -254,7 +259,7 @@ def _flow(connection: Connection) -> Flow:
     path = connection.path
     return Flow(
         "tcp",
-        Endpoint(_address(path.local), connection.local_port),
+        _local(path.local, connection.local_port),
         Endpoint(_address(path.remote), connection.remote_port),
         _mac(path.local_mac),
         _mac(path.remote_mac),

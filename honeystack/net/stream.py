@@ -82,6 +82,11 @@ class TcpStream(trio.abc.HalfCloseableStream):
         """What the peer's SYN looked like; None where we opened the connection."""
         return self.connection.syn
 
+    @property
+    def at_eof(self) -> bool:
+        """The peer has ended its side, and all that it sent has been received."""
+        return self.connection.eof_received and not self.connection.readable
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         if max_bytes is None:
             max_bytes = DEFAULT_RECEIVE

@@ -78,7 +78,10 @@ def _advance(conn: Connection, sending: Sending, seg: Segment, advanced: int, no
     flight, estimator, congestion = sending.flight, sending.estimator, sending.congestion
     in_use = flight.flying
     acked = min(advanced, len(sending.data))  # the FIN is not in the queue
-    del sending.data[:acked]
+    if acked == len(sending.data):
+        sending.data = bytearray()  # an emptied one keeps its memory, and many connections wait now
+    else:
+        del sending.data[:acked]
     conn.tcp.memory.give(acked)
     conn.snd_una = seg.ack
     flight.acknowledge(seg.ack, now, estimator.min_rtt)
