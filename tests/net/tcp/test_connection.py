@@ -12,6 +12,7 @@ from honeystack.net.notices import BoundReached, Closed, CloseReason
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
+from honeystack.net.tcp.timeouts import FIN_WAIT_2_SECONDS
 from honeystack.net.wire.tcp import ACK, FIN, RST, SYN
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
@@ -237,3 +238,15 @@ def test_the_wait_for_a_shut_window_begins_with_what_is_to_be_sent() -> None:
     assert conn.sending.progress_at == peer.now
     conn.send(b"yet more", peer.now + 1)
     assert conn.sending.progress_at == peer.now
+
+
+def test_a_half_closed_connection_that_is_let_go_is_not_waited_for_any_longer_than_others() -> None:
+    peer = Peer()
+    conn = peer.open()
+    conn.close(peer.now)
+    (fin,) = peer.answers()
+    peer.send(ack=add(fin.seq, 1))
+    peer.wait(30)
+    conn.release(peer.now)
+    peer.wait(FIN_WAIT_2_SECONDS - 30 + 1)
+    assert peer.told(Closed) == [Closed(conn, CloseReason.TIMEOUT)]

@@ -301,3 +301,23 @@ def test_what_does_not_belong_to_it_is_answered_once_in_half_a_second_and_text_a
     assert [len(peer.send(ACK, b"text", seq=500_000)) for _ in range(3)] == [1, 1, 1]
     peer.now += 0.5
     assert len(peer.syn()) == 1
+
+
+@pytest.mark.parametrize(("timestamp", "length"), [(None, 0), (7, 12)])
+def test_an_acknowledgement_before_the_end_carries_no_options_but_timestamps(
+    timestamp: int | None, length: int
+) -> None:
+    peer = Peer(timestamp=timestamp)
+    (answer,) = peer.syn()
+    peer.ack = add(answer.seq, 1)
+    (challenge,) = peer.send(ACK, seq=add(peer.seq, 70_000))
+    assert (challenge.flags, len(challenge.options)) == (ACK, length)
+
+
+def test_a_connection_from_a_cookie_takes_the_data_that_came_with_it_at_its_own_time() -> None:
+    peer = Peer(make_tcp(3, half_open=0), timestamp=5)
+    (answer,) = peer.syn()
+    peer.seq, peer.ack, peer.now = add(peer.seq, 1), add(answer.seq, 1), peer.now + 3
+    peer.say(b"hello")
+    (conn,) = peer.tcp.flows.values()
+    assert (conn.readable, conn.ts_recent, conn.opened_at, conn.last_activity) == (5, 5, peer.now, peer.now)

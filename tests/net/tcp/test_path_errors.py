@@ -157,3 +157,13 @@ def test_a_new_connection_is_told_the_new_mtu_and_keeps_to_it() -> None:
     conn = peer.open()
     conn.send(bytes(2000), peer.now)
     assert [len(seg.data) for seg in peer.answers()] == [1260, 740]
+
+
+def test_the_congestion_window_stays_a_whole_number_of_bytes() -> None:
+    peer = sending()
+    assert peer.conn is not None
+    assert peer.conn.sending is not None
+    congestion = peer.conn.sending.congestion
+    congestion.cwnd = 14_601
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040)
+    assert congestion.cwnd == 14_601 * 1000 // 1460

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from honeystack.net.notices import BoundReached, Closed, CloseReason, Writable
+from honeystack.net.tcp.assembler import RUN_COST
 from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.pressure import LOOK, held_by
@@ -208,3 +209,101 @@ def test_no_more_are_shed_than_it_takes(count: int) -> None:
     waiting.open().send(b"x", NOW)
     let_pass(waiting)
     assert len(shed(waiting)) == -(-count // 4)
+
+
+def moving(tcp: Tcp, number: int, *, held: int, moved: int) -> tuple[Peer, Connection]:
+    """A connection whose peer takes `moved` bytes at once, and `held` are left."""
+    peer = Peer(tcp, local_port=number, window=0)
+    conn = peer.open()
+    assert conn.send(bytes(held + moved), NOW) == held + moved
+    return peer, conn
+
+
+def take(peer: Peer, moved: int) -> None:
+    peer.send(ACK, window=moved)
+    peer.send(ACK, ack=add(peer.ack, moved), window=0)
+
+
+def test_the_slowest_goes_before_the_largest() -> None:
+    tcp = make_tcp(3, buffer_memory=LIMIT)
+    peer, large = moving(tcp, 1, held=60_000, moved=100)
+    small = silent(tcp, 2, held=LIMIT - 60_100)
+    waiting = Peer(tcp, local_port=99)
+    waiting.open().send(b"x", NOW)
+    take(peer, 100)
+    let_pass(waiting)
+    assert shed(waiting) == [small]
+    assert large.state is State.ESTABLISHED
+
+
+def test_of_two_that_move_the_slower_for_what_it_holds_goes_first() -> None:
+    tcp = make_tcp(3, buffer_memory=LIMIT)
+    one, large = moving(tcp, 1, held=60_000, moved=1000)
+    other, small = moving(tcp, 2, held=38_200, moved=800)
+    waiting = Peer(tcp, local_port=99)
+    waiting.open().send(b"x", NOW)
+    take(one, 1000)
+    take(other, 800)
+    let_pass(waiting)
+    assert shed(waiting) == [large]
+    assert small.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize(("moved", "ends"), [(2920, True), (4380, True), (5840, False)])  # 5,625 would do
+def test_what_is_held_has_to_move_within_the_patience(moved: int, ends: bool) -> None:
+    tcp = make_tcp(3, buffer_memory=LIMIT)
+    peer, conn = moving(tcp, 1, held=90_000 - moved, moved=moved)
+    hog = silent(tcp, 2, held=9_000)
+    silent(tcp, 3, held=1_000)  # the last one fills the memory, and is not watched yet
+    waiting = Peer(tcp, local_port=99)
+    waiting.open().send(b"x", NOW)
+    take(peer, moved)
+    assert held_by(conn) == 90_000 - moved
+    waiting.wait(LOOK - 0.1)
+    assert shed(waiting) == []
+    waiting.wait(0.2)
+    assert (conn.state is State.CLOSED, hog.state) == (ends, State.CLOSED)
+
+
+def test_what_was_read_before_the_shortage_is_no_merit() -> None:
+    tcp = make_tcp(3, buffer_memory=LIMIT)
+    talker = Peer(tcp, local_port=1)
+    reader = talker.open()
+    talker.say(bytes(30_000))
+    assert len(reader.receive(30_000, NOW)) == 30_000
+    for _ in range(50):
+        talker.say(bytes(1000))
+    silent(tcp, 2, held=50_000 - 1000)
+    waiting = Peer(tcp, local_port=99)
+    waiting.open().send(bytes(2000), NOW)
+    let_pass(waiting)
+    assert shed(waiting) == [reader]
+
+
+def test_the_patience_halves_with_each_look() -> None:
+    assert trickle(step=1460, looks=2)[1] == []
+
+
+def test_a_second_shortage_is_seen_to_like_the_first() -> None:
+    tcp = make_tcp(3, buffer_memory=LIMIT)
+    waiting = Peer(tcp, local_port=99)
+    conn = waiting.open()
+    for first in (1, 11):
+        for number in range(first, first + 10):
+            if tcp.memory.used + 10_000 <= LIMIT:
+                silent(tcp, number, held=10_000)
+        conn.send(bytes(LIMIT - tcp.memory.used), waiting.now)
+        assert conn.send(b"x", waiting.now) == 0
+        waiting.answers()
+        count = len(shed(waiting))
+        let_pass(waiting, looks=2)
+        assert len(shed(waiting)) > count
+
+
+def test_all_that_a_connection_holds_is_added_up() -> None:
+    peer = Peer(make_tcp(3, buffer_memory=LIMIT), window=0)
+    conn = peer.open()
+    peer.say(bytes(100))
+    conn.send(bytes(20), peer.now)
+    peer.send(ACK, bytes(3), seq=add(peer.seq, 500))
+    assert held_by(conn) == peer.tcp.memory.used == 123 + RUN_COST

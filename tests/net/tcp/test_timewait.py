@@ -142,3 +142,25 @@ def test_what_acknowledges_nothing_and_says_nothing_is_dropped() -> None:
     peer = time_wait()
     assert peer.send(0, seq=add(peer.seq, -1)) == []
     assert peer.send(0, seq=add(peer.seq, 100_000)) == []
+
+
+def test_timestamps_of_a_connection_that_had_none_mean_nothing() -> None:
+    peer = time_wait()
+    peer.timestamp, peer.seq = 70, add(peer.seq, -50)
+    assert [seg.flags for seg in peer.syn()] == [ACK]
+    peer.seq = add(peer.seq, 150)
+    assert [seg.flags for seg in peer.syn()] == [SYN | ACK]
+
+
+def test_with_the_same_timestamp_the_sequence_number_decides() -> None:
+    peer = time_wait(timestamp=70)
+    peer.seq = add(peer.seq, -50)
+    assert [seg.flags for seg in peer.syn()] == [ACK]
+    peer.seq = add(peer.seq, 150)
+    assert [seg.flags for seg in peer.syn()] == [SYN | ACK]
+
+
+@pytest.mark.parametrize(("timestamp", "length"), [(None, 0), (70, 12)])
+def test_its_answers_carry_no_options_but_timestamps(timestamp: int | None, length: int) -> None:
+    (answer,) = time_wait(timestamp=timestamp).send(ACK, b"old")
+    assert len(answer.options) == length
