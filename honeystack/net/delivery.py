@@ -102,7 +102,7 @@ class Delivery:
         if protocol == udp_lite.PROTOCOL:  # no program has it, but as Linux we know it
             udp_lite.check_udp_lite(packet.payload, packet.path.remote, packet.path.local, verify=packet.verify)
             return answered(self.icmp.port_unreachable(packet, now))
-        if protocol == ipv6.NO_NEXT_HEADER and version == 6:
+        if protocol == ipv4.PIM or (protocol == ipv6.NO_NEXT_HEADER and version == 6):  # Linux knows PIM as routers do
             return Fate.IGNORED
         return answered(self.icmp.protocol_unreachable(packet, now))
 

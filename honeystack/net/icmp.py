@@ -19,7 +19,8 @@ QUOTE_LIMITS: Final = {
     4: 576 - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH,
     6: 1280 - ipv6.HEADER_LENGTH - icmp.HEADER_LENGTH,
 }
-ERROR_TOS: Final = 0xC0  # Linux sends IPv4 errors with precedence "internetwork control"
+ERROR_PRECEDENCE: Final = 0xC0  # of IPv4 errors: "internetwork control", with the packet's own service (Linux)
+SERVICE_BITS: Final = 0x1E
 
 # Linux: icmp_msgs_per_sec, icmp_msgs_burst, icmp_ratelimit and XRLIM_BURST_FACTOR.
 OVERALL_RATE: Final = 1000.0
@@ -121,7 +122,8 @@ class Icmp:
         if not allowed:
             return False
         quote = bytes(packet.octets[: QUOTE_LIMITS[path.version]])
-        self._send(path, message._replace(data=quote), ERROR_TOS if path.version == 4 else 0)
+        tos = ERROR_PRECEDENCE | packet.facts.tos & SERVICE_BITS if path.version == 4 else 0
+        self._send(path, message._replace(data=quote), tos)
         return True
 
     def _own_path(self, path: Path) -> Path | None:

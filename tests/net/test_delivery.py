@@ -77,6 +77,13 @@ def test_other_protocols_are_told_so(path: Path) -> None:
 
 
 @both
+def test_pim_has_no_answer(path: Path) -> None:
+    stack = make_stack()
+    assert fate(stack, ip_frame(path, 103, bytes(8))) == "ignored"
+    assert answers(stack) == []
+
+
+@both
 def test_a_sound_datagram_of_udp_lite_finds_no_port(path: Path) -> None:
     stack = make_stack()
     sound = b"\x9c\x40\0\x07\0\x08\0\0"

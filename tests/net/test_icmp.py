@@ -188,6 +188,20 @@ def test_an_error_is_no_longer_than_linux_makes_it(path: Path, length: int) -> N
     assert path.version == 6 or frame[15] == 0xC0
 
 
+@pytest.mark.parametrize(("asked", "told"), [(0x00, 0xC0), (0x48, 0xC8), (0xB8, 0xD8), (0xFF, 0xDE), (0x03, 0xC2)])
+def test_an_error_has_the_service_of_its_packet_with_the_precedence_of_the_network_s_control(
+    asked: int, told: int
+) -> None:
+    bench = Bench()
+    for path, expected in ((PATH4, told), (PATH6, 0)):
+        cause = received(path, 17, bytes(8))
+        cause = cause._replace(facts=cause.facts._replace(tos=asked))
+        assert bench.icmp.port_unreachable(cause, 0.0)
+        (frame,) = bench.output.drain()
+        found = frame[15] if path.version == 4 else (frame[14] << 4 | frame[15] >> 4) & 0xFF
+        assert found == expected
+
+
 def test_a_problem_may_be_told_to_who_wrote_to_a_group() -> None:
     bench = Bench()
     path = PATH6._replace(local=ALL_NODES)

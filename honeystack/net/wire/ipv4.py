@@ -12,6 +12,7 @@ HEADER_LENGTH: Final = 20
 LIMITED_BROADCAST: Final = b"\xff" * 4
 ICMP: Final = 1
 IGMP: Final = 2
+PIM: Final = 103  # RFC 7761
 TCP: Final = 6
 UDP: Final = 17
 
