@@ -56,7 +56,8 @@ def arrives(conn: Connection, seg: Segment, now: float, path: Path) -> None:
     elif seg.flags & SYN and not _answers_our_syn(conn, seg):
         _fourth_check_syn(conn, now)
     elif seg.flags & ACK and _fifth_check_ack(conn, seg, now):
-        conn.path = path  # only what has passed every check may say where our answers go
+        if path is not conn.path:  # only what has passed every check may say where our answers go
+            conn.path = path._replace(options=conn.path.options)  # those of the SYN, as in Linux
         # Sixth, URG: urgent data is read in line, as RFC 6093 §6 asks for. MUST-30, MUST-31
         _seventh_process_segment_text(conn, seg, now)
         _eighth_check_fin(conn, seg, now)
@@ -69,12 +70,10 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
     """
     stamps = seg.timestamps
     older = stamps is not None and conn.ts_recent and diff(stamps[0], conn.ts_recent) < 0
-    if older and now - conn.ts_recent_at < PAWS_LIFETIME:
-        if _is_replayed(conn, seg):
-            conn.tcp.counters["paws"] += 1
-            _answer_unacceptable(conn, seg, now)
-            return False
-        stamps = None  # what is taken all the same does not set TS.Recent back
+    if older and now - conn.ts_recent_at < PAWS_LIFETIME and _is_replayed(conn, seg):
+        conn.tcp.counters["paws"] += 1
+        _answer_unacceptable(conn, seg, now)
+        return False
     end = add(seg.seq, seg.length)
     if before(end, conn.last_ack_sent) or after(seg.seq, conn.rcv_edge):
         if not seg.flags & RST:
@@ -84,9 +83,17 @@ def _first_check_sequence_number(conn: Connection, seg: Segment, now: float) -> 
         elif not _answers_what_crossed(conn, seg):
             tell_of(conn, "blind-rst")
         return False
-    if stamps is not None and conn.ts_recent is not None and not after(seg.seq, conn.last_ack_sent):
-        conn.ts_recent, conn.ts_recent_at = stamps[0], now  # RFC 7323 §4.3
     return True
+
+
+def _remember_timestamp(conn: Connection, seg: Segment, now: float) -> None:
+    """RFC 7323 §4.3, for a segment that is taken; what is borne though it is older does not set TS.Recent back."""
+    stamps = seg.timestamps
+    if stamps is None or conn.ts_recent is None or after(seg.seq, conn.last_ack_sent):
+        return
+    older = conn.ts_recent and diff(stamps[0], conn.ts_recent) < 0
+    if not older or now - conn.ts_recent_at >= PAWS_LIFETIME:
+        conn.ts_recent, conn.ts_recent_at = stamps[0], now
 
 
 def _is_replayed(conn: Connection, seg: Segment) -> bool:
@@ -171,6 +178,8 @@ def _fifth_check_ack(conn: Connection, seg: Segment, now: float) -> bool:
     if conn.state is SYN_RECEIVED and not _complete_simultaneous_open(conn, seg, now):
         return False
     old = before(seg.ack, conn.snd_una)
+    if not after(seg.ack, conn.snd_nxt):
+        _remember_timestamp(conn, seg, now)
     if after(seg.ack, conn.snd_nxt) or (old and _is_too_old(conn, seg.ack)):
         tell_of(conn, "blind-ack")
         challenge(conn, now)  # RFC 5961 §5.2

@@ -7,7 +7,7 @@ import pytest
 from honeystack.net.tcp.arrives import FASTEST_CLOCK, PAWS_LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
-from honeystack.net.wire.tcp import ACK, FIN, PSH, RST
+from honeystack.net.wire.tcp import ACK, FIN, PSH, RST, SYN
 from tests.net.tcp.peer import Peer
 
 
@@ -50,6 +50,19 @@ def test_a_reset_that_only_draws_a_challenge_does_not_set_it_back_either() -> No
     assert challenge.flags == ACK
     assert peer.conn.ts_recent == 1000
     assert peer.conn.state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize(
+    ("flags", "ack", "recent"),
+    [(SYN, 0, 1000), (ACK, 9999, 1000), (ACK, 0, 1001), (ACK, -1, 1001), (ACK, -100_000, 1001), (PSH, 0, 1000)],
+    ids=["syn", "future", "exact", "old", "too old", "no ack"],
+)
+def test_only_what_may_be_the_peers_sets_the_remembered_timestamp(flags: int, ack: int, recent: int) -> None:
+    peer = stamped()
+    assert peer.conn is not None
+    peer.timestamp = 1001
+    peer.send(flags, ack=add(peer.ack, ack))
+    assert peer.conn.ts_recent == recent
 
 
 def test_a_bare_acknowledgement_that_says_nothing_new_is_not_answered() -> None:
