@@ -125,6 +125,9 @@ def _count_duplicate(conn: Connection, sending: Sending, seg: Segment, advanced:
     if advanced or window_changed or seg.length:
         return
     flight = sending.flight
+    recut = sending.congestion.recovery_point is None and flight and flight.records[0].times > 1
+    if recut:  # it tells of what the path did not take, and nothing of what was sent since
+        return
     flight.duplicate()
     if flight.duplicates == DUPLICATE_THRESHOLD and sending.congestion.recovery_point is None and flight.lose_first():
         sending.congestion.loss_found(diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt)

@@ -26,7 +26,7 @@ LOST: Final = 2
 class Sent:
     """One segment that was sent and is not yet acknowledged cumulatively."""
 
-    __slots__ = ("end", "fate", "part", "sent_at", "seq", "times")
+    __slots__ = ("end", "fate", "pushed", "sent_at", "seq", "times")
 
     def __init__(self, seq: int, end: int, now: float) -> None:
         self.seq = seq
@@ -34,7 +34,7 @@ class Sent:
         self.sent_at = now
         self.fate = FLYING
         self.times = 1
-        self.part = False  # cut off at the edge of a window that has shrunk: the rest follows
+        self.pushed = False  # its end was marked with PSH
 
     def __len__(self) -> int:
         return diff(self.end, self.seq)
@@ -88,12 +88,14 @@ class Flight:
         """At most so many records there are once refined."""
         return len(self.records) + (self.flying // self.piece if self.piece else 0)
 
-    def sent(self, seq: int, end: int, now: float, *, piece: int = 0) -> None:
-        """A new segment has left, or a run of segments of `piece` bytes."""
+    def sent(self, seq: int, end: int, now: float, *, piece: int = 0, pushed: bool = False) -> None:
+        """A new segment has left, or a run of segments of `piece` bytes; `pushed` with PSH at its end."""
         if piece and piece != self.piece:
             self.refine()
             self.piece = piece
-        self.records.append(Sent(seq, end, now))
+        record = Sent(seq, end, now)
+        record.pushed = pushed
+        self.records.append(record)
         self.flying += diff(end, seq)
 
     def resent(self, record: Sent, now: float) -> None:
@@ -214,25 +216,29 @@ class Flight:
             if record.fate == FLYING:
                 self.flying += len(taken)
             record.end, record.times = taken.end, max(record.times, taken.times)
-            record.part = taken.part
+            record.pushed = taken.pushed
             del self.records[following]
 
     def cut(self, record: Sent, size: int) -> None:
         """Make two of one segment: `size` bytes, and what is beyond them."""
         rest = Sent(add(record.seq, size), record.end, record.sent_at)
-        rest.fate, rest.times, rest.part = record.fate, record.times, record.part
-        record.end, record.part = rest.seq, True
+        rest.fate, rest.times, rest.pushed = record.fate, record.times, record.pushed
+        record.end, record.pushed = rest.seq, False
         self.lost += rest.fate == LOST
         self.records.insert(self.records.index(record) + 1, rest)
 
     def recut(self, size: int) -> None:
-        """All but what is selectively acknowledged is to be sent again, cut anew into segments of `size` bytes."""
+        """All but what is selectively acknowledged is to be sent again, cut anew into segments of `size` bytes.
+
+        What left in different runs does not come together, as in Linux.
+        """
+        ends = {record.end for record in self.records} if self.piece else set()
         self.lose_all()
         whole: list[Sent] = []
         for record in self.records:
-            if whole and whole[-1].fate == record.fate == LOST:
+            if whole and whole[-1].fate == record.fate == LOST and whole[-1].end not in ends:
                 whole[-1].end, whole[-1].times = record.end, max(whole[-1].times, record.times)
-                whole[-1].part = record.part
+                whole[-1].pushed = record.pushed
                 self.lost -= 1
             else:
                 whole.append(record)

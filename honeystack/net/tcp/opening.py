@@ -38,6 +38,7 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     if path_mtu is not None:
         headers = IP_AND_TCP_HEADERS[embryo.path.version] + (TIMESTAMP_BYTES if timestamps else 0)
         mss = min(mss, path_mtu - headers)
+    mss -= len(embryo.path.options)
     conn.mss = tcp.sizes.within_window(mss, conn.max_window, timestamps=timestamps)
     conn.opened_at = embryo.opened_at
     conn.rtt = now - embryo.opened_at if embryo.retransmitted == 0 else None

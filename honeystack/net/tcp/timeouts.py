@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIN_WAIT_2_SECONDS: Final = 60.0  # Linux's tcp_fin_timeout, which is for released connections
 HALF_CLOSED_SECONDS: Final = 300.0  # while somebody reads: two of the longest RTOs of a peer on a lossy path
+PROBE_SLACK: Final = 0.008  # two of Linux's jiffies
 DELAYED_ACK: Final = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
 
 
@@ -80,7 +81,8 @@ def _flight_timer(conn: Connection, sending: Sending) -> tuple[Timer, float]:
     timeout = sending.progress_at + estimator.rto
     calm = sending.congestion.recovery_point is None and estimator.backoff == 0 and not sending.probing
     if conn.sack and calm and estimator.srtt and not flight.sacked:  # RFC 8985 §7.2
-        patience = 2 * estimator.srtt + (DELAYED_ACK if len(flight.records) == 1 else 0.0)
+        alone = diff(flight.records[-1].end, flight.records[0].seq) <= conn.mss
+        patience = 2 * estimator.srtt + (DELAYED_ACK if alone else PROBE_SLACK)
         probe = max(flight.records[-1].sent_at, sending.progress_at) + patience
         return Timer.LOSS_PROBE, min(probe, timeout)  # where they meet, probing comes first
     return Timer.RETRANSMIT, timeout

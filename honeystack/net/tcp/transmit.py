@@ -62,9 +62,7 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
         sending.flight.cut(record, room)  # MUST-34
     sending.flight.gather(record, min(conn.mss, room))
     sending.flight.resent(record, now)
-    # A short segment was the end of what there was when it left first, and PSH said so; a FIN alone pushes nothing.
-    pushed = len(record) < conn.mss and not record.part and diff(record.seq, conn.snd_una) < len(sending.data)
-    _emit_data(conn, sending, record.seq, record.end, ACK | PSH if pushed else ACK, now)
+    _emit_data(conn, sending, record.seq, record.end, ACK | PSH if record.pushed else ACK, now)
 
 
 def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
@@ -166,22 +164,37 @@ def _send_next(conn: Connection, sending: Sending, size: int, flags: int, now: f
     conn.snd_nxt = add(seq, size + fin)
     if not sending.flight:
         sending.progress_at = now
-    sending.flight.sent(seq, conn.snd_nxt, now)
+    if size and _is_pushed(conn, sending, add(seq, size)):
+        flags |= PSH
+    if flags & PSH:
+        sending.pushed = conn.snd_nxt
+    sending.flight.sent(seq, conn.snd_nxt, now, pushed=flags & PSH != 0)
     sending.fin_sent = fin
     sending.probing = False
     conn.bytes_out += size
     _emit_data(conn, sending, seq, conn.snd_nxt, flags, now)
 
 
+def _is_pushed(conn: Connection, sending: Sending, end: int) -> bool:
+    """PSH ends what there is to send (MUST-61), and as in Linux, half of a small window."""
+    half = conn.max_window // 2
+    all_sent = diff(end, conn.snd_una) == len(sending.data)
+    return all_sent or (half < 2 * conn.mss and diff(end, sending.pushed) > half)
+
+
 def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool:
-    """Send as many full segments as fit `room` in one run; what carries more than data goes segment by segment."""
-    if conn.path.vlan is not None or conn.assembler is not None or conn.dsack is not None:
+    """Send as many full segments as fit `room` in one run; what carries more than data goes segment by segment.
+
+    As in Linux, a run takes at most half of the congestion window and of the largest window, and its end is pushed.
+    """
+    if conn.path.vlan is not None or conn.path.options or conn.assembler is not None or conn.dsack is not None:
         return False
     mss, start, seq = conn.mss, diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt
     if conn.eof_sent:
         room = min(room, len(sending.data) - start - 1)  # the last segment carries the FIN
     count = min(room, MAX_RUN) // mss
     count = min(count, MAX_RECORDS - sending.flight.segments)
+    count = min(count, sending.congestion.cwnd // mss // 2, conn.max_window // 2 // mss)
     if count < 2:
         return False
     if not sending.flight:
@@ -189,12 +202,12 @@ def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool
     sending.probing = False
     stop = start + count * mss
     conn.snd_nxt = add(seq, count * mss)
-    sending.flight.sent(seq, conn.snd_nxt, now, piece=mss)
+    sending.flight.sent(seq, conn.snd_nxt, now, piece=mss, pushed=True)
+    sending.pushed = conn.snd_nxt
     conn.bytes_out += count * mss
     with memoryview(sending.data) as view:
         data = bytes(view[start:stop])
-    flags = ACK | PSH if stop == len(sending.data) else ACK  # MUST-61
-    emit(conn, seq, flags, _timestamps(conn, now), data, pieces=count)
+    emit(conn, seq, ACK | PSH, _timestamps(conn, now), data, pieces=count)  # MUST-61
     return True
 
 

@@ -10,9 +10,11 @@ from honeystack.net.tcp.connection import Connection
 from honeystack.net.tcp.flight import MAX_REORDERING
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
+from honeystack.net.wire.facts import IcmpErrorKind
 from honeystack.net.wire.tcp import ACK, decode_segment, sack_option, timestamp_option
 from tests.net.tcp.pair import make_tcp, peer_segment
 from tests.net.tcp.peer import Peer
+from tests.net.tcp.test_path_errors import report
 
 
 def sender(count: int, *, sack: bool = True, timestamp: int | None = None) -> tuple[Peer, Connection, Sending]:
@@ -279,3 +281,13 @@ def test_the_largest_window_is_remembered() -> None:
     for window, largest in ((5000, 5000), (0, 5000), (3000, 5000), (6000, 6000)):
         peer.send(window=window)
         assert (conn.snd_wnd, conn.max_window) == (window, largest)
+
+
+def test_duplicates_say_nothing_while_all_is_cut_anew_and_sent_again() -> None:
+    peer, conn, sending = sender(20, sack=False)
+    assert report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 840) == [800] * 10
+    assert (peer.send(), sending.flight.duplicates) == ([], 0)
+    peer.ack = add(peer.ack, 10_000)
+    assert len(peer.send()) > 1
+    peer.send()
+    assert (conn.mss, sending.flight.duplicates) == (800, 1)

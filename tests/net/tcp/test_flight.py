@@ -326,19 +326,21 @@ def test_what_was_taken_along_keeps_its_history() -> None:
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_segment_is_cut_at_an_edge_and_knows_it_until_it_is_whole_again(lost: bool) -> None:
-    flight = flight_of(2)
+def test_a_segment_is_cut_at_an_edge_and_its_push_stays_at_its_end(lost: bool) -> None:
+    flight = Flight(BASE)
+    flight.sent(at(0), at(1), 0.0, pushed=True)
+    flight.sent(at(1), at(2), 0.001)
     if lost:
         flight.lose_all()
     flight.cut(flight.records[0], 3)
     assert lengths(flight) == [3, 7, 10]
-    assert [record.part for record in flight.records] == [True, False, False]
+    assert [record.pushed for record in flight.records] == [False, True, False]
     assert sums(flight) == ((0, 3, 0) if lost else (20, 0, 0))
     flight.gather(flight.records[0], 10)
-    assert (lengths(flight), flight.records[0].part) == ([10, 10], False)
+    assert (lengths(flight), flight.records[0].pushed) == ([10, 10], True)
     flight.cut(flight.records[0], 3)
     flight.recut(100)
-    assert (lengths(flight), flight.records[0].part) == ([20], False)
+    assert (lengths(flight), flight.records[0].pushed) == ([20], False)
 
 
 @pytest.mark.parametrize(("size", "left"), [(4, [4] * 10), (15, [15, 15, 10]), (7, [7] * 5 + [5]), (100, [40])])

@@ -1,4 +1,4 @@
-"""Runs change nothing on the wire: the same script against a stack with them and one without, in step."""
+"""Runs change nothing but PSH at their ends: the same script against a stack with them and one without, in step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def both(**options: object) -> tuple[Peer, Peer]:
 
 
 def facts(segments: list[Segment]) -> list[tuple[int, int, int, bytes, object]]:
-    return [(seg.seq, seg.ack, seg.flags, bytes(seg.data), seg.timestamps) for seg in segments]
+    return [(seg.seq, seg.ack, seg.flags & ~PSH, bytes(seg.data), seg.timestamps) for seg in segments]
 
 
 def send(peer: Peer, data: bytes) -> list[Segment]:
@@ -49,17 +49,51 @@ def test_a_run_has_the_data_of_full_segments_and_one_header() -> None:
 
 @pytest.mark.parametrize("size", [1999, 2000, 2001, 3000, 10_000])
 @pytest.mark.parametrize("closing", [False, True])
-def test_the_last_piece_alone_is_pushed_and_carries_the_fin(size: int, closing: bool) -> None:
+def test_the_last_piece_is_pushed_and_carries_the_fin(size: int, closing: bool) -> None:
     # MUST-61
-    seen = []
+    seen, last = [], []
     for peer in both(mss=1000):
         assert peer.conn is not None
         peer.conn.send(bytes(size), peer.now)
         if closing:
             peer.conn.close(peer.now)
-        seen.append(facts(peer.answers()))
+        segments = peer.answers()
+        seen.append(facts(segments))
+        last.append(segments[-1].flags)
     assert seen[0] == seen[1]
-    assert [flags for _, _, flags, _, _ in seen[0]][-1] == (ACK | PSH | FIN if closing else ACK | PSH)
+    assert last == [ACK | PSH | FIN if closing else ACK | PSH] * 2
+
+
+def test_a_run_takes_half_of_the_congestion_window_and_its_end_is_pushed_also_when_it_is_sent_again() -> None:
+    peer, _ = both(mss=1000)
+    segments = send(peer, bytes(50_000))
+    assert [len(seg.data) for seg in segments] == [1000] * 10
+    assert [bool(seg.flags & PSH) for seg in segments] == [False, False, False, False, True] * 2
+    conn = peer.conn
+    assert conn is not None
+    assert conn.sending is not None
+    assert conn.sending.pushed == conn.snd_nxt
+    conn.sending.flight.refine()
+    assert [record.pushed for record in conn.sending.flight.records] == [False, False, False, False, True] * 2
+
+
+def test_a_run_takes_half_of_the_largest_window() -> None:
+    peer = Peer(make_tcp(3, cuts_runs=True), mss=1000, window=7000)
+    peer.open()
+    segments = send(peer, bytes(50_000))
+    assert [bool(seg.flags & PSH) for seg in segments] == [False, False, True, False, False, True, False]
+
+
+def test_what_left_in_different_runs_is_cut_apart() -> None:
+    peer, _ = both(mss=1000)
+    send(peer, bytes(50_000))
+    conn = peer.conn
+    assert conn is not None
+    assert conn.sending is not None
+    conn.sending.flight.recut(900)
+    records = conn.sending.flight.records
+    assert [len(record) for record in records] == ([900] * 5 + [500]) * 2
+    assert [record.pushed for record in records] == ([False] * 5 + [True]) * 2
 
 
 def test_no_run_while_selective_acknowledgements_are_owed() -> None:

@@ -59,7 +59,7 @@ def test_a_lost_tail_is_probed_before_the_time_out() -> None:
     conn.send(bytes(4000), peer.now)
     segments = peer.answers()
     assert conn.timer is Timer.LOSS_PROBE
-    (probe,) = peer.wait(0.11)  # two round trips; the time-out would be 250 ms
+    (probe,) = peer.wait(0.12)  # two round trips; the time-out would be 250 ms
     assert probe.seq == segments[-1].seq
     assert conn.timer is Timer.RETRANSMIT
 
@@ -74,7 +74,7 @@ def test_a_probe_carries_new_data_where_there_is_some() -> None:
     conn.nodelay = False
     conn.send(bytes(2500), peer.now)
     assert len(peer.answers()) == 2
-    (probe,) = peer.wait(0.11)
+    (probe,) = peer.wait(0.12)
     assert len(probe.data) == 500
 
 
