@@ -7,6 +7,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 PYTEST_FLAGS ?=
 # Most tests on the wire wait most of the time, so there are more processes than cores. -n 0 in PYTEST_FLAGS has one.
 TOGETHER := -n $(shell expr 2 \* $$(nproc))
+# Where this is set, each of some hundred processes that the tests start would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 DEMO_PACKAGES := python3-venv iproute2 nftables curl openssl nmap iputils-ping
 TEST_PACKAGES := $(DEMO_PACKAGES) tshark tcpdump masscan ndisc6 arping sslscan testssl.sh gnutls-bin iptables ethtool chromium p0f hping3 tcpreplay thc-ipv6 \
