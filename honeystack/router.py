@@ -37,7 +37,6 @@ HELLO_SECONDS = 10.0  # for a hello that has begun to become whole
 RECOGNITION_BYTES = 8192  # a service that still needs more is given what there is
 CLOSE_SECONDS = 10.0  # for the last bytes to be taken; then the connection is closed all the same
 
-_RECORD = bytes([HANDSHAKE])  # what a hello begins with, but for those of SSLv2
 _TOLD = (Progress.COMPLETE, Progress.MALFORMED)
 _PEERS_DOING = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
 
@@ -187,7 +186,8 @@ class Router:
                 self._tell_unfinished(peer, reader, hello)
                 if hello.given_up:
                     return None
-                return await self._leave_unfinished(peer, reader, room) if reader.progress is Progress.MORE else False
+                begun = bool(reader.raw) and reader.progress is Progress.MORE
+                return await self._leave_unfinished(peer, reader, room) if begun else False
             self._unwrapper.tell_hello(peer, reader)
             if room.tls is None:
                 return False
@@ -195,7 +195,7 @@ class Router:
 
     async def _leave_unfinished(self, peer: Conversation, reader: HelloReader, room: Room) -> bool | None:
         """Of a hello that is not whole: where TLS is spoken no service gets it, and its end is answered."""
-        if room.tls is None or not reader.raw.startswith(_RECORD):
+        if room.tls is None or reader.raw[0] & 0x80:  # what may be a hello of SSLv2 may be anything
             return False
         if peer.eof_received:
             await self._unwrapper.accept(peer, reader, room.tls)

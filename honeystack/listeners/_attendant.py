@@ -30,7 +30,7 @@ from honeystack.net.notices import CloseReason, Datagram, Notice
 from honeystack.net.stream import TcpStream
 from honeystack.net.tcp.connection import Connection
 from honeystack.reception import PortPlan, Reception
-from honeystack.tls.hello import HANDSHAKE
+from honeystack.tls.hello import begins_as_tls
 from honeystack.witness import Counters, Witness
 
 NEWEST = 256  # visits that have all at hand: more than come within the time in which most peers have spoken
@@ -123,7 +123,7 @@ class Attendant:
         if not isinstance(visit, Visit) or visit.stage in (CONVERSING, DONE):
             return  # what comes after we closed is the stack's to refuse
         data = connection.receive(connection.readable, self.driver.now())
-        if visit.stage is WAITING and (_may_be_tls(data) or self._plan(visit).services):
+        if visit.stage is WAITING and (begins_as_tls(data) or self._plan(visit).services):
             self._converse(visit, data)  # which finds the first bytes there, and need not wait for them
         else:
             self._captured(visit, data)
@@ -264,12 +264,3 @@ def _flow(connection: Connection) -> Flow:
         _mac(path.local_mac),
         _mac(path.remote_mac),
     )
-
-
-def _may_be_tls(data: bytes) -> bool:
-    """Whether the first bytes may begin a ClientHello, in records or as of SSLv2."""
-    if not data:
-        return False
-    if data[0] & 0x80:
-        return len(data) < 3 or data[2] == 1
-    return data[0] == HANDSHAKE and (len(data) < 2 or data[1] == 3)

@@ -143,10 +143,10 @@ class HelloReader:
         raw = self._raw
         if not raw:
             return Progress.MORE
+        if not begins_as_tls(raw):
+            return Progress.NOT_TLS
         if raw[0] & 0x80:
             return self._advance_sslv2()
-        if not self._begins_as_tls():
-            return Progress.NOT_TLS
         while len(raw) - self._offset >= 5:
             kind, length = raw[self._offset], raw[self._offset + 3] << 8 | raw[self._offset + 4]
             if kind != HANDSHAKE and not self._passes_over(kind, length):
@@ -160,13 +160,6 @@ class HelloReader:
                 self.hello = self._parse(bytes(self._message))
                 return Progress.COMPLETE
         return Progress.MORE
-
-    def _begins_as_tls(self) -> bool:
-        """Whether the first bytes are those of a record; some other than a hello are out of place, but TLS too."""
-        raw = self._raw
-        if raw[0] not in _CONTENT_TYPES or (len(raw) > 1 and raw[1] != 3):
-            return False
-        return raw[0] == HANDSHAKE or len(raw) < 3 or raw[2] <= _NEWEST_MINOR
 
     def _passes_over(self, kind: int, length: int) -> bool:
         """Whether OpenSSL passes over a record of another type: a ChangeCipherSpec without a byte, before a message."""
@@ -196,8 +189,6 @@ class HelloReader:
 
     def _advance_sslv2(self) -> Progress:
         raw = self._raw
-        if len(raw) > 2 and raw[2] != CLIENT_HELLO:
-            return Progress.NOT_TLS
         if len(raw) < _SSLV2_HEADER:
             return Progress.MORE
         version, *parts = struct.unpack_from(">HHHH", raw, 3)
@@ -212,6 +203,17 @@ class HelloReader:
         self._offset = 2 + length
         self.hello = parse_sslv2_hello(bytes(raw[: self._offset]))
         return Progress.COMPLETE
+
+
+def begins_as_tls(data: bytes | bytearray) -> bool:
+    """Whether a peer's first bytes may be those of a hello, or of a record that is out of place but TLS; cheap."""
+    if not data:
+        return False
+    if data[0] & 0x80:  # of SSLv2
+        return len(data) < 3 or data[2] == CLIENT_HELLO
+    if data[0] not in _CONTENT_TYPES or (len(data) > 1 and data[1] != 3):
+        return False
+    return data[0] == HANDSHAKE or len(data) < 3 or data[2] <= _NEWEST_MINOR
 
 
 def parse_hello(message: bytes, *, datagram: bool = False) -> ClientHello:

@@ -10,7 +10,7 @@ import trio.testing
 
 from honeystack.events.ids import IdFactory
 from honeystack.listeners import _attendant
-from honeystack.listeners._attendant import _may_be_tls, _packed
+from honeystack.listeners._attendant import _packed
 from honeystack.reception import CaptureLimits
 from honeystack.services.banner import Banner
 from honeystack.services.echo import Echo
@@ -18,23 +18,6 @@ from honeystack.services.http import Http
 from tests.listeners.places import entry, place
 
 CLOCK = trio.testing.MockClock
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"", False),
-        (b"\x16", True),
-        (b"\x16\x03\x01", True),
-        (b"\x16\x04", False),
-        (b"\x80\x2e\x01", True),
-        (b"\x80", True),
-        (b"\x80\x2e\x02", False),
-        (b"GET /", False),
-    ],
-)
-def test_what_may_begin_a_hello(data: bytes, expected: bool) -> None:
-    assert _may_be_tls(data) is expected
 
 
 async def test_bytes_that_come_with_the_handshake_are_not_missed(autojump_clock: CLOCK) -> None:

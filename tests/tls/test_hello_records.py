@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from honeystack.tls.hello import MAX_EMPTY_RECORDS, MAX_HELLO, MAX_RECORDS, HelloReader, Progress, parse_hello
+from honeystack.tls.hello import (
+    MAX_EMPTY_RECORDS,
+    MAX_HELLO,
+    MAX_RECORDS,
+    HelloReader,
+    Progress,
+    begins_as_tls,
+    parse_hello,
+)
 from tests.tls.vectors import body, full_extensions, message, record, records
 
 FULL = message(body(extensions=full_extensions()))
+
+
+def bytes_of(parts: tuple[int, bytes]) -> bytes:
+    return bytes([parts[0]]) + b"\3" + parts[1]
 
 
 def read(pieces: Iterable[bytes]) -> HelloReader:
@@ -34,6 +48,13 @@ def test_a_record_out_of_place_is_malformed(wire: bytes, where: str) -> None:
     for pieces in ([wire + record(FULL)], [wire[at : at + 1] for at in range(len(wire))]):
         reader = read(pieces)
         assert (reader.progress, reader.error) == (Progress.MALFORMED, f"a record of type {where} the hello")
+
+
+@given(
+    st.one_of(st.binary(max_size=20), st.tuples(st.sampled_from(range(19, 26)), st.binary(max_size=5)).map(bytes_of))
+)
+def test_what_begins_as_tls_is_what_a_reader_takes_up(data: bytes) -> None:
+    assert begins_as_tls(data) is (bool(data) and read([data[:3]]).progress is not Progress.NOT_TLS)
 
 
 def test_empty_records_are_counted_in_a_row() -> None:
