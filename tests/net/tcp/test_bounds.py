@@ -149,3 +149,28 @@ def test_what_we_opened_ourselves_counts_against_a_source_too() -> None:
         assert (path_of(4).remote in tcp.full_sources) is (number < 3)
         conn.abort(1000.0)
     assert not tcp.full_sources
+
+
+def test_a_bound_is_told_again_once_it_was_well_out_of_reach() -> None:
+    tcp = make_tcp(3, connections=4)
+    ports = iter(range(1, 100))
+
+    def told(count: int) -> list[str]:
+        """What so many new connections make tell."""
+        peers = [Peer(tcp, local_port=next(ports)) for _ in range(count)]
+        for peer in peers:
+            peer.open()
+        return [n.bound for peer in peers for n in peer.told(BoundReached) if isinstance(n, BoundReached)]
+
+    def end(count: int) -> None:
+        for conn in list(tcp.flows.values())[:count]:
+            conn.abort(1000.0)
+        tcp.poll_transmit(1000.0)
+
+    assert told(5) == ["connections"]
+    assert told(1) == []
+    end(1)
+    assert told(2) == []  # three are as many as three quarters
+    end(2)
+    assert told(2) == []
+    assert told(1) == ["connections"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from honeystack.net.notices import Closed, CloseReason
+from honeystack.net.notices import BoundReached, Closed, CloseReason
 from honeystack.net.tcp.path_errors import change_mtu
+from honeystack.net.tcp.path_mtu import LIFETIME
 from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
+from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
 
@@ -167,3 +169,15 @@ def test_the_congestion_window_stays_a_whole_number_of_bytes() -> None:
     congestion.cwnd = 14_601
     report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, 1040)
     assert congestion.cwnd == 14_601 * 1000 // 1460
+
+
+def test_one_path_too_many_is_told_until_there_is_room_again() -> None:
+    peer = Peer(make_tcp(3, path_mtus=1))
+    peer.open().send(bytes(3000), peer.now)
+    peer.answers()
+    other = b"other"
+    for mtu, lifetimes in ((1400, 0), (1300, 0), (1200, 1)):
+        peer.tcp.path_mtus.put(other, 1400, peer.now)
+        peer.tcp.path_mtus.expire(peer.now + lifetimes * LIFETIME)
+        report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu)
+    assert peer.told(BoundReached) == [BoundReached("path_mtus", 1, peer.path)]

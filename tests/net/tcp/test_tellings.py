@@ -11,7 +11,7 @@ from honeystack.net.tcp.seq import add
 from honeystack.net.tcp.state import State
 from honeystack.net.wire.facts import IcmpErrorKind
 from honeystack.net.wire.tcp import ACK, FIN, RST, SYN
-from tests.net.tcp.pair import make_tcp
+from tests.net.tcp.pair import make_tcp, path_of
 from tests.net.tcp.peer import Peer, asked
 
 SIGNED = b"\x13\x12" + bytes(16) + b"\1\1"
@@ -113,6 +113,32 @@ def test_a_reset_of_an_open_that_nobody_answered_is_not_counted() -> None:
     assert peer.conn is not None
     peer.conn.abort(peer.now)
     assert peer.tcp.statistics().get("resets_sent", 0) == 0
+
+
+@pytest.mark.parametrize(("flags", "anomaly"), [(SYN, None), (FIN, "fin-probe"), (ACK, "ack-probe")])
+def test_what_belongs_to_no_connection_is_told_to_scan_detection_with_its_ends(flags: int, anomaly: str | None) -> None:
+    peer = Peer()
+    peer.send(flags)
+    assert peer.told(Scanned) == [Scanned(peer.path, "tcp", 80, 50_000)]
+    assert anomalies(peer) == ([] if anomaly is None else [anomaly])
+
+
+def test_what_seems_to_come_from_ourselves_is_told_and_counted() -> None:
+    path = path_of(4)
+    peer = Peer(path=path._replace(remote=path.local))
+    for _ in range(2):
+        peer.syn()
+    assert peer.told(Anomaly) == [Anomaly(peer.path, "tcp", "land", 80, 50_000)] * 2
+    assert peer.tcp.statistics()["land"] == 2
+
+
+def test_refused_timestamps_are_counted() -> None:
+    peer = Peer(timestamp=1000)
+    peer.open()
+    peer.timestamp = 5
+    for _ in range(2):
+        peer.send(ACK, b"x")
+    assert peer.tcp.statistics()["paws"] == 2
 
 
 def filled(tcp: Tcp) -> Peer:
