@@ -227,7 +227,8 @@ class Subscription:
         self._in_hand = 0
         self._tell_idle()
         if pause:
-            await trio.sleep(pause)
+            with trio.move_on_after(pause):
+                await self._closed.wait()  # no more will gather
         elif self._queue:
             await trio.lowlevel.checkpoint()
         while not self._queue:

@@ -129,6 +129,25 @@ async def test_more_events_gather_after_a_small_batch_only(autojump_clock: trio.
     assert [(size, time - start) for size, time in sizes] == [(1, 0.0), (2, 0.5), (3, 0.5)]
 
 
+async def test_an_end_is_not_put_off_by_what_might_gather(autojump_clock: trio.testing.MockClock) -> None:
+    """The clock of a replay stands while its channels write the last: it would never end."""
+    bus = Bus()
+    subscription = bus.subscribe("a")
+    written: list[int] = []
+
+    async def write() -> None:
+        async for batch in subscription.batches(gather=3600.0):
+            written.extend([len(batch)])
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        bus.publish(event(number=1))
+        await trio.testing.wait_all_tasks_blocked()
+        subscription.close()
+    assert (written, trio.current_time()) == ([1], began)
+
+
 async def test_what_gathers_is_not_in_hand_and_an_end_is_not_missed(autojump_clock: trio.testing.MockClock) -> None:
     bus = Bus()
     subscription = bus.subscribe("a")
