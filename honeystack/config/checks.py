@@ -8,32 +8,42 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+import attrs
+
 from honeystack.config.appearance import check_appearance
-from honeystack.config.errors import Span, nearest
+from honeystack.config.errors import Span, nearest, surely_meant
 from honeystack.config.port_sections import PlacedPort, strings_in
-from honeystack.config.positions import Array, Table
+from honeystack.config.positions import Array, Table, plain
 from honeystack.config.sections import FilterSection
 from honeystack.config.structure import Reading, entry_of
 from honeystack.errors import ConfigError
 from honeystack.net.address import PROTOCOL_NUMBERS, AddressSet, parse_port_range
 
 PATTERNS = ("services", "categories", "types", "exclude_services", "exclude_categories", "exclude_types")
+_EXCLUSIONS = ("exclude_ports", "exclude_addresses")
+_SAID_SO = (*_EXCLUSIONS, "allow_no_exclude", "allow_no_excludes")
 
 
 def check_listener(table: Table, plugin: type, reading: Reading) -> None:
-    """The lists of addresses and ports, element by element, and how TLS is to look, under the names of listeners."""
+    """The lists of addresses and ports, element by element, how TLS is to look, and that something is excluded."""
     _check_elements(table, plugin, "addresses", _check_network, reading)
     _check_elements(table, plugin, "exclude_addresses", _check_network, reading)
     _check_elements(table, plugin, "exclude_ports", parse_port_range, reading)
     check_appearance(table, plugin, reading)
+    _check_exclusions(table, plugin, reading)
 
 
-def check_exclusions(table: Table, listener: Any, reading: Reading) -> None:
+def _check_exclusions(table: Table, plugin: type, reading: Reading) -> None:
     """A listener that takes the whole host over does so only where that is said outright."""
-    if not hasattr(listener, "allow_no_exclude") or listener.allow_no_exclude:
+    if "allow_no_exclude" not in attrs.fields_dict(plugin):
         return
-    if not listener.exclude_ports and not listener.exclude_addresses:
-        reading.wrong(
+    allowed = entry_of(table, plugin, "allow_no_exclude")
+    if allowed is not None and plain(allowed.node) is not False:
+        return  # it is true, or told already
+    excluded = (entry_of(table, plugin, name) for name in _EXCLUSIONS)
+    misspelt = any(surely_meant(name, _SAID_SO) for name in table.entries if name not in _SAID_SO)
+    if not misspelt and not any(entry is not None and plain(entry.node) != [] for entry in excluded):
+        reading.missing(
             table.span,
             "no port and no address is left to the host, so it could not be reached any more",
             'exclude your own access, as in exclude_ports = ["tcp/22"], or set allow_no_exclude = true',
@@ -78,7 +88,7 @@ def check_filters(tables: Sequence[Table], channels: Collection[str], reading: R
         entry = entry_of(table, FilterSection, "channel")
         for name, span in strings_in(entry.node) if entry else ():
             if name not in channels:
-                reading.wrong(span, f"there is no channel {name!r}", nearest(name, channels))
+                reading.missing(span, f"there is no channel {name!r}", nearest(name, channels))
         for key in PATTERNS:
             for pattern, span in strings_in(table.entries[key].node) if key in table.entries else ():
                 _check_pattern(pattern, span, reading)

@@ -103,6 +103,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(words)}" if words else ""
 
 
+def surely_meant(word: str, known: Iterable[str]) -> str | None:
+    """The word that was meant, where there is hardly a doubt: what stands under it can be read as if it were right."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
 def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 

@@ -11,12 +11,13 @@ from typing import Any
 import attrs
 
 from honeystack.config import checks
-from honeystack.config.errors import ConfigErrors, Problem, Source, Span, nearest, problem_at
+from honeystack.config.errors import ConfigErrors, Problem, Source, Span, nearest, problem_at, surely_meant
 from honeystack.config.model import Config, ConfigText, FilterEntry
 from honeystack.config.overrides import apply_overrides
 from honeystack.config.plugins import read_plugin
 from honeystack.config.port_sections import read_ports, strings_in
-from honeystack.config.positions import Array, Node, Table, parse_toml
+from honeystack.config.positions import Array, Node, Table
+from honeystack.config.recovery import parse_parts
 from honeystack.config.sections import LISTS, TABLES, CaptureSection, FilterSection, LoggingSection
 from honeystack.config.structure import INVALID, Reading, structure
 from honeystack.config.token import data_directory
@@ -71,8 +72,8 @@ def parse_config(
     """Read and check a text as if it stood in `path`. Raises ConfigErrors with all errors."""
     path = None if path is None else Path(path)
     # TOML's line ends are \n and \r\n; positions count characters of the text as it stands.
-    root, problems = parse_toml(Source("config.toml" if path is None else str(path), text))
-    reading = Reading(Path.cwd() if path is None else path.absolute().parent, problems)
+    root, problems, whole = parse_parts(Source("config.toml" if path is None else str(path), text))
+    reading = Reading(Path.cwd() if path is None else path.absolute().parent, problems, whole=whole)
     overrides = tuple(overrides)
     apply_overrides(root, overrides, reading)
     config = _read(root, reading, path=path, data=data_directory(data), machine=machine)
@@ -82,9 +83,7 @@ def parse_config(
 
 
 def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machine: bool) -> Config | None:
-    for name, entry in root.entries.items():
-        if name not in SECTIONS:
-            reading.wrong(entry.key, f"there is no section {name!r}", nearest(name, SECTIONS))
+    _tell_unknown_sections(root, reading)
     listener = _read_listener(root, reading, machine=machine)
     directors = _read_named(root, "director", {}, reading)
     resolve = {"director": functools.partial(_resolve_director, directors=directors, reading=reading)}
@@ -119,6 +118,17 @@ def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machi
     )
 
 
+def _tell_unknown_sections(root: Table, reading: Reading) -> None:
+    """A misspelt section is read as the one that is meant, so that what is in it is checked too."""
+    for name, entry in list(root.entries.items()):
+        if name in SECTIONS:
+            continue
+        reading.wrong(entry.key, f"there is no section {name!r}", nearest(name, SECTIONS))
+        meant = surely_meant(name, SECTIONS)
+        if meant is not None and meant not in root.entries:
+            root.entries[meant] = entry
+
+
 def _transcript_limits(capture: CaptureSection) -> TranscriptLimits | None:
     if not capture.pcap:
         return None
@@ -134,13 +144,12 @@ def _transcript_limits(capture: CaptureSection) -> TranscriptLimits | None:
 def _read_listener(root: Table, reading: Reading, *, machine: bool) -> Any:
     entry = root.entries.get("listener")
     if entry is None:
-        return reading.wrong(root.span, "there is no [listener]", 'write [listener] with type = "netstack"')
+        return reading.missing(root.span, "there is no [listener]", 'write [listener] with type = "netstack"')
     if not isinstance(entry.node, Table):
         return reading.wrong(entry.node.span, "there is exactly one listener", "write [listener]")
     table = entry.node
     listener = read_plugin("listeners", table, reading, where="[listener]", resolve={}, check=checks.check_listener)
     if listener is not INVALID:
-        checks.check_exclusions(table, listener, reading)
         checks.note_whole_networks(table, listener, reading)
         if machine:
             checks.check_machine(table, listener, reading)
@@ -170,7 +179,7 @@ def _resolve_director(node: Node, *, directors: Mapping[str, Any], reading: Read
         return reading.wrong(node.span, "'director' must be the name of a [director.NAME], in quotes")
     [(name, span)] = names
     if name not in directors:
-        return reading.wrong(span, f"there is no director {name!r}", nearest(name, directors))
+        return reading.missing(span, f"there is no director {name!r}", nearest(name, directors))
     return directors[name]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from honeystack import registry
-from honeystack.config.errors import Span, nearest
+from honeystack.config.errors import Span, nearest, surely_meant
 from honeystack.config.positions import Scalar, Table
 from honeystack.config.structure import INVALID, Reading, Resolve, structure
 from honeystack.errors import ConfigError, Unavailable
@@ -39,13 +39,13 @@ def read_plugin(
     entry = table.entries.get("type")
     known = ", ".join(registry.names(kind))
     if entry is None:
-        return reading.wrong(table.span, f"{where} needs a type", f"known: {known}")
+        return reading.missing(table.span, f"{where} needs a type", f"known: {known}")
     if not isinstance(entry.node, Scalar) or not isinstance(entry.node.value, str):
         return reading.wrong(entry.node.span, "'type' must be a string in quotes", f"known: {known}")
+    before = len(reading.problems)
     plugin = _find(kind, entry.node.value, entry.node.span, reading)
     if plugin is INVALID:
         return INVALID
-    before = len(reading.problems)
     instance = structure(plugin, table, reading, where=where, known=("type",), resolve=resolve)
     if check is not None:
         check(table, plugin, reading)
@@ -91,7 +91,9 @@ def _find(kind: registry.Kind, name: str, span: Span, reading: Reading) -> Any:
         reading.note(span, f"{noun} type {name!r} is read as {alias!r}, which is the canonical spelling")
         name = str(alias)
     if name not in known:
-        return reading.wrong(span, f"there is no {noun} type {name!r}", nearest(name, known))
+        reading.wrong(span, f"there is no {noun} type {name!r}", nearest(name, known))
+        meant = surely_meant(name, known)  # the section's other settings are checked as those of that type
+        return INVALID if meant is None else _guarded(lambda: registry.load(kind, meant), span, reading)
     return _guarded(lambda: registry.load(kind, name), span, reading)
 
 

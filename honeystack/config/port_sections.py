@@ -6,15 +6,15 @@ import bisect
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from honeystack.config.appearance import note_key, read_appearance
-from honeystack.config.errors import Span, nearest
+from honeystack.config.errors import Span, nearest, surely_meant
 from honeystack.config.model import PortEntry
 from honeystack.config.ports import PortSpec, parse_port
-from honeystack.config.positions import Array, Node, Scalar, Table
+from honeystack.config.positions import Array, Entry, Node, Scalar, Table
 from honeystack.config.sections import PortSection
 from honeystack.config.structure import INVALID, Reading, entry_of, structure
 from honeystack.errors import ConfigError
@@ -33,6 +33,8 @@ class PlacedPort:
 
 _OF_TLS = ("tls_certificate", "tls_key", "tls_client_certificate", "tls_fingerprint")
 
+_PORTS = ("port", "ports")
+_SPELLINGS = ("tls_certificate", "certificate_file", "tls_key", "key_file")
 _Claims = dict[tuple[str, str | None, bool], list[PlacedPort]]
 
 
@@ -50,15 +52,13 @@ def read_ports(
     placed: list[PlacedPort] = []
     claims: _Claims = {}
     for table in tables:
-        section = structure(PortSection, table, reading, where="[[port]]")
+        section = _sound_part(table, structure(PortSection, table, reading, where="[[port]]"), reading.folder)
         specs = _read_specs(table, reading)
-        if section is INVALID:
-            continue
         for port in specs:
             _check_once(port, claims, reading)
         placed += specs
         certificate = _read_certificate(section, table, reading)
-        _check_fallback([port for port in specs if port.spec.is_fallback], section, reading)
+        _check_fallback([port for port in specs if port.spec.is_fallback], section, table, reading)
         _check_services(table, specs, services, reading)
         _check_tls_has_tcp(table, specs, reading)
         appearance = read_appearance(table, PortSection, reading)
@@ -69,12 +69,21 @@ def read_ports(
     return entries, placed
 
 
+def _sound_part(table: Table, section: Any, folder: Path) -> PortSection:
+    """The section; where something in it is wrong, what it says apart from that, so that the rest is checked too."""
+    if section is not INVALID:
+        return cast("PortSection", section)
+    sound: dict[str, Entry] = {}
+    for name, entry in table.entries.items():
+        if structure(PortSection, Table(table.span, {**sound, name: entry}), Reading(folder), where="") is not INVALID:
+            sound[name] = entry
+    return cast("PortSection", structure(PortSection, Table(table.span, sound), Reading(folder), where=""))
+
+
 def _read_specs(table: Table, reading: Reading) -> list[PlacedPort]:
-    places = [
-        place for name in ("port", "ports") if name in table.entries for place in strings_in(table.entries[name].node)
-    ]
-    if not places and not {"port", "ports"} & set(table.entries):
-        reading.wrong(table.span, "[[port]] needs a port", 'write port = "tcp/80"')
+    places = [place for name in _PORTS if name in table.entries for place in strings_in(table.entries[name].node)]
+    if not places and not any(surely_meant(name, _PORTS) for name in table.entries):
+        reading.missing(table.span, "[[port]] needs a port", 'write port = "tcp/80"')
     specs = []
     for text, span in places:
         try:
@@ -96,14 +105,14 @@ def _check_once(port: PlacedPort, before: _Claims, reading: Reading) -> None:
     claims.insert(at, port)
 
 
-def _check_fallback(fallbacks: list[PlacedPort], section: PortSection, reading: Reading) -> None:
+def _check_fallback(fallbacks: list[PlacedPort], section: PortSection, table: Table, reading: Reading) -> None:
     for port in fallbacks:
         if port.spec.transport == "udp" or port.spec.address is not None:
             reading.wrong(
                 port.span, f"{port.spec} means nothing", 'write "tcp/0" for the certificate of all other ports'
             )
-        elif section.tls_certificate is None:
-            reading.wrong(
+        elif section.tls_certificate is None and not _misspelt(table):
+            reading.missing(
                 port.span, "tcp/0 is the certificate of all other ports: it needs 'tls_certificate' and 'tls_key'"
             )
         elif section.services:
@@ -118,7 +127,7 @@ def _check_services(table: Table, specs: list[PlacedPort], services: Mapping[str
     entry = table.entries.get("services")
     for name, span in strings_in(entry.node) if entry else ():
         if name not in services:
-            reading.wrong(span, f"there is no service {name!r}", nearest(name, services))
+            reading.missing(span, f"there is no service {name!r}", nearest(name, services))
         elif services[name] is not INVALID:
             for transport in dict.fromkeys(port.spec.transport for port in specs):
                 _check_speaks(services[name], name, transport, span, reading)
@@ -166,10 +175,12 @@ def _check_looks(entries: list[PortEntry], tables: list[Table], reading: Reading
 
 def _read_certificate(section: PortSection, table: Table, reading: Reading) -> CertificateSource | None:
     certificate, key = (entry_of(table, PortSection, name) for name in ("tls_certificate", "tls_key"))
+    if (certificate and section.tls_certificate is None) or (key and section.tls_key is None) or _misspelt(table):
+        return None  # told already
     asks_client = section.tls_client_certificate == "request"
     asks = entry_of(table, PortSection, "tls_client_certificate")
     if asks_client and asks is not None and certificate is None:
-        reading.wrong(asks.key, "this needs 'tls_certificate' beside it: who asks for a certificate has one")
+        reading.missing(asks.key, "this needs 'tls_certificate' beside it: who asks for a certificate has one")
     elif asks_client and asks is not None and OpenSsl.find() is None:
         reading.warn(asks.node.span, "this Python hides the functions of OpenSSL, so that no client is asked")
     if section.tls_certificate == "auto":
@@ -182,7 +193,7 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
         lonely, missing = certificate or key, "tls_key" if key is None else "tls_certificate"
         assert lonely is not None
         meant = nearest(strings_in(lonely.node)[0][0], ["auto"]) if key is None and strings_in(lonely.node) else ""
-        reading.wrong(lonely.key, f"this needs {missing!r} beside it", meant)
+        reading.missing(lonely.key, f"this needs {missing!r} beside it", meant)
         return None
     certificates, keys = strings_in(certificate.node), strings_in(key.node)
     if len(certificates) != len(keys) or not keys:
@@ -191,6 +202,12 @@ def _read_certificate(section: PortSection, table: Table, reading: Reading) -> C
     paths = list(zip(_paths(section.tls_certificate), _paths(section.tls_key), strict=True))
     places = [(one, other) for (_, one), (_, other) in zip(certificates, keys, strict=True)]
     return _load(paths, places, reading, asks_client=asks_client)
+
+
+def _misspelt(table: Table) -> bool:
+    """Whether a key of the certificate's two is misspelt, which has been told."""
+    meant = ((name, surely_meant(name, (*_SPELLINGS, "tls_client_certificate"))) for name in table.entries)
+    return any(word in _SPELLINGS and word != name for name, word in meant)
 
 
 def _paths(value: Path | tuple[Path, ...] | str | None) -> tuple[Path, ...]:

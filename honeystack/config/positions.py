@@ -15,6 +15,7 @@ from tomlkit.container import Container
 from tomlkit.exceptions import (
     EmptyKeyError,
     EmptyTableNameError,
+    InvalidControlChar,
     ParseError,
     TOMLKitError,
     UnexpectedCharError,
@@ -68,9 +69,20 @@ class KeyPart(NamedTuple):
     span: Span
 
 
-def parse_toml(source: Source) -> tuple[Table, list[Problem]]:
-    """The tree of a document, and the keys that are there twice. Raises ConfigErrors where the syntax is broken."""
-    reader = _Reader(source)
+class BrokenSyntax(ConfigErrors):
+    """The problems up to where a document does not parse; `start` is where the item begins that does not, an offset."""
+
+    def __init__(self, problems: list[Problem], start: int) -> None:
+        super().__init__(problems)
+        self.start = start
+
+
+def parse_toml(source: Source, text: str | None = None) -> tuple[Table, list[Problem]]:
+    """The tree of a document, and the keys that are there twice. Raises BrokenSyntax where the syntax is broken.
+
+    `text` is what is read in place of the source's own, which it has to be as long as: positions are those of both.
+    """
+    reader = _Reader(source, source.text if text is None else text)
     try:
         reader.read()
     except (TOMLKitError, ValueError, RecursionError) as error:
@@ -79,7 +91,7 @@ def parse_toml(source: Source) -> tuple[Table, list[Problem]]:
         problem = problem_at(
             place, _sentence(error, found=place.text), "a string stands in quotes" if bare_word else ""
         )
-        raise ConfigErrors([*reader.problems, problem]) from error
+        raise BrokenSyntax([*reader.problems, problem], reader.item_at) from error
     return reader.root, reader.problems
 
 
@@ -95,18 +107,21 @@ def plain(node: Node) -> Any:
 class _Reader(Parser):
     """tomlkit's parser for the syntax; what it passes is kept in `_frames`, one list per value that is open."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__(source.text)
+    def __init__(self, source: Source, text: str) -> None:
+        super().__init__(text)
         self.source = source
+        self.text = text
+        self.item_at = 0  # where the header or the line begins that is read
         self.root = Table(Span(source, 0, 0))
         self.problems: list[Problem] = []
         self._parts: list[KeyPart] = []
         self._frames: list[list[Any]] = [[]]
-        self._failed_at = len(source.text)
+        self._failed_at = len(text)
 
     def read(self) -> None:
         table = self.root
         while not self.end():
+            self.item_at = self._idx
             item = None if self._current == "[" else self._parse_item()
             if item is None:  # tomlkit stops in front of a header
                 table = self._read_header()
@@ -136,8 +151,8 @@ class _Reader(Parser):
 
     def failed_at(self) -> Span:
         """The place of the last syntax error; what is missing at the end is missing behind the last word."""
-        at_end = self._failed_at >= len(self.source.text)
-        offset = len(self.source.text.rstrip()) if at_end else self._failed_at
+        at_end = self._failed_at >= len(self.text)
+        offset = len(self.text.rstrip()) if at_end else self._failed_at
         return Span(self.source, offset, offset if at_end else offset + 1)
 
     # What tomlkit calls
@@ -255,5 +270,9 @@ def _sentence(error: Exception, *, found: str) -> str:
         return "this is nested too deeply"
     if isinstance(error, UnexpectedEofError | UnexpectedCharError | EmptyKeyError) and found in ("", "\r", "\n"):
         return "the line ends too early" if found else "the file ends too early"
+    if isinstance(error, InvalidControlChar) and found in ("\r", "\n"):
+        return "the line ends before the string does"
+    if isinstance(error, EmptyKeyError) and found.isalnum():
+        return f"{found!r} stands in quotes where a key has it"
     message = str(error).partition(" at line ")[0]
     return message[:1].lower() + message[1:]

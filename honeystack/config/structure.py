@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union
 
 import attrs
 
-from honeystack.config.errors import Problem, Span, nearest, problem_at
+from honeystack.config.errors import Problem, Span, nearest, problem_at, surely_meant
 from honeystack.config.positions import Array, Entry, Node, Scalar, Table, plain
 from honeystack.errors import ConfigError
 from honeystack.settings import METADATA, Setting, settings_of
@@ -33,6 +33,11 @@ class Reading:
     folder: Path = attrs.field(factory=Path)  # what relative paths are relative to
     problems: list[Problem] = attrs.field(factory=list)
     notes: list[Problem] = attrs.field(factory=list)
+    whole: bool = True  # the file parsed to its end
+
+    def missing(self, span: Span, message: str, suggestion: str = "") -> object:
+        """Tell that something is not there, unless it may stand in what did not parse."""
+        return self.wrong(span, message, suggestion) if self.whole else INVALID
 
     def wrong(self, span: Span, message: str, suggestion: str = "") -> object:
         """Tell a problem; the answer stands for the value that is missing because of it."""
@@ -62,19 +67,21 @@ def structure(
     `where` names the section in messages; `known` are keys that the caller reads itself; `resolve` makes the value of
     single settings in the caller's way.
     """
-    before = len(reading.problems)
+    before, complete = len(reading.problems), True
     settings = settings_of(plugin)
-    _tell_unknown(settings, table, reading, where=where, known=known)
+    misspelt = _tell_unknown(settings, table, reading, where=where, known=known)
     values: dict[str, Any] = {}
     for name, (field, setting) in settings.items():
         entry = _entry(table, name, setting, reading)
         if entry is None:
             if field.default is attrs.NOTHING:
-                reading.wrong(table.span, f"{where} needs {name!r}: {setting.text}")
+                complete = False
+                if name not in misspelt:
+                    reading.missing(table.span, f"{where} needs {name!r}: {setting.text}")
             continue
         value = resolve[name](entry.node) if name in resolve else _value(field, setting, entry, reading)
         values[str(field.alias)] = value
-    if len(reading.problems) > before:
+    if len(reading.problems) > before or not complete or any(value is INVALID for value in values.values()):
         return INVALID
     try:
         return plugin(**values)
@@ -136,12 +143,14 @@ _SCALARS: dict[Any, str] = {
 
 def _tell_unknown(
     settings: Mapping[str, Any], table: Table, reading: Reading, *, where: str, known: Collection[str]
-) -> None:
+) -> set[str | None]:
+    """Returns the settings that unknown keys are surely meant for, which are therefore not missing."""
     spellings = {word for name, (_, setting) in settings.items() for word in (name, *setting.aliases)} | set(known)
-    for name, entry in table.entries.items():
-        if name not in spellings:
-            offered = [*settings, *known]
-            reading.wrong(entry.key, f"{where} has no setting {name!r}", nearest(name, offered))
+    offered = [*settings, *known]
+    unknown = [name for name in table.entries if name not in spellings]
+    for name in unknown:
+        reading.wrong(table.entries[name].key, f"{where} has no setting {name!r}", nearest(name, offered))
+    return {surely_meant(name, offered) for name in unknown}
 
 
 def _entry(table: Table, name: str, setting: Setting, reading: Reading) -> Entry | None:
@@ -249,7 +258,8 @@ def _convert_mapping(wanted: Any, node: Node, reading: Reading, *, what: str) ->
 def _convert_scalar(wanted: Any, node: Node, reading: Reading, *, what: str) -> Any:
     value = node.value if isinstance(node, Scalar) else None
     if not _is_scalar(wanted, value):
-        return reading.wrong(node.span, f"{what} must be {_SCALARS[wanted]}", _rewritten(wanted, node))
+        alone = ", and one alone" if isinstance(node, Array) and len(node.items) > 1 else ""
+        return reading.wrong(node.span, f"{what} must be {_SCALARS[wanted]}{alone}", _rewritten(wanted, node))
     if wanted is float:
         return float(value)  # type: ignore[arg-type]
     if wanted is Path:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from honeystack.config.errors import ConfigErrors
+from honeystack.config.loader import parse_config
+
 LISTENER = '''
 from __future__ import annotations
 import attrs
@@ -75,6 +78,21 @@ def folder(tmp_path: Path) -> Path:
 def listening() -> str:
     """The first lines of a good configuration; line 4 is the first that is free."""
     return '[listener]\ntype = "./ear.py"\nallow_no_exclude = true\n'
+
+
+@pytest.fixture
+def refused(folder: Path) -> Callable[..., list[str]]:
+    """The problems of a text, each as `line:column: message; suggestion`."""
+
+    def refuse(text: str, **more: object) -> list[str]:
+        with pytest.raises(ConfigErrors) as caught:
+            parse_config(text, path=folder / "config.toml", **more)  # type: ignore[arg-type]
+        return [
+            f"{problem.line}:{problem.column}: {problem.message}; {problem.suggestion}".removesuffix("; ")
+            for problem in caught.value.problems
+        ]
+
+    return refuse
 
 
 @pytest.fixture

@@ -67,19 +67,6 @@ name = "bee"
 """
 
 
-@pytest.fixture
-def refused(folder: Path) -> Callable[..., list[str]]:
-    def refuse(text: str, **more: object) -> list[str]:
-        with pytest.raises(ConfigErrors) as caught:
-            parse_config(text, path=folder / "config.toml", **more)  # type: ignore[arg-type]
-        return [
-            f"{problem.line}:{problem.column}: {problem.message}; {problem.suggestion}".removesuffix("; ")
-            for problem in caught.value.problems
-        ]
-
-    return refuse
-
-
 def test_a_whole_configuration(written: Write, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HS_LOGS", "logs")
     path = written(WHOLE)
@@ -180,7 +167,7 @@ def test_what_is_wrong_is_told_at_its_place(
         ("", '1:1: there is no [listener]; write [listener] with type = "netstack"'),
         ("[[listener]]\n", "1:1: there is exactly one listener; write [listener]"),
         ("listener = 1\n", "1:12: there is exactly one listener; write [listener]"),
-        ("[listener]\ntype = 'nestack'\n", "2:8: there is no listener type 'nestack'; did you mean 'netstack'?"),
+        ("[listener]\ntype = 'sniff'\n", "2:8: there is no listener type 'sniff'; known: netstack, socket"),
         ("[listener]\ntype = './ear.py'\n", "1:1: no port and no address is left to the host"),
     ],
 )
@@ -298,3 +285,25 @@ def test_how_long_a_peer_is_waited_for_is_set_with_the_bounds(
         "6:21: 'keep_alive' must be true or false",
         "7:28: 'keep_alive_probes' must be 2 at least: a single answer may be lost",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[servce.a]\ntype = './tcp.py'\nsise = 1\n", ["4:2: there is no section", "6:1: [service.a] has no setting"]),
+        ("[Channel.c]\ntype = './channel.py'\n[[filter]]\nchannel = ['c']\n", ["4:2: there is no section"]),
+    ],
+)
+def test_a_misspelt_section_is_read_as_the_one_that_is_meant(
+    refused: Callable[..., list[str]], listening: str, text: str, told: list[str]
+) -> None:
+    found = refused(listening + text)
+    assert [line.startswith(start) for line, start in zip(found, told, strict=True)] == [True] * len(told), found
+
+
+def test_a_listener_that_is_wrong_elsewhere_is_asked_for_its_exclusions_too(refused: Callable[..., list[str]]) -> None:
+    found = refused("[listener]\ntype = './ear.py'\nnam = 1\n")
+    assert [line.partition(":")[0] for line in found] == ["1", "3"]
+    assert len(refused("[listener]\ntype = './ear.py'\nexclude_port = ['tcp/22']\n")) == 1
+    assert len(refused("[listener]\ntype = './ear.py'\nexclude_ports = ['tcp/x']\n")) == 1
+    assert len(refused("[listener]\ntype = './ear.py'\nallow_no_exclude = 'yes'\n")) == 1

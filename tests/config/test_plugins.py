@@ -54,6 +54,16 @@ def test_the_nearest_type_is_offered(folder: Path) -> None:
     assert read("services", 'type = "ecko"', folder)[1].problems[0].suggestion == "did you mean 'echo'?"
 
 
+def test_a_section_of_a_misspelt_type_is_checked_as_one_of_the_type_that_is_meant(folder: Path) -> None:
+    value, reading = read("services", 'type = "HTTP"\nfoo = 1', folder)
+    assert value is INVALID
+    assert [problem.message for problem in reading.problems] == [
+        "there is no service type 'HTTP'",
+        "[x] has no setting 'foo'",
+    ]
+    assert len(read("services", 'type = "gopher"\nfoo = 1', folder)[1].problems) == 1
+
+
 def test_a_file_with_two_plugins_is_refused(folder: Path) -> None:
     (folder / "two.py").write_text((folder / "tcp.py").read_text() + '@service("again")\nclass Again: ...\n')
     with pytest.raises(ConfigError, match="it holds 2"):

@@ -319,3 +319,20 @@ def test_lists_that_do_not_fit_are_told(
     (said,) = told(f"[[port]]\nport='tcp/1'\n{text}")
     assert said.startswith(f"{place}: "), said
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("[[port]]\nport='tcp/80'\n[[port]]\nport='tcp/80'\nservices=3\n", ["3:6", "4:10"]),
+        ("[[port]]\nport='tcp/80'\nfoo=1\nservices=['none']\n", ["2:1", "3:11"]),
+        ("[[port]]\nport='tcp/0'\ntls_key=3\n", ["1:6", "2:9"]),
+        ("[[port]]\nport='tcp/0'\ntls_certificat='a.crt'\ntls_key='a.key'\n", ["2:1"]),
+        ("[[port]]\nport='tcp/1'\nfoo=1\ntls_certificate='none.crt'\ntls_key='none.key'\n", ["2:1", "3:17", "4:9"]),
+        ("[[port]]\nprt='tcp/1'\n", ["1:1"]),
+    ],
+)
+def test_a_section_with_a_fault_is_checked_for_others_too(
+    certificates: Path, told: Callable[[str], list[str]], text: str, places: list[str]
+) -> None:
+    assert [":".join(line.split(":")[:2]) for line in told(text)] == places

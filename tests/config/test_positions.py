@@ -150,7 +150,7 @@ def test_what_is_there_twice_is_told_with_both_places(text: str, told: list[str]
         ("x = {a=[] b=2}", "1:11: unexpected character: 'b'"),
         ("x = {a=1, # two", "1:16: the file ends too early"),
         ("ok = 1\nx = yes\n", "2:5: unexpected character: 'y'"),
-        ('x = "abc\ny=1', "1:9: control characters"),
+        ('x = "abc\ny=1', "1:9: the line ends before the string does"),
         ("a b = 1", '1:5: invalid key "a b"'),
         ("x = 1979-99-99\n", "1:15: invalid date"),
         ("a\x85b = \n", "1:2: unexpected character"),

@@ -183,7 +183,7 @@ def test_an_alias_is_read_and_noted() -> None:
 
 def test_the_plural_alias_of_a_string_takes_a_list_of_one() -> None:
     assert read('names = ["x"]')[0].name == "x"
-    assert told(read('names = ["x", "y"]')[1]) == ["1:9: 'name' must be a string in quotes"]
+    assert told(read('names = ["x", "y"]')[1]) == ["1:9: 'name' must be a string in quotes, and one alone"]
     assert told(read('name = ["x"]')[1]) == ["1:8: 'name' must be a string in quotes"]
 
 
