@@ -126,10 +126,11 @@ class Flight:
             self._forget(record)
             resent = resent or record.times > 1
             if record.fate != SACKED:
+                self.rtt = now - record.sent_at
                 self._delivered(record, now, min_rtt)
         if gone:
             del records[:gone]
-        if resent:
+        if resent:  # MUST-18
             self.rtt = None  # what was sent once may have waited at the peer for what was sent again
         if records and before(records[0].seq, snd_una):
             head = records[0]
@@ -300,8 +301,7 @@ class Flight:
     def _delivered(self, record: Sent, now: float, min_rtt: float) -> None:
         """RFC 8985 §6.2, steps 1 to 3."""
         rtt = now - record.sent_at
-        if record.times == 1:  # MUST-18
-            self.rtt = rtt
+        if record.times == 1:
             if before(record.end, self._highest):
                 self.reordered = True
         elif rtt < min_rtt:
