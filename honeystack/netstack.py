@@ -268,6 +268,8 @@ class Netstack:
         elif not listener.put(stream, self.stack.settings.limits.backlog):
             self._reached("backlog")
             stream.abort()
+        else:
+            self.driver.await_tasks()
 
     def readable(self, connection: Connection) -> None:
         if self._attendant is not None:
@@ -287,6 +289,7 @@ class Netstack:
         if socket is not None:
             assert isinstance(notice, Datagram)
             socket.deliver(notice)
+            self.driver.await_tasks()
         if socket is None and self._attendant is not None:
             self._attendant.noticed(notice)
         else:

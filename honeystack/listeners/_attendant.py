@@ -148,6 +148,7 @@ class Attendant:
             return
         flow = flow_of("udp", notice.path, notice.local_port, notice.remote_port)
         self._datagrams.received(flow, notice.data, partial(self._reply, notice) if notice.answerable else None)
+        self.driver.await_tasks()
 
     # in sensor mode
 
@@ -197,6 +198,7 @@ class Attendant:
             first.received(data)
             peer.unreceive(data)
         self._nursery.start_soon(self._hold, visit, peer, name="conversation")  # or Trio makes a text for each
+        self.driver.await_tasks()
 
     async def _hold(self, visit: Visit, peer: Conversation) -> None:
         try:

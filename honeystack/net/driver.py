@@ -1,8 +1,8 @@
 """The driver joins the pure stack to a link, to Trio's time and to whoever owns the conversations.
 
-One task pumps: frames in, timers, notices out, frames out. Who is woken by a batch runs before the batch's answers go
+One task pumps: frames in, timers, notices out, frames out. Tasks that a batch wakes run before the batch's answers go
 to the link, so that an acknowledgement and a reply leave in one segment and a batch costs one system call; a user
-call at any other time goes out at once. Nothing here waits with frames unsent.
+call at any other time, and a batch that wakes nobody, goes out at once. Nothing else here waits with frames unsent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ CROWD = 2048  # SYNs of one batch: some milliseconds, in which what a batch cost
 
 
 class Guest(Protocol):
-    """Who owns the conversations. Told synchronously; must not wait, and must not raise."""
+    """Who owns the conversations. Told synchronously; must not wait, and must not raise.
+
+    Where it starts or wakes a task that may answer, it says so to the driver with `await_tasks`.
+    """
 
     def accepted(self, connection: Connection) -> None:
         """A handshake is complete: take the connection over, as a TcpStream or otherwise."""
@@ -62,7 +65,7 @@ class Driver:
         self._not_before = -math.inf
         self._busy = False  # a flush follows, or is under way
         self._now = -math.inf  # when what is busy began
-        self._tasks_begin = False
+        self._awaited = False
 
     @property
     def frames(self) -> LinkStatistics:
@@ -118,8 +121,8 @@ class Driver:
         return slot
 
     def await_tasks(self) -> None:
-        """Tasks begin for connections that have been spoken on: the batch under way is flushed after their answers."""
-        self._tasks_begin = self._busy
+        """A task that may answer has been woken or started: the batch under way is flushed after it has run."""
+        self._awaited = self._busy
 
     def stop(self) -> None:
         """End every connection, on the wire and for its owner; to be called before `run` is cancelled."""
@@ -135,15 +138,16 @@ class Driver:
 
     async def _turn(self) -> None:
         self._now = self.clock()
-        self._busy = True
+        self._busy, self._awaited = True, False
         try:
             self._take_frames()
             self._take_timers()
-            if self._dispatch():
-                await _two_rounds()
-                if self._tasks_begin:
-                    self._tasks_begin = False
-                    await _two_rounds()
+            self._dispatch()
+            while self._awaited:
+                self._awaited = False
+                # Trio runs the tasks of one round in any order: after two rounds all that were woken have run once.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                await trio.lowlevel.cancel_shielded_checkpoint()
         finally:
             self._busy = False
         self.flush()
@@ -235,9 +239,3 @@ class Driver:
 
     def _tell_fault(self, frame: bytes, error: Exception) -> None:
         self.guest.noticed(Fault(frame, error))
-
-
-async def _two_rounds() -> None:
-    """Trio runs the tasks of one round in any order: after two rounds all that were woken have run once."""
-    await trio.lowlevel.cancel_shielded_checkpoint()
-    await trio.lowlevel.cancel_shielded_checkpoint()

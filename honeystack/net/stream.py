@@ -283,12 +283,14 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self._receiver is not None:
             trio.lowlevel.reschedule(self._receiver)
             self._receiver = None
+            self._driver.await_tasks()
 
     def became_writable(self) -> None:
         """Wake the sender."""
         if self._sender is not None:
             trio.lowlevel.reschedule(self._sender)
             self._sender = None
+            self._driver.await_tasks()
 
     def ended(self, reason: CloseReason) -> None:
         """The connection is over; what was received can still be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,7 +139,12 @@ async def test_who_is_woken_by_a_batch_runs_before_it_is_flushed(
     autojump_clock: trio.testing.MockClock, bench: Bench
 ) -> None:
     woken = trio.Event()
-    bench.guest.noticed = lambda notice: woken.set()  # type: ignore[method-assign]
+
+    def wake(notice: Notice) -> None:
+        woken.set()
+        bench.driver.await_tasks()
+
+    bench.guest.noticed = wake  # type: ignore[method-assign]
 
     async def user() -> None:
         await woken.wait()
@@ -153,6 +159,25 @@ async def test_who_is_woken_by_a_batch_runs_before_it_is_flushed(
         await trio.sleep(1)
     assert bench.link.sent == [b"noitseuq", b"reply"]
     assert bench.stack.log.count("transmit") == 1
+
+
+async def test_a_batch_that_wakes_nobody_is_flushed_at_once(
+    autojump_clock: trio.testing.MockClock, bench: Bench
+) -> None:
+    def noticed(notice: Notice) -> None:
+        pump.append(trio.lowlevel.current_task())
+        steps.append(pump[0]._schedule_points)
+
+    def send(frames: Sequence[bytes]) -> None:
+        steps.append(pump[0]._schedule_points)
+
+    steps: list[int] = []
+    pump: list[trio.lowlevel.Task] = []
+    bench.guest.noticed = noticed  # type: ignore[method-assign]
+    bench.link.send = send  # type: ignore[method-assign]
+    bench.link.deliver(ReceivedFrame(b"abc"))
+    await trio.sleep(1)
+    assert steps[0] == steps[1]
 
 
 async def test_a_batch_waits_for_tasks_that_begin_with_it(
@@ -170,7 +195,12 @@ async def test_a_batch_waits_for_tasks_that_begin_with_it(
 
     sent: list[list[bytes]] = []
     bench.link.send = lambda frames: sent.append(sorted(frames))  # type: ignore[method-assign, assignment]
-    bench.guest.noticed = lambda notice: nursery.start_soon(accept)  # type: ignore[method-assign]
+
+    def begin(notice: Notice) -> None:
+        nursery.start_soon(accept)
+        bench.driver.await_tasks()
+
+    bench.guest.noticed = begin  # type: ignore[method-assign]
     bench.link.deliver(ReceivedFrame(b"abc"), trio.current_time())
     await trio.sleep(1)
     assert sent == [[b"cba", b"one", b"two"]]
