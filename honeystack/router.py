@@ -186,20 +186,20 @@ class Router:
                 self._tell_unfinished(peer, reader, hello)
                 if hello.given_up:
                     return None
-                begun = bool(reader.raw) and reader.progress is Progress.MORE
-                return await self._leave_unfinished(peer, reader, room) if begun else False
+                return None if await self._leave_unfinished(peer, reader, room.tls) else False
             self._unwrapper.tell_hello(peer, reader)
             if room.tls is None:
                 return False
             return await self._unwrapper.accept(peer, reader, room.tls, hello) or None
 
-    async def _leave_unfinished(self, peer: Conversation, reader: HelloReader, room: Room) -> bool | None:
-        """Of a hello that is not whole: where TLS is spoken no service gets it, and its end is answered."""
-        if room.tls is None or reader.raw[0] & 0x80:  # what may be a hello of SSLv2 may be anything
+    async def _leave_unfinished(self, peer: Conversation, reader: HelloReader, plan: TlsPlan | None) -> bool:
+        """Whether half a hello is no service's: where TLS is planned. If the peer ends with it, that is answered."""
+        begun = reader.progress is Progress.MORE and bool(reader.raw)
+        if plan is None or not begun or reader.raw[0] & 0x80:  # what may be a hello of SSLv2 may be anything
             return False
         if peer.eof_received:
-            await self._unwrapper.accept(peer, reader, room.tls)
-        return None
+            await self._unwrapper.accept(peer, reader, plan)
+        return True
 
     async def _sniff(self, peer: Conversation, plan: PortPlan, reader: HelloReader, hello: HeldHello) -> None:
         """Look for a ClientHello in the first bytes; they stay unconsumed."""
@@ -232,7 +232,7 @@ class Router:
                     hello.received(more)
             if reader.progress not in _TOLD:
                 self._tell_unfinished(peer, reader, hello)
-                if hello.given_up:
+                if hello.given_up or await self._leave_unfinished(peer, reader, plan):
                     peer.take_ahead()  # half a hello is no word for the service
                     await peer.aclose()
                 return False

@@ -158,3 +158,19 @@ async def starting(client: trio.abc.HalfCloseableStream) -> None:
     await client.receive_some()
     await client.send_all(b"STARTTLS\r\n")
     await client.receive_some()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_half_a_hello_after_plaintext_is_no_word_for_the_service(
+    ecdsa: Certificate, ends: bool, autojump_clock: CLOCK
+) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/25", "mail", certificate=ecdsa)], {"mail": Mail()})
+    async with visiting(router, meeting, port=25) as client:
+        await starting(client)
+        await client.send_all(half_hello())
+        if ends:
+            await client.send_eof()
+        assert (await client.receive_some())[:1] == (b"\x15" if ends else b"")
+    assert told(meeting) == ["tcp/payload", "tcp/hello", "tcp/failed"][: 2 + ends]
+    assert not meeting.of("sensor", "fault")
