@@ -125,7 +125,7 @@ def _tls(entry: PortEntry | None, config: Config) -> str:
     whose = "" if own else " (of tcp/0)"
     appearance = (entry.appearance if entry is not None else None) or config.appearance
     asks = ", asks for the client's" if certificate.asks_client else ""
-    return f"; TLS with {certificate.certificate}{whose}{asks}, looks {appearance}"
+    return f"; TLS with {certificate}{whose}{asks}, looks {appearance}"
 
 
 def _channels(config: Config) -> Iterator[str]:

@@ -42,6 +42,10 @@ class Certificate:
     chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)  # what the first one's file holds, as DER
     rsa_alone: Certificate | None = attrs.field(default=None, repr=False)  # of several, the one with an RSA key
     rsa_key: RSAPrivateKey | None = attrs.field(default=None, repr=False)  # of one alone
+    beside: tuple[Path, ...] = ()  # the files of the others, of several
+
+    def __str__(self) -> str:
+        return " and ".join(str(path) for path in (self.certificate, *self.beside))
 
     @property
     def asks_client(self) -> bool:
@@ -56,6 +60,9 @@ class AutoCertificate:
     certificate: str = "a certificate for each name"
     asks_client: bool = False
     keys: tuple[SigningKey, ...] = (SigningKey("ECDSA", 23), SigningKey("RSA"))
+
+    def __str__(self) -> str:
+        return self.certificate
 
 
 CertificateSource = Certificate | AutoCertificate
@@ -88,6 +95,7 @@ def load_certificates(
         Contexts(*pairs, openssl=OpenSsl.find(), asks_client=asks_client),
         loaded[0].chain,
         rsa_alone=next((one for one in loaded if one.keys[0].algorithm == "RSA"), None),
+        beside=tuple(one.certificate for one in loaded[1:]),
     )
 
 

@@ -213,6 +213,7 @@ def test_two_kinds_of_keys_serve_both_kinds_of_clients(rsa_pair: KeyPair, ecdsa_
     assert both.rsa_alone is not None
     assert both.rsa_alone.keys == (SigningKey("RSA"),)
     assert both.names == ("a.example",)
+    assert str(both) == f"{ecdsa_pair.certificate} and {rsa_pair.certificate}"
     for kind in ("ECDSA", "RSA"):
         context = client_context(versions=(0x0303, 0x0303), ciphers=f"ECDHE-{kind}-AES128-GCM-SHA256")
         for seed in range(5):
@@ -221,7 +222,10 @@ def test_two_kinds_of_keys_serve_both_kinds_of_clients(rsa_pair: KeyPair, ecdsa_
 
 
 def test_one_pair_is_just_that(rsa_pair: KeyPair) -> None:
-    assert load_certificates([rsa_pair]).rsa_alone is None
+    alone = load_certificates([rsa_pair])
+    assert alone.rsa_alone is None
+    assert str(alone) == str(rsa_pair.certificate)
+    assert str(AutoCertificate()) == "a certificate for each name"
 
 
 def test_two_keys_of_one_kind_are_refused(
