@@ -37,6 +37,7 @@ from honeystack.net.tcp.connection import Connection
 from honeystack.reception import CaptureLimits
 from honeystack.witness import Counters, Witness
 from honeystack.witness.fence import fence_teller
+from honeystack.witness.interface import interface_teller
 
 if TYPE_CHECKING:
     from honeystack.listeners._attendant import Attendant
@@ -129,6 +130,8 @@ async def _running(
             for conflict in attachment.conflicts:
                 witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(recorder))
+            if attachment.interface is not None:
+                nursery.start_soon(attachment.interface.watch, interface_teller(recorder))
             try:
                 yield net
             finally:

@@ -26,6 +26,7 @@ from honeystack.registry import listener
 from honeystack.settings import setting
 from honeystack.witness import Witness
 from honeystack.witness.fence import fence_teller
+from honeystack.witness.interface import interface_teller
 
 MOST_WORKERS = 256  # what a group of the kernel's fan-out holds
 
@@ -183,6 +184,8 @@ async def serve(
             for conflict in attachment.conflicts:
                 witness.noticed(conflict)
             nursery.start_soon(attachment.fence.watch, fence_teller(reception.recorder))
+            if attachment.interface is not None:
+                nursery.start_soon(attachment.interface.watch, interface_teller(reception.recorder))
             task_status.started()
             try:
                 await trio.sleep_forever()

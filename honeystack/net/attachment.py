@@ -16,6 +16,7 @@ from honeystack.net import fence as fences
 from honeystack.net.address import AddressSet, Exclusions, IPNetwork
 from honeystack.net.fanout import Spread, open_taps
 from honeystack.net.interface import InterfaceFacts, interface_facts
+from honeystack.net.interface_watch import InterfaceWatch
 from honeystack.net.limits import Limits
 from honeystack.net.link import Link
 from honeystack.net.notices import AddressConflict
@@ -55,6 +56,7 @@ class Attachment:
     link: Link
     fence: fences.Fence = attrs.field(factory=fences.Fence)
     conflicts: Sequence[AddressConflict] = ()  # addresses that others have
+    interface: InterfaceWatch | None = None  # to be watched; None where the link is no interface, or others watch it
 
 
 @attrs.frozen
@@ -64,6 +66,7 @@ class Taps:
     taps: list[Tap]
     fence: fences.Fence
     conflicts: Sequence[AddressConflict] = ()
+    interface: InterfaceWatch | None = None
 
 
 @asynccontextmanager
@@ -85,7 +88,8 @@ async def attach(settings: AttachmentSettings, *, rng: Rng, secret: bytes) -> As
     )
     try:
         async with _fence(settings, addresses) as fence:
-            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, fence, conflicts)
+            watch = InterfaceWatch(facts, addresses=not settings.addresses)
+            yield Attachment(_stack(settings, facts, addresses, rng, secret), ring, fence, conflicts, watch)
     finally:
         ring.close()
 
@@ -105,7 +109,7 @@ async def attach_many(settings: AttachmentSettings, count: int, *, spread: Sprea
     )
     try:
         async with _fence(settings, addresses) as fence:
-            yield Taps(taps, fence, conflicts)
+            yield Taps(taps, fence, conflicts, InterfaceWatch(facts, addresses=not settings.addresses))
     finally:
         for tap in taps:
             tap.close()

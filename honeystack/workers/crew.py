@@ -20,6 +20,7 @@ from honeystack.net.ring import Tap
 from honeystack.reception import Reception
 from honeystack.witness.conflict import CONFLICT, conflict_fields
 from honeystack.witness.fence import fence_teller
+from honeystack.witness.interface import interface_teller
 from honeystack.workers.keeper import Keeper
 from honeystack.workers.launch import Worker
 from honeystack.workers.setup import Orders, Setup
@@ -76,6 +77,8 @@ class Crew:
             async with trio.open_nursery() as self._nursery:
                 try:
                     self._nursery.start_soon(shared.fence.watch, fence_teller(reception.recorder))
+                    if shared.interface is not None:
+                        self._nursery.start_soon(shared.interface.watch, interface_teller(reception.recorder))
                     await self._start(self._nursery)
                     task_status.started()
                     await trio.sleep_forever()

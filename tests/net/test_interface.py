@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from struct import pack
 
 import pytest
+import trio
+import trio.testing
 
 from honeystack.errors import Unavailable
 from honeystack.net import interface
-from honeystack.net.interface import InterfaceFacts, interface_facts, interface_names
+from honeystack.net.interface import (
+    InterfaceFacts,
+    InterfaceNews,
+    InterfaceState,
+    interface_facts,
+    interface_names,
+    interface_state,
+)
 
 MAC = bytes.fromhex("020000000001")
 
@@ -21,9 +31,9 @@ def message(kind: int, body: bytes) -> bytes:
     return pack("=IHHII", 16 + len(body), kind, 2, 1, 0) + body + bytes(-len(body) % 4)
 
 
-def link(index: int, name: str, mac: bytes, mtu: int) -> bytes:
+def link(index: int, name: str, mac: bytes, mtu: int, *, flags: int = 0) -> bytes:
     attributes = attribute(3, name.encode() + b"\0") + attribute(4, pack("=I", mtu))
-    return message(16, pack("=BxHiII", 0, 1, index, 0, 0) + attributes + (attribute(1, mac) if mac else b""))
+    return message(16, pack("=BxHiII", 0, 1, index, flags, 0) + attributes + (attribute(1, mac) if mac else b""))
 
 
 def address(index: int, family: int, length: int, *attributes: bytes) -> bytes:
@@ -102,3 +112,52 @@ def test_another_system_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch)
 
 def test_this_machine_has_a_loopback() -> None:
     assert "127.0.0.1/8" in interface_facts("lo").addresses
+
+
+def test_the_state_of_an_interface_is_asked_for_by_its_number(kernel: Netlink) -> None:
+    assert interface_state(2) == InterfaceState(False, ("192.0.2.1/24", "2001:db8::1/64"))
+    assert interface_state(4) is None
+    kernel.answers[18] = [link(2, "eth0", MAC, 1500, flags=0x1), DONE]
+    assert interface_state(2) == InterfaceState(False, ("192.0.2.1/24", "2001:db8::1/64"))  # no carrier
+    kernel.answers[18] = [link(2, "eth0", MAC, 1500, flags=0x41), DONE]
+    assert interface_state(2) == InterfaceState(True, ("192.0.2.1/24", "2001:db8::1/64"))
+
+
+async def test_news_of_interfaces_are_waited_for_and_closed() -> None:
+    async with trio.open_nursery() as nursery:
+        with InterfaceNews() as news:
+            news.forget()
+
+            async def wait() -> None:
+                with pytest.raises(trio.ClosedResourceError):
+                    await news.wait()
+
+            nursery.start_soon(wait)
+            await trio.testing.wait_all_tasks_blocked()
+    news.close()
+
+
+class Socket:
+    """Has more news than its buffer held, and then an error or none."""
+
+    def __init__(self, *results: BaseException | bytes) -> None:
+        self.results = list(results)
+
+    def bind(self, address: tuple[int, int]) -> None:
+        pass
+
+    def recv(self, size: int) -> bytes:
+        result = self.results.pop(0)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+
+def test_lost_news_are_as_good_as_news_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Socket(b"x", OSError(errno.ENOBUFS, ""), BlockingIOError(), OSError(errno.EIO, ""))
+    monkeypatch.setattr(interface.socket, "socket", lambda *_: kept)
+    news = InterfaceNews()
+    news.forget()
+    assert len(kept.results) == 1
+    with pytest.raises(OSError, match=r"\[Errno 5\]"):
+        news.forget()
