@@ -77,6 +77,8 @@ class Visit:
 
     def settle(self) -> None:
         """Take less memory, which costs some time later: this one seems to wait for longer than most do."""
+        if self.ended is not None:
+            return
         if self.stage is WAITING:
             self._identity = _packed(self.identity.connection_id or "")
         self.connection.settle()
