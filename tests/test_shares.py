@@ -75,5 +75,5 @@ def test_the_sums_add_up(steps: list[tuple[int, str, int]]) -> None:
         ("fe80::7%eth0", "fe80::/48"),
     ],
 )
-def test_networks(address: str, network: str) -> None:
+def test_a_network_is_24_bits_of_ipv4_or_48_of_ipv6(address: str, network: str) -> None:
     assert network_of(address) == network

@@ -26,7 +26,7 @@ from honeystack.errors import ConfigError
         ("tcp/0", PortSpec("tcp", None, 0, 0)),
     ],
 )
-def test_every_form(text: str, spec: PortSpec) -> None:
+def test_every_form_of_a_port_is_read(text: str, spec: PortSpec) -> None:
     assert parse_port(text) == spec
     assert parse_port(str(spec)) == spec
 

@@ -30,7 +30,7 @@ VECTORS = [
 @pytest.mark.parametrize(
     ("protocol", "source", "destination", "source_port", "destination_port", "seed", "text"), VECTORS
 )
-def test_vectors(
+def test_ids_are_those_of_the_specification(
     protocol: int,
     source: str,
     destination: str,
@@ -84,5 +84,5 @@ def test_a_zone_does_not_matter() -> None:
     ("name", "number"),
     [("tcp", 6), ("icmpv6", 58), ("icmp6", 58), ("47", 47), ("255", 255), ("256", None), ("0047", None), ("arp", None)],
 )
-def test_protocol_number(name: str, number: int | None) -> None:
+def test_a_protocol_has_its_number_by_any_name(name: str, number: int | None) -> None:
     assert protocol_number(name) == number

@@ -28,7 +28,7 @@ any_text = st.text(st.characters(exclude_categories=()))  # surrogates too
         ("\u2028", "\\u2028"),
     ],
 )
-def test_printable(text: str, shown: str) -> None:
+def test_what_a_terminal_would_obey_is_shown_as_an_escape(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -51,7 +51,7 @@ def test_what_is_printable_is_printable_and_stays_so(text: str) -> None:
         (b"", ""),
     ],
 )
-def test_payload_text(data: bytes, shown: str) -> None:
+def test_a_payload_is_shown_with_escapes_for_what_is_no_text(data: bytes, shown: str) -> None:
     assert payload_text(data) == shown
 
 
@@ -85,7 +85,7 @@ def test_a_payload_text_is_printable_and_tells_the_bytes(data: bytes) -> None:
         (ValueError("x\x1b"), "x\\x1b"),
     ],
 )
-def test_plain(value: object, shown: object) -> None:
+def test_any_value_becomes_what_json_has(value: object, shown: object) -> None:
     assert plain(value) == shown
 
 

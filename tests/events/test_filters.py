@@ -34,7 +34,9 @@ def made(kind: str, service: str | None = None) -> Event:
         ({"services": ["a|b", "c"], "types": ["e"]}, "http/request", "c", True),
     ],
 )
-def test_takes(settings: dict[str, list[str]], kind: str, service: str | None, taken: bool) -> None:
+def test_a_filter_takes_what_all_its_lists_allow(
+    settings: dict[str, list[str]], kind: str, service: str | None, taken: bool
+) -> None:
     each = EventFilter(**settings)  # type: ignore[arg-type]
     assert each.takes(made(kind, service)) is taken
     assert each.takes(made(kind, service)) is taken  # from memory

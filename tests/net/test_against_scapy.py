@@ -41,7 +41,7 @@ def exchange(scapy: Any, stack: Stack, *packets: Any) -> list[Any]:
     return answers
 
 
-def test_arp(scapy: Any) -> None:
+def test_scapy_takes_our_answer_to_its_arp(scapy: Any) -> None:
     ask = ethernet(scapy, "ff:ff:ff:ff:ff:ff") / scapy.ARP(op=1, hwsrc=THEIRS, psrc="10.0.0.2", pdst="10.0.0.1")
     (answer,) = exchange(scapy, make_stack(), ask)
     assert (answer.dst, answer.src, answer[scapy.ARP].op) == (THEIRS, OURS, 2)
@@ -49,7 +49,7 @@ def test_arp(scapy: Any) -> None:
     assert (answer[scapy.ARP].hwdst, answer[scapy.ARP].pdst) == (THEIRS, "10.0.0.2")
 
 
-def test_neighbour_solicitation(scapy: Any) -> None:
+def test_scapys_solicitation_is_answered(scapy: Any) -> None:
     ask = (
         ethernet(scapy, "33:33:ff:00:00:01")
         / scapy.IPv6(src="2001:db8::2", dst="ff02::1:ff00:1", hlim=255)
@@ -62,7 +62,7 @@ def test_neighbour_solicitation(scapy: Any) -> None:
     assert answer[scapy.ICMPv6NDOptDstLLAddr].lladdr == OURS
 
 
-def test_ping(scapy: Any) -> None:
+def test_scapys_ping_is_answered(scapy: Any) -> None:
     four = ethernet(scapy) / scapy.IP(src="10.0.0.2", dst="10.0.0.1") / scapy.ICMP(id=7, seq=3) / b"data"
     six = (
         ethernet(scapy)
@@ -118,7 +118,7 @@ def test_closed_udp_ports(scapy: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["straight", "reversed", "shuffled"])
-def test_fragments(scapy: Any, order: str) -> None:
+def test_scapys_fragments_are_put_together_in_any_order(scapy: Any, order: str) -> None:
     data = random.Random(1).randbytes(20_000)
     four = scapy.IP(src="10.0.0.2", dst="10.0.0.1", id=77) / scapy.UDP(sport=1234, dport=53) / data
     six = (

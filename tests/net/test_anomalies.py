@@ -93,7 +93,7 @@ def test_an_honest_syn_and_what_may_be_late_are_not_told(path: Path) -> None:
         b"\x04\x01\x01\x01",
     ],
 )
-def test_impossible_options(options: bytes) -> None:
+def test_options_that_no_stack_sends_are_told(options: bytes) -> None:
     assert told(bare(PATH4, SYN, options=options)) == ["impossible-options"]
 
 

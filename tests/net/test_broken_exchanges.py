@@ -55,7 +55,7 @@ class Bystander:
 
 @both
 @pytest.mark.parametrize("stop", range(5), ids=["SYN", "ACK", "data", "FIN", "RST"])
-def test_every_truncation(path: Path, stop: int) -> None:
+def test_an_exchange_may_be_cut_at_any_byte(path: Path, stop: int) -> None:
     scene = Bystander(path)
     for length in range(len(scene.exchange(stop))):
         scene.give(scene.exchange(stop)[:length])

@@ -27,7 +27,7 @@ ETHERNET = EthernetHeader(BROADCAST, PEER_MAC, ARP, None, 14)
         (99, "99 10.0.0.2 (02:00:00:00:00:02) > 10.0.0.1", "99"),
     ],
 )
-def test_arp(operation: int, text: str, name: str) -> None:
+def test_each_operation_of_arp_is_told(operation: int, text: str, name: str) -> None:
     seen = sniffer.arp_seen(Arp(operation, PEER_MAC, PEER4, bytes(6), US4), ETHERNET)
     assert (seen.category, seen.protocol, seen.message) == ("arp", "arp", f"ARP, {text}, length 28")
     assert seen.path == PATH4._replace(local_mac=BROADCAST)
@@ -116,7 +116,9 @@ def test_arp(operation: int, text: str, name: str) -> None:
         ),
     ],
 )
-def test_icmp(path: Path, message: IcmpMessage, category: str, line: str, fields: dict[str, object]) -> None:
+def test_each_message_of_icmp_is_told(
+    path: Path, message: IcmpMessage, category: str, line: str, fields: dict[str, object]
+) -> None:
     protocol = 1 if path.version == 4 else 58
     seen = sniffer.icmp_seen(received(path, protocol, icmp_payload(path, message)), message)
     assert (seen.category, seen.message, seen.payload, seen.path) == (category, line, message.data, path)
@@ -135,7 +137,7 @@ def test_icmp(path: Path, message: IcmpMessage, category: str, line: str, fields
         (b"", "type-#-1", None),
     ],
 )
-def test_igmp(payload: bytes, text: str, group: str | None) -> None:
+def test_each_message_of_igmp_is_told(payload: bytes, text: str, group: str | None) -> None:
     seen = sniffer.igmp_seen(received(PATH4, 2, payload))
     assert (seen.category, seen.protocol) == ("igmp", "igmp")
     assert seen.message == f"{ENDS4}: igmp {text}, length {len(payload)}"
@@ -151,7 +153,7 @@ def test_igmp(payload: bytes, text: str, group: str | None) -> None:
         (PATH6, 132, "sctp", f"{ENDS6}: sctp, length 3"),
     ],
 )
-def test_other_protocols(path: Path, number: int, name: str, line: str) -> None:
+def test_other_protocols_are_told_by_number_and_name(path: Path, number: int, name: str, line: str) -> None:
     seen = sniffer.ip_seen(received(path, number, b"abc"))
     assert (seen.category, seen.protocol, seen.message, seen.payload) == ("ip", name, line, b"abc")
     assert seen.fields["ip.protocol"] == number
@@ -163,7 +165,7 @@ def ethernet(ethertype: int, payload: bytes, vlan: int | None = None) -> sniffer
     return sniffer.ethernet_seen(frame, decode_ethernet(frame))
 
 
-def test_other_ethertypes() -> None:
+def test_other_ethertypes_are_told_by_number() -> None:
     seen = ethernet(0x88B5, bytes(46))
     assert (seen.category, seen.protocol, seen.path) == ("ethernet", "0x88b5", None)
     assert seen.message == "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype 0x88b5, length 60"
@@ -181,7 +183,7 @@ def test_ethertypes_with_a_name_and_tags() -> None:
     assert "ethertype lldp (0x88cc)" in seen.message
 
 
-def test_llc_frames() -> None:
+def test_frames_with_a_length_are_told_as_llc() -> None:
     seen = ethernet(38, b"\x42\x42\x03" + bytes(43))
     assert (seen.protocol, len(seen.payload), seen.fields["ethernet.dsap"]) == ("llc", 38, 0x42)
     assert seen.message.endswith("802.3, length 38: LLC, dsap 0x42, ssap 0x42, ctrl 0x03")

@@ -206,7 +206,7 @@ def test_excluded_ports_and_peers_take_the_short_way_out() -> None:
         (arp_frame(ASK)[:30], "malformed"),
     ],
 )
-def test_arp(octets: bytes, expected: str) -> None:
+def test_arp_is_answered_where_it_asks_for_us(octets: bytes, expected: str) -> None:
     stack = make_stack()
     assert fate(stack, octets) == expected
     assert len(stack.poll_transmit(1.0)) == (expected == "answered")

@@ -191,13 +191,13 @@ def test_addresses_are_those_named_else_those_of_the_config(tmp_path: Path) -> N
     assert [event.identity.destination_ip for event in configured] == [PEER]  # type: ignore[union-attr]
 
 
-def test_exclusions_hold(tmp_path: Path) -> None:
+def test_what_is_excluded_makes_no_event(tmp_path: Path) -> None:
     path = write(tmp_path, [udp(b"a"), udp(b"b", 123)])
     _, events = played(path, 'exclude_ports = ["udp/123"]\n')
     assert [event.identity.destination_port for event in events] == [53]  # type: ignore[union-attr]
 
 
-def test_filters_hold(tmp_path: Path) -> None:
+def test_what_a_filter_refuses_is_not_written(tmp_path: Path) -> None:
     path = write(tmp_path, conversation().frames)
     _, events = played(
         path, SERVICES + '[channel.out]\ntype = "console"\n[[filter]]\nchannel = ["out"]\ntypes = ["close"]\n'

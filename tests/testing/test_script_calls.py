@@ -38,7 +38,7 @@ def test_every_call_that_can_be_written_can_be_made() -> None:
         "+0 peer 5\n+0 connect\n+0 > S 0:0(0) <*>\n+0 state SYN_SENT",
     ],
 )
-def test_calls(text: str) -> None:
+def test_every_call_of_a_script_is_made(text: str) -> None:
     run_script(OPEN + text)
 
 
@@ -57,7 +57,7 @@ def test_calls(text: str) -> None:
         ("+0 peer 5\n+0 close", "there is no connection yet"),
     ],
 )
-def test_complaints(text: str, complaint: str) -> None:
+def test_what_does_not_come_true_is_told(text: str, complaint: str) -> None:
     with pytest.raises(ScriptFailure, match=complaint):
         run_script(OPEN + text)
 

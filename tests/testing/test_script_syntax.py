@@ -38,7 +38,7 @@ def only_event(text: str, *, version: int = 4) -> Event:
         ("*", When(0, ANY_TIME, relative=True, exact=False)),
     ],
 )
-def test_times(time: str, when: When) -> None:
+def test_every_form_of_time_is_read(time: str, when: When) -> None:
     assert only_event(f"{time} nothing").when == when
 
 
@@ -72,7 +72,7 @@ def test_an_icmp_error() -> None:
         ("counter paws 1", Call("counter", ("paws", "1"))),
     ],
 )
-def test_user_calls(text: str, call: Call) -> None:
+def test_every_user_call_is_read(text: str, call: Call) -> None:
     assert only_event(f"+0 {text}").what == call
 
 
@@ -81,7 +81,7 @@ def test_comments_and_empty_lines_are_nothing() -> None:
     assert [event.line for event in script.events] == [3, 5]
 
 
-def test_settings() -> None:
+def test_settings_are_read() -> None:
     text = "--mtu=1280\n--peer_isn=0xff\n--our_isn=5\n--keep_alive=7200\n--listen=off\n--limit.half_open=3\n"
     text += "--limit.half_open_seconds=2.5\n--persona.sack=off\n--versions=6\n0 accept"
     settings = parse_script(text).settings

@@ -44,7 +44,7 @@ def test_a_server_is_described_and_enables_suites_for_both_keys(server: Server) 
     assert server.suites["ECDSA"]
 
 
-def test_all_differ() -> None:
+def test_no_two_servers_look_alike() -> None:
     servers = shipped_servers()
     assert len({server.jarm for server in servers.values()}) == len(servers) == 17
     assert list(servers) == sorted(servers)
