@@ -13,18 +13,19 @@ from typing import Final
 from honeystack.net import sniffer
 from honeystack.net.address import Exclusions, Path
 from honeystack.net.groups import Groups
-from honeystack.net.icmp import Icmp, read_error
+from honeystack.net.icmp import Icmp, QuotedError, read_error
 from honeystack.net.neighbours import UNSPECIFIED, Neighbours
 from honeystack.net.notices import AddressConflict, Anomaly, BoundReached, Notice, PacketSeen
 from honeystack.net.output import Output, Rng
 from honeystack.net.reachability import Condition, Reachability
 from honeystack.net.settings import StackSettings
 from honeystack.net.tcp.endpoint import Tcp
+from honeystack.net.tcp.path_errors import note_path_mtu
 from honeystack.net.udp import Udp
 from honeystack.net.wire import arp, icmp, icmpv6, ipv4, ipv6, udp_lite
 from honeystack.net.wire.arp import Arp
 from honeystack.net.wire.ethernet import EthernetHeader
-from honeystack.net.wire.facts import IpPacket
+from honeystack.net.wire.facts import IcmpErrorKind, IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
 
 BOUND_SECONDS: Final = 60.0  # between two notices about the same bound
@@ -192,10 +193,24 @@ class Delivery:
         self._see_icmp(packet, message)
         if error is None or not packet.unicast or error.path.local != packet.path.local:
             return Fate.IGNORED
-        if error.protocol != ipv4.TCP or len(error.quoted) < 8:
+        if len(error.quoted) < 8:
             return Fate.IGNORED
+        if error.protocol != ipv4.TCP:
+            return Fate.DELIVERED if self._path_error(error, now) else Fate.IGNORED
         self._tcp.icmp_error(error.path, error.quoted, error.kind, error.mtu, now)
         return Fate.DELIVERED
+
+    def _path_error(self, error: QuotedError, now: float) -> bool:
+        """What is said of the path of a datagram or an echo; whether it is believed, as it is in Linux."""
+        if error.kind is not IcmpErrorKind.PACKET_TOO_BIG:
+            return False
+        if error.protocol == ipv4.UDP:
+            sent = self._udp.listens(error.quoted[0] << 8 | error.quoted[1])
+        elif error.path.version == 4:
+            sent = error.protocol == icmp.PROTOCOL and error.quoted[0] == icmp.ECHO_REPLY
+        else:
+            sent = error.protocol == icmpv6.PROTOCOL
+        return sent and note_path_mtu(self._tcp, error.path, error.mtu or 0, now) is not None
 
     def _learn(self, packet: IpPacket, message: IcmpMessage, now: float) -> None:
         """Learn from neighbour discovery who asks for us, and where he is whom we know or look for (RFC 4861 §7.2)."""

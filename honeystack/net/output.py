@@ -45,6 +45,7 @@ class Output:
         self._idents = array("H", rng.getrandbits(16 * COUNTERS).to_bytes(2 * COUNTERS, "big"))
         self.contacts: dict[bytes, Path] | None = None  # whom packets went to, by address; None where nobody asks
         self.path_mtus: dict[bytes, int] = {}  # in bytes, by address: paths that are narrower than our link
+        self.fragmentable: set[bytes] = set()  # addresses to which routers may cut our packets
         self._templates: dict[Path, tuple[bytes, int, bytes]] = {}
         self._frames: list[bytes] = []
 
@@ -79,6 +80,7 @@ class Output:
             header = pack("!IHBB", first, size, ipv6.TCP, self._ttl)
             self._append(b"".join((head, header, addresses, segment)), segment, 6)
             return
+        fixed = ipv4.DONT_FRAGMENT if first_words or path.remote not in self.fragmentable else 0
         ident = 0 if first_words else self._ident(flow)
         length = ipv4.HEADER_LENGTH + size
         # TCP leaves no room for them in a full segment, and a run's segments are full.
@@ -88,15 +90,15 @@ class Output:
                 ttl=self._ttl,
                 ident=ident,
                 tos=tos,
-                fragment=ipv4.DONT_FRAGMENT,
+                fragment=fixed,
                 options=path.options,
             )
             self._frames.append(b"".join((head, header, segment)))
             return
         header = pack(
             "!BBHHHBBH",
-            *(0x45, tos, length, ident, ipv4.DONT_FRAGMENT, self._ttl, ipv4.TCP),
-            0xFFFF - ((total + tos + length + ident) % 0xFFFF or 0xFFFF),
+            *(0x45, tos, length, ident, fixed, self._ttl, ipv4.TCP),
+            0xFFFF - ((total + fixed + tos + length + ident) % 0xFFFF or 0xFFFF),
         )
         self._append(b"".join((head, header, addresses, segment)), segment, 4)
         if type(segment) is Run:
@@ -130,6 +132,7 @@ class Output:
         options = path.options
         room = self._mtu_to(path) - ipv4.HEADER_LENGTH - len(options)
         whole = len(payload) <= room
+        dont_fragment = dont_fragment and path.remote not in self.fragmentable
         step = len(payload) if whole else room & ~7
         for start in range(0, len(payload) or 1, step or 1):
             part = payload[start : start + step]
@@ -175,7 +178,7 @@ class Output:
             self._templates.clear()
         addresses = path.local + path.remote
         ethertype = IPV4 if path.version == 4 else IPV6
-        total = partial_sum(addresses) + 0x4500 + ipv4.DONT_FRAGMENT + (self._ttl << 8 | ipv4.TCP)
+        total = partial_sum(addresses) + 0x4500 + (self._ttl << 8 | ipv4.TCP)
         head = encode_ethernet(path.remote_mac, path.local_mac, ethertype, path.vlan)
         template = self._templates[path] = (head, total, addresses)
         return template

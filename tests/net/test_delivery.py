@@ -157,6 +157,38 @@ def test_errors_about_our_segments_reach_tcp(path: Path) -> None:
     assert conn.mss == (512 if path.version == 4 else 1220)
 
 
+@pytest.mark.parametrize(
+    ("path", "protocol", "quoted", "believed"),
+    [
+        (PATH4, 1, b"\0\0", True),  # an echo reply
+        (PATH4, 1, b"\x08\0", False),
+        (PATH4, 17, b"\x13\x88", True),  # of port 5000
+        (PATH4, 17, b"\0\x09", False),
+        (PATH4, 58, b"\x81\0", False),
+        (PATH4, 253, b"\0\0", False),
+        (PATH6, 58, b"\x81\0", True),
+        (PATH6, 58, b"\x80\0", True),
+        (PATH6, 17, b"\x13\x88", True),
+        (PATH6, 17, b"\0\x09", False),
+        (PATH6, 1, b"\0\0", False),
+    ],
+)
+def test_of_a_narrow_path_is_believed_what_linux_believes(
+    path: Path, protocol: int, quoted: bytes, believed: bool
+) -> None:
+    stack = make_stack()
+    stack.udp.unlisten(None)
+    stack.udp.listen(5000)
+    quote = ip_packet(path._replace(local=path.remote, remote=path.local), protocol, quoted + bytes(6))
+    too_big = (3, 4) if path.version == 4 else (2, 0)
+    assert fate(stack, icmp_frame(path, IcmpMessage(3 if path.version == 4 else 1, 0, 0, quote))) == "ignored"
+    expected = "delivered" if believed else "ignored"
+    assert fate(stack, icmp_frame(path, IcmpMessage(*too_big, 1300, quote))) == expected
+    assert stack.tcp.path_mtus.mtus == ({path.remote: 1300} if believed else {})
+    if path.version == 6:
+        assert fate(stack, icmp_frame(path, IcmpMessage(*too_big, 1279, quote))) == "ignored"
+
+
 @both
 def test_errors_that_cannot_be_about_us_are_ignored(path: Path) -> None:
     stack = make_stack()

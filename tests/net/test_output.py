@@ -55,6 +55,18 @@ def test_a_segment_over_ipv6_has_a_flow_label_of_its_flow() -> None:
     assert labels[0] == labels[1] != labels[2]
 
 
+def test_where_routers_may_cut_our_packets_only_the_first_segment_forbids_it() -> None:
+    out = output()
+    out.fragmentable = {PEER4}
+    for flags in (SYN | ACK, ACK):
+        out.segment(PATH4, segment(flags))
+    out.packet(PATH4, 17, bytes(100), dont_fragment=True)
+    out.segment(PATH4._replace(remote=bytes(4)), segment(ACK))
+    headers = [decode_ipv4(frame[14:]) for frame in out.drain()]  # which looks at the checksums
+    assert [header.dont_fragment for header in headers] == [True, False, False, True]
+    assert [header.ident != 0 for header in headers] == [False, True, True, True]
+
+
 def test_the_tag_of_the_path_is_kept() -> None:
     out = output()
     out.segment(PATH4._replace(vlan=5), segment(ACK))

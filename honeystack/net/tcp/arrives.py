@@ -276,7 +276,10 @@ def _take_syn_options(conn: Connection, seg: Segment, now: float) -> None:
         conn.snd_scale = options.window_scale
     conn.ts_recent = seg.timestamps[0] if seg.timestamps and conn.tcp.persona.timestamps else None
     conn.ts_recent_at = now
-    conn.mss = conn.tcp.sizes.send_mss(conn.path.version, options.mss, timestamps=conn.ts_recent is not None)
+    sizes, version, timestamps = conn.tcp.sizes, conn.path.version, conn.ts_recent is not None
+    mss = sizes.send_mss(version, options.mss, timestamps=timestamps)
+    conn.tcp.path_mtus.expire(now)
+    conn.mss = sizes.within_path(version, mss, conn.tcp.path_mtus.mtus.get(conn.path.remote), timestamps=timestamps)
 
 
 def _establish(conn: Connection, seg: Segment, now: float) -> None:

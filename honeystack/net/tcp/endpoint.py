@@ -275,7 +275,7 @@ class Tcp:
         stamps = (clock_ticks(now, conn.ts_offset), conn.ts_recent or 0)
         with_timestamps = conn.ts_recent is not None if answering else self.persona.timestamps
         options = syn_options(
-            self.sizes.advertised_mss[conn.path.version],
+            self.sizes.offered_mss(conn.path.version, self.path_mtus.mtus.get(conn.path.remote)),
             window_scale=conn.rcv_scale if not answering or conn.rcv_scale else None,
             sack=conn.sack if answering else self.persona.sack,
             timestamps=stamps if with_timestamps else None,

@@ -45,6 +45,7 @@ class Embryo(NamedTuple):
     opened_at: float
     retransmitted: int
     ecn: bool = False
+    path_mtu: int | None = None  # what a router has said before
     answered_at: float = -1.0  # when a segment that does not belong here was answered last
 
 
@@ -99,6 +100,7 @@ class Handshakes:
             now,
             0,
             tcp.persona.ecn and asks_for_ecn(seg.flags, header.tos),
+            tcp.path_mtus.mtus.get(path.remote),
         )
         if self.full:
             self._answer_with_cookie(key, embryo, now)
@@ -111,7 +113,7 @@ class Handshakes:
         """A segment for a handshake under way; the connection, once it is complete."""
         embryo = self.entries[key]
         nxt = add(embryo.irs, 1)
-        window = self._tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        window = self._offered_window(embryo)
         if seg.flags & (SYN | ACK | RST) == SYN and seg.seq == embryo.irs:
             if self._may_answer(key, seg, now):
                 self._answer_again(key, embryo, now)  # our answer was lost
@@ -268,12 +270,16 @@ class Handshakes:
         tcp = self._tcp
         version = embryo.path.version
         options = wire.syn_options(
-            tcp.sizes.advertised_mss[version],
+            tcp.sizes.offered_mss(version, embryo.path_mtu),
             window_scale=None if embryo.window_scale is None else tcp.persona.window_scale,
             sack=embryo.sack,
             timestamps=None if embryo.ts_recent is None else (ticks, embryo.ts_recent),
         )
         self._send(embryo, embryo.iss, SYN | ACK | ECE if embryo.ecn else SYN | ACK, options)
+
+    def _offered_window(self, embryo: Embryo) -> int:
+        timestamps = embryo.ts_recent is not None
+        return self._tcp.sizes.offered_window(embryo.path.version, timestamps=timestamps, path_mtu=embryo.path_mtu)
 
     def _acknowledge(self, embryo: Embryo, now: float) -> None:
         options = b""
@@ -283,7 +289,7 @@ class Handshakes:
 
     def _send(self, embryo: Embryo, seq: int, flags: int, options: bytes) -> None:
         tcp, path = self._tcp, embryo.path
-        window = tcp.sizes.offered_window(path.version, timestamps=embryo.ts_recent is not None)
+        window = self._offered_window(embryo)
         if flags == ACK and embryo.window_scale is not None:
             window = -(-window >> tcp.persona.window_scale)  # rounded up, so that the right edge does not move left
         segment = encode_segment(*embryo.ports, seq, add(embryo.irs, 1), flags, window, tcp.pseudo_sum(path), options)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from honeystack.net.tcp.ecn import ECN_AGREED, ECN_OFF
 from honeystack.net.tcp.handshake import Embryo
 from honeystack.net.tcp.seq import add
-from honeystack.net.tcp.sizes import IP_AND_TCP_HEADERS, TIMESTAMP_BYTES
 from honeystack.net.wire.segment import Segment
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     conn.snd_una = conn.snd_nxt = seg.ack
     conn.rcv_nxt = conn.last_ack_sent = conn.snd_wl1 = add(embryo.irs, 1)
     conn.rcv_edge = add(
-        conn.rcv_nxt, tcp.sizes.offered_window(embryo.path.version, timestamps=embryo.ts_recent is not None)
+        conn.rcv_nxt,
+        tcp.sizes.offered_window(
+            embryo.path.version, timestamps=embryo.ts_recent is not None, path_mtu=embryo.path_mtu
+        ),
     )
     conn.snd_wl2 = seg.ack
     if embryo.window_scale is not None:
@@ -35,9 +37,7 @@ def fill_in(conn: Connection, embryo: Embryo, seg: Segment, now: float) -> None:
     mss = tcp.sizes.send_mss(embryo.path.version, embryo.peer_mss, timestamps=timestamps)
     tcp.path_mtus.expire(now)
     path_mtu = tcp.path_mtus.mtus.get(embryo.path.remote)
-    if path_mtu is not None:
-        headers = IP_AND_TCP_HEADERS[embryo.path.version] + (TIMESTAMP_BYTES if timestamps else 0)
-        mss = min(mss, path_mtu - headers)
+    mss = tcp.sizes.within_path(embryo.path.version, mss, path_mtu, timestamps=timestamps)
     mss -= len(embryo.path.options)
     conn.mss = tcp.sizes.within_window(mss, conn.max_window, timestamps=timestamps)
     conn.opened_at = embryo.opened_at

@@ -53,16 +53,22 @@ def change_mtu(tcp: Tcp, mtu: int, now: float) -> None:
 
 
 def _shrink(conn: Connection, mtu: int, now: float) -> None:
-    tcp, version = conn.tcp, conn.path.version
-    if version == 6 and mtu < MIN_MTU[6]:
-        return  # RFC 8201 §4: such a report must be discarded
-    mtu = max(mtu, MIN_MTU[version])
-    if not tcp.path_mtus.put(conn.path.remote, mtu, now):
-        tcp.reached("path_mtus", tcp.limits.path_mtus, conn.path)
+    told = note_path_mtu(conn.tcp, conn.path, mtu, now)
+    if told is not None:
+        options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
+        _recut(conn, told - IP_AND_TCP_HEADERS[conn.path.version] - options, now)
+
+
+def note_path_mtu(tcp: Tcp, path: Path, mtu: int, now: float) -> int | None:
+    """A router says how long packets on a path may be: what we keep to from now on; None if that cannot be."""
+    least = MIN_MTU[path.version]
+    if path.version == 6 and mtu < least:
+        return None  # RFC 8201 §4: such a report must be discarded
+    if not tcp.path_mtus.put(path.remote, max(mtu, least), now, fragmentable=mtu < least):
+        tcp.reached("path_mtus", tcp.limits.path_mtus, path)
     elif tcp.path_mtus.roomy:
         tcp.relieved("path_mtus")
-    options = 0 if conn.ts_recent is None else TIMESTAMP_BYTES
-    _recut(conn, mtu - IP_AND_TCP_HEADERS[version] - options, now)
+    return max(mtu, least)
 
 
 def _recut(conn: Connection, mss: int, now: float) -> None:

@@ -11,17 +11,19 @@ MIN_SEND_MSS: Final = 48  # Linux's tcp_min_snd_mss: an MSS of 1 would cost a pa
 IP_AND_TCP_HEADERS: Final = {4: 40, 6: 60}
 DEFAULT_MSS: Final = {4: 536, 6: 1220}  # RFC 9293 §3.7.1: what a peer takes that has not said; MUST-15
 TIMESTAMP_BYTES: Final = 12
+MIN_OFFERED_MSS: Final = {4: 256, 6: 1220}  # Linux's min_adv_mss, however narrow the path
 TINY_WINDOW: Final = 536  # Linux: no larger window is filled by one segment
 
 
 class Sizes:
     """By IP version, worked out once."""
 
-    __slots__ = ("_offered", "advertised_mss", "worthwhile")
+    __slots__ = ("_buffer", "_offered", "advertised_mss", "worthwhile")
 
     def __init__(self, mtu: int, limits: Limits) -> None:
         # What our MTU lets the peer send. MUST-67
         self.advertised_mss = {v: max(mtu - headers, MIN_SEND_MSS) for v, headers in IP_AND_TCP_HEADERS.items()}
+        self._buffer = limits.receive_buffer
         self._offered = {
             (v, timestamps): min(initial_window(mss, timestamps=timestamps), limits.receive_buffer)
             for v, mss in self.advertised_mss.items()
@@ -43,6 +45,22 @@ class Sizes:
         least = MIN_SEND_MSS - (TIMESTAMP_BYTES if timestamps else 0)
         return min(mss, max(most, least)) if window else mss
 
-    def offered_window(self, version: int, *, timestamps: bool) -> int:
+    @staticmethod
+    def within_path(version: int, mss: int, path_mtu: int | None, *, timestamps: bool) -> int:
+        """Data bytes of a full segment where a router has told a smaller MTU."""
+        if path_mtu is None:
+            return mss
+        return min(mss, path_mtu - IP_AND_TCP_HEADERS[version] - (TIMESTAMP_BYTES if timestamps else 0))
+
+    def offered_mss(self, version: int, path_mtu: int | None) -> int:
+        """What our SYN and SYN-ACK offer: as Linux, less where the path back is known to take less (MUST-67)."""
+        mss = self.advertised_mss[version]
+        if path_mtu is None:
+            return mss
+        return min(mss, max(path_mtu - IP_AND_TCP_HEADERS[version], MIN_OFFERED_MSS[version]))
+
+    def offered_window(self, version: int, *, timestamps: bool, path_mtu: int | None = None) -> int:
         """The window of our SYN and SYN-ACK, which are never scaled."""
-        return self._offered[version, timestamps]
+        if path_mtu is None:
+            return self._offered[version, timestamps]
+        return min(initial_window(self.offered_mss(version, path_mtu), timestamps=timestamps), self._buffer)

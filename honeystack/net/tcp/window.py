@@ -18,7 +18,7 @@ MAX_FIELD: Final = 0xFFFF
 def initial_window(advertised_mss: int, *, timestamps: bool) -> int:
     """What Linux puts in a SYN-ACK: as many whole segments as 64 kB hold; 64240, or 65160 with timestamps."""
     mss = advertised_mss - 12 if timestamps else advertised_mss
-    return MAX_FIELD // mss * mss
+    return min((MAX_FIELD + 1) // mss * mss, MAX_FIELD)
 
 
 def window_field(conn: Connection) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from honeystack.net.address import Path
 from honeystack.net.notices import BoundReached
 from honeystack.net.output import Output
@@ -11,10 +13,13 @@ from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.path_mtu import LIFETIME, PathMtus
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IcmpErrorKind
+from honeystack.net.wire.tcp import ACK, SYN, decode_syn_options, timestamp_option
 from tests.net.frames import PATH4, PATH6, make_stack
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 from tests.net.tcp.test_path_errors import report, sending
+
+MSS_1460 = b"\2\4\5\xb4"
 
 
 def test_a_report_counts_for_ten_minutes_and_a_new_one_begins_them_anew() -> None:
@@ -28,6 +33,57 @@ def test_a_report_counts_for_ten_minutes_and_a_new_one_begins_them_anew() -> Non
     assert paths.mtus == {}
     paths.expire(LIFETIME + 3.0)
     assert paths.mtus == {}
+
+
+def test_who_says_too_little_is_to_cut_our_packets_himself() -> None:
+    paths = PathMtus(2)
+    paths.put(b"a", 552, 0.0, fragmentable=True)
+    paths.put(b"b", 600, 0.0)
+    assert paths.fragmentable == {b"a"}
+    paths.put(b"a", 1400, 1.0)
+    assert paths.fragmentable == {b"a"}
+    paths.put(b"b", 1400, 1.0)
+    paths.put(b"c", 1400, 1.0)
+    assert paths.fragmentable == set()
+
+
+@pytest.mark.parametrize(("mtu", "fragmentable"), [(0, True), (551, True), (552, False), (1400, False)])
+def test_less_than_linux_keeps_to_is_left_to_routers(mtu: int, fragmentable: bool) -> None:
+    peer = sending()
+    report(peer, IcmpErrorKind.PACKET_TOO_BIG, peer.ack, mtu)
+    assert peer.tcp.path_mtus.mtus == {peer.path.remote: max(mtu, 552)}
+    assert peer.tcp.path_mtus.fragmentable == ({peer.path.remote} if fragmentable else set())
+
+
+def test_a_handshake_offers_what_the_path_takes() -> None:
+    peer = Peer(timestamp=5)
+    peer.tcp.path_mtus.put(peer.path.remote, 1400, peer.now)
+    (answer,) = peer.syn()
+    assert (decode_syn_options(answer.options).mss, answer.window) == (1360, 64704)
+    assert peer.tcp.path_mtus.mtus
+    peer.tcp.path_mtus.expire(peer.now + LIFETIME)  # what was offered stands
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    assert conn.rcv_edge == add(peer.seq, 64704)
+
+
+@pytest.mark.parametrize(("timestamps", "mss"), [(None, 960), (7, 948)])
+def test_a_connection_that_we_open_keeps_to_it_too(timestamps: int | None, mss: int) -> None:
+    peer = Peer(timestamp=timestamps)
+    peer.tcp.path_mtus.put(peer.path.remote, 1000, peer.now)
+    peer.conn = peer.tcp.connect(peer.path, *peer.ports, peer.now)
+    (syn,) = peer.answers()
+    assert decode_syn_options(syn.options).mss == 960
+    stamps = timestamp_option(7, 0) if timestamps else b""
+    peer.send(SYN | ACK, ack=add(syn.seq, 1), options=MSS_1460 + stamps)
+    assert peer.conn.mss == mss
+    later = Peer(peer.tcp, local_port=1)
+    later.now += LIFETIME
+    later.conn = later.tcp.connect(later.path, *later.ports, later.now)
+    (syn,) = later.answers()
+    later.send(SYN | ACK, ack=add(syn.seq, 1), options=MSS_1460)
+    assert later.conn.mss == 1460
 
 
 def test_a_larger_report_does_not_widen_a_path() -> None:

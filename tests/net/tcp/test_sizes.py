@@ -30,6 +30,25 @@ def test_the_first_window_is_within_the_buffer() -> None:
     assert Sizes(1500, Limits(receive_buffer=1000)).offered_window(4, timestamps=True) == 1000
 
 
+@pytest.mark.parametrize(
+    ("version", "mtu", "offered"),
+    [(4, None, 1460), (4, 1400, 1360), (4, 9000, 1460), (4, 200, 256), (6, 1280, 1220), (6, None, 1440)],
+)
+def test_a_narrow_path_is_offered_less_but_not_too_little(version: int, mtu: int | None, offered: int) -> None:
+    assert Sizes(1500, Limits()).offered_mss(version, mtu) == offered
+
+
+@pytest.mark.parametrize(("mtu", "window"), [(None, 64240), (1400, 65280), (552, 65535)])
+def test_the_first_window_holds_whole_segments_of_the_path(mtu: int | None, window: int) -> None:
+    assert Sizes(1500, Limits()).offered_window(4, timestamps=False, path_mtu=mtu) == window
+    assert Sizes(1500, Limits(receive_buffer=999)).offered_window(4, timestamps=False, path_mtu=mtu) == 999
+
+
+@pytest.mark.parametrize(("mtu", "timestamps", "size"), [(None, True, 900), (1000, False, 900), (900, True, 848)])
+def test_a_segment_fits_the_path(mtu: int | None, timestamps: bool, size: int) -> None:
+    assert Sizes.within_path(4, 900, mtu, timestamps=timestamps) == size
+
+
 def test_half_a_small_buffer_is_worth_telling() -> None:
     assert Sizes(1500, Limits()).worthwhile == {4: 1448, 6: 1428}
     assert Sizes(1500, Limits(receive_buffer=1000)).worthwhile[4] == 500

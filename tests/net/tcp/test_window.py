@@ -13,7 +13,7 @@ from tests.net.tcp.peer import Peer
 
 @pytest.mark.parametrize(
     ("mss", "timestamps", "window"),
-    [(1460, False, 64240), (1460, True, 65160), (1440, False, 64800), (1440, True, 64260)],
+    [(1460, False, 64240), (1460, True, 65160), (1440, False, 64800), (1440, True, 64260), (512, False, 65535)],
 )
 def test_it_begins_as_linux_begins(mss: int, timestamps: bool, window: int) -> None:
     assert initial_window(mss, timestamps=timestamps) == window
