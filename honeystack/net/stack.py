@@ -60,6 +60,7 @@ class Stack:
             rng=rng,
         )
         self._output.path_mtus = self.tcp.path_mtus.mtus
+        self._output.fragmentable = self.tcp.path_mtus.fragmentable
         self._delivery = Delivery(settings, self._output, self._notices, self.tcp, self.udp, rng=rng)
         if settings.links:
             self._output.contacts = {}

@@ -13,8 +13,9 @@ from honeystack.net.tcp.endpoint import Tcp
 from honeystack.net.tcp.path_mtu import LIFETIME, PathMtus
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IcmpErrorKind
+from honeystack.net.wire.icmp import IcmpMessage
 from honeystack.net.wire.tcp import ACK, SYN, decode_syn_options, timestamp_option
-from tests.net.frames import PATH4, PATH6, make_stack
+from tests.net.frames import PATH4, PATH6, icmp_frame, ip_packet, make_stack, udp_frame
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 from tests.net.tcp.test_path_errors import report, sending
@@ -175,6 +176,17 @@ def test_other_packets_go_in_fragments_that_fit() -> None:
     assert sizes(output, PATH4._replace(remote=bytes(4))) == [1220]
     output.path_mtus = {PATH4.remote: 9000}
     assert sizes(output, PATH4, 1480) == [1500]
+
+
+def test_where_a_router_says_too_little_the_stack_lets_it_cut() -> None:
+    stack = make_stack()
+    quote = ip_packet(PATH4._replace(local=PATH4.remote, remote=PATH4.local), 1, bytes(8))
+    for mtu, fixed in ((1400, 0x40), (300, 0)):
+        stack.receive_frame(icmp_frame(PATH4, IcmpMessage(3, 4, mtu, quote)), 1.0)
+        stack.receive_frame(udp_frame(PATH4, b"hello"), 1.0)
+        assert stack.send_datagram(PATH4, 5000, 40000, b"hello", 1.0)
+        (frame,) = stack.poll_transmit(1.0)
+        assert frame[20] == fixed
 
 
 def test_the_stack_forgets_in_time() -> None:
