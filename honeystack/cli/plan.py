@@ -99,7 +99,10 @@ def _exclusions(attachment: AttachmentSettings) -> list[str]:
 
 def _ports(config: Config, *, every_port: bool) -> Iterator[str]:
     rows = [
-        (str(spec), _served(entry, config)) for entry in config.ports for spec in entry.specs if not spec.is_fallback
+        (str(spec), _served(entry, config, spec.transport))
+        for entry in config.ports
+        for spec in entry.specs
+        if not spec.is_fallback
     ]
     if every_port:
         rows += [(f"every other {name} port", _sensor(config, name)) for name in ("tcp", "udp")]
@@ -107,10 +110,9 @@ def _ports(config: Config, *, every_port: bool) -> Iterator[str]:
     yield from (f"{name:<{width}}  {served}" for name, served in rows)
 
 
-def _served(entry: PortEntry, config: Config) -> str:
+def _served(entry: PortEntry, config: Config, transport: str) -> str:
     types = [f"{name} ({plugin_name(type(config.services[name]))})" for name in entry.services]
-    tcp = any(spec.transport == "tcp" for spec in entry.specs)
-    return (" or ".join(types) or "sensor mode") + (_tls(entry, config) if tcp else "")
+    return (" or ".join(types) or "sensor mode") + (_tls(entry, config) if transport == "tcp" else "")
 
 
 def _sensor(config: Config, transport: str) -> str:

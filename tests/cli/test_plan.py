@@ -36,7 +36,7 @@ type = "echo"
 ports = ["tcp/80", "tcp/203.0.113.4:81"]
 services = ["web", "mirror"]
 [[port]]
-port = "udp/7"
+ports = ["udp/7", "tcp/7"]
 services = ["mirror"]
 [[port]]
 port = "tcp/2222"
@@ -130,6 +130,7 @@ def test_ports_services_and_sensor_mode() -> None:
         "tcp/80                web (http) or mirror (echo); TLS is told, not decoded",
         "tcp/203.0.113.4:81    web (http) or mirror (echo); TLS is told, not decoded",
         "udp/7                 mirror (echo)",
+        "tcp/7                 mirror (echo); TLS is told, not decoded",
         "tcp/2222              sensor mode; TLS is told, not decoded",
         "every other tcp port  sensor mode; TLS is told, not decoded",
         "every other udp port  sensor mode",
