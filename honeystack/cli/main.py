@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from typing import Any
 
@@ -24,6 +25,7 @@ COMMANDS = {
     "schema": ("honeystack.cli.schema:command", "JSON Schema of the configuration or of the events."),
 }
 FAILED, BAD_USAGE = 1, 2
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # where the output goes, or a file that a command writes
 
 
 class Commands(click.Group):
@@ -51,6 +53,11 @@ class Commands(click.Group):
             ctx.exit(BAD_USAGE)
         except HoneystackError as error:
             click.echo(f"honeystack: {error}", err=True)
+            ctx.exit(FAILED)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            click.echo(f"honeystack: {error.strerror}", err=True)
             ctx.exit(FAILED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,6 +60,7 @@ def test_an_unknown_command_is_bad_usage(invoke: Invoke) -> None:
         (ConfigError("a:1:1: bad"), 2, "a:1:1: bad\n"),
         (Unavailable("no capability"), 1, "honeystack: no capability\n"),
         (StateError("too late"), 1, "honeystack: too late\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "honeystack: No space left on device\n"),
     ],
 )
 def test_errors_are_a_sentence_on_stderr_and_an_exit_code(
@@ -71,6 +73,28 @@ def test_errors_are_a_sentence_on_stderr_and_an_exit_code(
     monkeypatch.setattr(door.Commands, "get_command", lambda self, ctx, name: fail)
     result = CliRunner().invoke(main, ["fail"])
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", text)
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command("fail")
+    def fail() -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(door.Commands, "get_command", lambda self, ctx, name: fail)
+    assert isinstance(CliRunner().invoke(main, ["fail"]).exception, OSError)
+
+
+@pytest.mark.parametrize("arguments", [["list", "services"], ["schema", "config"]])
+def test_an_output_that_is_full_is_a_sentence(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "honeystack", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "honeystack: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["check", "plan", "run"])
