@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import attrs
@@ -255,82 +255,6 @@ def _joined(before: bytes | bytearray, more: bytes | bytearray) -> bytes | bytea
     grown = bytearray(before) if isinstance(before, bytes) else before
     grown += more
     return grown
-
-
-class Patience:
-    """A context in which a peer that is silent for too long, or takes nothing for as long, ends the block.
-
-    `extend` after each sign of life. Where the netstack carries the octets, inside TLS too, it is the stream's own
-    patience, which extends itself; elsewhere a cancel scope.
-    """
-
-    __slots__ = ("_scope", "_seconds", "_stream")
-
-    def __init__(self, peer: Conversation, seconds: float) -> None:
-        self._seconds = seconds
-        stream = getattr(peer.stream, "transport", peer.stream)
-        self._stream = stream if type(stream) is TcpStream else None
-        self._scope: trio.CancelScope | None = None
-
-    def __enter__(self) -> Patience:
-        if self._stream is not None:
-            self._stream.patience = self._seconds
-        else:
-            self._scope = trio.CancelScope(deadline=trio.current_time() + self._seconds)
-            self._scope.__enter__()
-        return self
-
-    def extend(self) -> None:
-        """The peer has been heard of, or has taken something."""
-        if self._scope is not None:
-            self._scope.deadline = trio.current_time() + self._seconds
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if self._scope is not None:
-            return bool(self._scope.__exit__(kind, error, trace))
-        if self._stream is not None:
-            self._stream.patience = None
-        return isinstance(error, trio.TooSlowError)
-
-
-class Deadline:
-    """A context that ends the block when the peer has not done its part in time; `extend` gives it time anew.
-
-    Where the netstack carries the octets, inside TLS too, that is a number for its stream; elsewhere a cancel scope.
-    """
-
-    __slots__ = ("_scope", "_seconds", "_stream")
-
-    def __init__(self, peer: Conversation, seconds: float) -> None:
-        self._seconds = seconds
-        stream = getattr(peer.stream, "transport", peer.stream)
-        self._stream = stream if type(stream) is TcpStream else None
-        self._scope: trio.CancelScope | None = None
-
-    def __enter__(self) -> Deadline:
-        if self._stream is None:
-            self._scope = trio.CancelScope().__enter__()
-        self.extend(self._seconds)
-        return self
-
-    def extend(self, seconds: float) -> None:
-        """So many seconds from now."""
-        until = trio.current_time() + seconds
-        if self._stream is not None:
-            self._stream.deadline = until
-        elif self._scope is not None:
-            self._scope.deadline = until
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if self._scope is not None:
-            return bool(self._scope.__exit__(kind, error, trace))
-        if self._stream is not None:
-            self._stream.deadline = None
-        return isinstance(error, trio.TooSlowError)
 
 
 class DatagramConversation(Protocol):

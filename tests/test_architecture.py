@@ -73,6 +73,7 @@ FLOORS = {
     "tls": DRIVERS,
     "events": DRIVERS,
     "conversation": MEETING,
+    "patience": MEETING,
     "reception": MEETING,
     "witness": MEETING,
     "listeners": WINGS,

@@ -10,7 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honeystack.conversation import PAYLOAD, Conversation, Deadline, FirstBytes, FirstMemory, Patience
+from honeystack.conversation import PAYLOAD, Conversation, FirstBytes, FirstMemory
 from honeystack.errors import StateError
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Identity, Payload
@@ -76,57 +76,6 @@ async def test_what_is_answered_is_tapped_no_longer() -> None:
     await client.send_all(b"second")
     assert await peer.receive_some() == b"second"
     assert [event.fields["payload"] for event in meeting.of("tcp", "payload")] == [Payload(b"first", 5)]
-
-
-async def test_patience_ends_with_silence_and_is_extended_by_what_comes(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> None:
-    client, peer = Meeting().conversation()
-
-    async def talk() -> None:
-        await trio.sleep(3)
-        await client.send_all(b"x")
-
-    nursery.start_soon(talk)
-    received = []
-    with Patience(peer, 5.0) as patience:
-        while data := await peer.receive_some():
-            received.append(data)
-            patience.extend()
-    assert received == [b"x"]
-    assert trio.current_time() == pytest.approx(8)
-
-
-async def test_patience_lets_every_other_error_out() -> None:
-    _, peer = Meeting().conversation()
-    with pytest.raises(ZeroDivisionError), Patience(peer, 5.0):
-        raise ZeroDivisionError
-
-
-async def test_a_deadline_ends_whatever_comes_until_it_is_extended(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> None:
-    client, peer = Meeting().conversation()
-
-    async def talk() -> None:
-        while True:
-            await trio.sleep(1)
-            await client.send_all(b"x")
-
-    nursery.start_soon(talk)
-    with Deadline(peer, 3.5):
-        while await peer.receive_some():
-            pass
-    assert trio.current_time() == pytest.approx(3.5)
-    with Deadline(peer, 3.0) as deadline:
-        await peer.receive_some()
-        deadline.extend(6.5)
-        while await peer.receive_some():
-            pass
-    assert trio.current_time() == pytest.approx(4 + 6.5)
-    with pytest.raises(ZeroDivisionError), Deadline(peer, 5.0):
-        raise ZeroDivisionError
-    nursery.cancel_scope.cancel()
 
 
 async def test_last_words_need_a_stream_that_takes_them_at_once() -> None:

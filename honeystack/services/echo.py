@@ -7,8 +7,9 @@ from typing import ClassVar
 import attrs
 import trio
 
-from honeystack.conversation import Conversation, DatagramConversation, Patience, Recognition
+from honeystack.conversation import Conversation, DatagramConversation, Recognition
 from honeystack.events.catalogue import EventKind
+from honeystack.patience import Patience
 from honeystack.registry import service
 from honeystack.settings import positive, setting
 

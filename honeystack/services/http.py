@@ -9,9 +9,10 @@ from typing import ClassVar
 import attrs
 import trio
 
-from honeystack.conversation import Conversation, Deadline, Recognition
+from honeystack.conversation import Conversation, Recognition
 from honeystack.events.catalogue import EventKind
 from honeystack.events.event import Payload
+from honeystack.patience import Deadline
 from honeystack.registry import service
 from honeystack.services._http_reply import CONTINUE, error_page, response, wire_status
 from honeystack.services._http_request import LINE_BYTES, Request, RequestReader

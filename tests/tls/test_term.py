@@ -9,11 +9,12 @@ import pytest
 import trio
 import trio.testing
 
-from honeystack.conversation import Conversation, Patience
+from honeystack.conversation import Conversation
 from honeystack.events.event import Identity
 from honeystack.events.recorder import Recorder
 from honeystack.net.stream import TcpStream
 from honeystack.netstack import open_netstack
+from honeystack.patience import Patience
 from honeystack.testing import RecordingPublisher, memory_link_pair
 from honeystack.tls.acceptor import TlsAcceptor, accept_tls
 from honeystack.tls.certificates import Certificate
