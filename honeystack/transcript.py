@@ -21,7 +21,7 @@ import honeystack
 from honeystack.captures import CaptureFolder
 from honeystack.conversation import Conversation
 from honeystack.events.event import Identity
-from honeystack.net.address import Endpoint, Flow
+from honeystack.net.address import Endpoint, Flow, source_text
 from honeystack.net.wire import pcapng
 from honeystack.net.wire.checksum import pseudo_header_sum
 from honeystack.net.wire.ipv4 import encode_ipv4
@@ -115,7 +115,7 @@ class Transcripts:
     def reached(self, peer: Conversation) -> tuple[str, int] | None:
         """The bound, by name, and its value, that does not let another conversation of this peer be noted as it is."""
         limits = self.limits
-        if self._of_source[_source_of(peer.flow)] >= limits.conversations_of_one:
+        if self._of_source[source_text(peer.flow.remote.address)] >= limits.conversations_of_one:
             return "pcap_conversations_per_source", limits.conversations_of_one
         if len(self._places) >= limits.conversations:
             return "pcap_conversations", limits.conversations
@@ -143,7 +143,7 @@ class Transcripts:
             return None
         transcript = Transcript(peer.flow, peer.identity, self.limits.conversation, keys=self.keys, clock=self._clock)
         self._places.add(_network_of(peer.flow), transcript, 1)
-        self._of_source[_source_of(peer.flow)] += 1
+        self._of_source[source_text(peer.flow.remote.address)] += 1
         transcript.note(peer.ahead, by_peer=True)
         peer.stream = _Noted(peer.stream, transcript)
         peer.transcript = transcript
@@ -189,7 +189,7 @@ class Transcripts:
 
     def _leave(self, transcript: Transcript) -> None:
         self._places.remove(transcript)
-        source = _source_of(transcript.flow)
+        source = source_text(transcript.flow.remote.address)
         self._of_source[source] -= 1
         if not self._of_source[source]:
             del self._of_source[source]
@@ -197,12 +197,6 @@ class Transcripts:
 
 def _network_of(flow: Flow) -> str:
     return network_of(flow.remote.address)
-
-
-def _source_of(flow: Flow) -> str:
-    """What one attacker has of addresses: an IPv4 address, an IPv6 /64."""
-    address = flow.remote.address.partition("%")[0]
-    return address if "." in address else ipaddress.ip_address(address).packed[:8].hex()
 
 
 class _Noted(trio.abc.HalfCloseableStream):

@@ -10,12 +10,12 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from ipaddress import ip_address
 
 import attrs
 
 from honeystack.conversation import Conversation, FirstBytes, FirstMemory
 from honeystack.events.event import Payload
+from honeystack.net.address import source_text
 from honeystack.net.limits import Limits
 from honeystack.tls.acceptor import TlsAcceptor
 from honeystack.tls.authority import Authority
@@ -128,7 +128,7 @@ class Unwrapper:
         term = self._acceptor.term_on(peer.stream)
         if held is not None:
             held.wait_in(term)
-        source = _source_of(peer.flow.remote.address)
+        source = source_text(peer.flow.remote.address)
         try:
             stream = await self._acceptor.accept(
                 peer.stream, certificate, first=first, profile=profile, source=source, term=term
@@ -155,7 +155,7 @@ class Unwrapper:
                 name,
                 flow.local.address,
                 asks_client=certificate.asks_client,
-                source=_source_of(flow.remote.address),
+                source=source_text(flow.remote.address),
             )
         if "tls.probe" in peer.facts and plan.appearance.mode != "random":
             return certificate.rsa_alone or certificate  # the servers were measured with RSA keys
@@ -201,7 +201,7 @@ class Unwrapper:
         term = self._acceptor.term_on(peer.stream)
         if held is not None:
             held.wait_in(term)
-        source = _source_of(peer.flow.remote.address)
+        source = source_text(peer.flow.remote.address)
         try:
             self._acceptor.begin(source, term)
             try:
@@ -239,11 +239,6 @@ class FirstDecrypted(FirstBytes):
         peer = self._peer
         fields = {"tls.stage": "payload", **peer.facts, "payload": payload}
         peer.recorder.record(TLS, fields, identity=peer.identity, service=peer.service)
-
-
-def _source_of(address: str) -> str:
-    """What one attacker has of addresses: an IPv4 address, an IPv6 /64."""
-    return address if "." in address else ip_address(address.partition("%")[0]).packed[:8].hex()
 
 
 def _tell_threat(peer: Conversation, threat: str) -> None:

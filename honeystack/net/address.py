@@ -59,6 +59,11 @@ def address_text(packed: bytes) -> str:
     return str(ipaddress.ip_address(packed))
 
 
+def source_text(address: str) -> str:
+    """What one source has of addresses, as the key for its share: an IPv4 address, or an IPv6 /64 in hex."""
+    return address if "." in address else ipaddress.ip_address(address.partition("%")[0]).packed[:8].hex()
+
+
 def flow_of(protocol: str, path: Path, local_port: int, remote_port: int) -> Flow:
     """A path and its ports as text."""
     return Flow(

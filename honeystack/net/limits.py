@@ -139,7 +139,8 @@ class Limits:
         default=256,
     )
     datagram_hellos_per_second: int = setting(
-        "datagrams of QUIC and DTLS clients that are searched for a hello; those beyond it are told as datagrams only",
+        "datagrams of QUIC and DTLS clients that are searched for a hello, of one IPv4 address or IPv6 /64 a fourth of "
+        "them; those beyond it are told as datagrams only",
         default=200,
     )
     half_open_seconds: float = setting("how long a handshake may stay unfinished", default=63.0, unit="seconds")

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from honeystack.events.event import Identity
 from honeystack.events.recorder import Recorder
-from honeystack.net.address import Flow
+from honeystack.net.address import Flow, source_text
 from honeystack.tls import dtls, quic
+from honeystack.tls.budget import WorkBudget
 from honeystack.tls.datagrams import DatagramReader
 from honeystack.tls.dtls import DtlsReader
 from honeystack.tls.facts import UDP_TLS, hello_fields, threat_fields
@@ -22,8 +23,7 @@ from honeystack.tls.hello import Progress
 from honeystack.tls.quic import InitialReader
 
 FLOWS = 256  # with a hello under way, or told lately
-PER_SECOND = 200  # datagrams that are looked into: a fiftieth of a core
-BURST = 2  # seconds' worth of datagrams that a rest allows at once
+PER_SECOND = 200  # datagrams that are looked into: a fiftieth of a core; of one source a fourth of them
 FLOW_SECONDS = 30.0  # after which a flow may begin anew
 
 _Key = tuple[Flow, bytes]  # and the connection id of QUIC
@@ -41,13 +41,11 @@ class DatagramHellos:
         self.passed_over = 0
         self.forgotten = 0
         self._flows = flows
-        self._per_second = per_second
         self._recorder = recorder
         self._clock = clock
         self._readers: OrderedDict[_Key, tuple[DatagramReader, float]] = OrderedDict()  # with the time that each began
         self._told: OrderedDict[Flow, tuple[object, float]] = OrderedDict()  # what the last hello was, and when
-        self._budget = float(BURST * per_second)
-        self._refilled = clock()
+        self._budget = WorkBudget(per_second, now=clock())
 
     def received(self, flow: Flow, data: bytes, identity: Identity) -> None:
         """A datagram has come that was not there before; `identity` is that of its own event."""
@@ -58,21 +56,23 @@ class DatagramHellos:
             alone, key = DtlsReader(), (flow, b"")
         else:
             return
-        if not self._affords():
+        now = self._clock()
+        if not self._budget.spend(now, source_text(flow.remote.address)):
+            self.passed_over += 1
             return
-        reader = alone if alone.feed(data) is Progress.COMPLETE else self._collected(key, alone, data)
-        if reader is not None and not self._is_told(flow, reader):
+        reader = alone if alone.feed(data) is Progress.COMPLETE else self._collected(key, alone, data, now)
+        if reader is not None and not self._is_told(flow, reader, now):
             self._tell(reader, identity)
 
-    def _collected(self, key: _Key, alone: DatagramReader, data: bytes) -> DatagramReader | None:
+    def _collected(self, key: _Key, alone: DatagramReader, data: bytes, now: float) -> DatagramReader | None:
         """The reader that this datagram completes, if it does so; `alone` has read it by itself."""
-        reader, began = self._readers.pop(key, (alone, self._refilled))
-        if type(reader) is not type(alone) or self._refilled > began + FLOW_SECONDS:
-            reader, began = alone, self._refilled
+        reader, began = self._readers.pop(key, (alone, now))
+        if type(reader) is not type(alone) or now > began + FLOW_SECONDS:
+            reader, began = alone, now
         if reader is not alone and reader.feed(data) is Progress.COMPLETE:
             return reader
         if reader.progress is not Progress.MORE:
-            reader, began = alone, self._refilled
+            reader, began = alone, now
         if reader.progress is Progress.MORE and reader.begun:
             if len(self._readers) >= self._flows:
                 self._readers.popitem(last=False)
@@ -80,27 +80,16 @@ class DatagramHellos:
             self._readers[key] = reader, began
         return None
 
-    def _is_told(self, flow: Flow, reader: DatagramReader) -> bool:
+    def _is_told(self, flow: Flow, reader: DatagramReader, now: float) -> bool:
         """Whether it is the hello that was told last, sent again; else it is from now on."""
         assert reader.hello is not None
         this = type(reader), reader.hello.random
         last, at = self._told.pop(flow, (None, 0.0))
-        again = last == this and self._refilled <= at + FLOW_SECONDS
+        again = last == this and now <= at + FLOW_SECONDS
         if len(self._told) >= self._flows:
             self._told.popitem(last=False)
-        self._told[flow] = this, at if again else self._refilled
+        self._told[flow] = this, at if again else now
         return again
-
-    def _affords(self) -> bool:
-        now = self._clock()
-        gained = (now - self._refilled) * self._per_second
-        self._budget = min(float(BURST * self._per_second), self._budget + gained)
-        self._refilled = now
-        if self._budget < 1:
-            self.passed_over += 1
-            return False
-        self._budget -= 1
-        return True
 
     def _tell(self, reader: DatagramReader, identity: Identity) -> None:
         over: Transport = "q" if isinstance(reader, InitialReader) else "d"

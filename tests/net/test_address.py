@@ -20,6 +20,7 @@ from honeystack.net.address import (
     flow_of,
     mac_text,
     parse_port_range,
+    source_text,
 )
 
 
@@ -135,3 +136,15 @@ def test_nothing_excluded_is_false() -> None:
     assert not Exclusions()
     assert Exclusions((PortRange(6, 22, 22),))
     assert Exclusions(addresses=AddressSet(["198.51.100.0/24"]))
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3::4", "20010db800010002"),
+        ("fe80::7%eth0", "fe80000000000000"),
+    ],
+)
+def test_what_one_source_has(address: str, source: str) -> None:
+    assert source_text(address) == source

@@ -10,7 +10,8 @@ from honeystack.events.identity import identity_of
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import Endpoint, Flow
 from honeystack.testing import RecordingPublisher
-from honeystack.witness.hellos import BURST, FLOW_SECONDS, FLOWS, PER_SECOND, DatagramHellos
+from honeystack.tls.budget import BURST, SHARE
+from honeystack.witness.hellos import FLOW_SECONDS, FLOWS, PER_SECOND, DatagramHellos
 from tests.tls.packets import crypto, dtls_fragment, dtls_record, initial
 from tests.tls.test_dtls import HELLO as DTLS
 from tests.tls.test_dtls import WHOLE
@@ -28,9 +29,9 @@ class Scene:
         recorder = Recorder(self.publisher, clock=lambda: self.now, new_id=lambda: f"id-{next(numbers)}")
         self.hellos = DatagramHellos(recorder, clock=lambda: self.now)
 
-    def take(self, *datagrams: bytes, port: int = 1000) -> int:
+    def take(self, *datagrams: bytes, port: int = 1000, remote: str = "198.51.100.7") -> int:
         """How many hellos have been told in all, after these datagrams of one peer."""
-        flow = Flow("udp", Endpoint("203.0.113.4", 443), Endpoint("198.51.100.7", port))
+        flow = Flow("udp", Endpoint("203.0.113.4", 443), Endpoint(remote, port))
         for data in datagrams:
             self.hellos.received(flow, data, identity_of(flow, "c"))
         return len(self.publisher.of("udp", "tls"))
@@ -133,7 +134,7 @@ def test_what_cannot_be_decrypted_takes_no_place() -> None:
     scene = Scene()
     scene.take(HALVES[0])
     for number in range(FLOWS + 5):
-        scene.now += 0.01
+        scene.now += 0.02
         packet = bytearray(initial(crypto(0, OTHER[:60]), connection=number.to_bytes(8, "big")))
         packet[-1] ^= 1
         scene.take(bytes(packet))
@@ -147,17 +148,28 @@ def test_what_is_broken_does_not_spoil_the_flow() -> None:
     assert scene.take(b"\0" * 100, b"", dtls_record(dtls_fragment(b"\1\0\0\5", 0, 9)), port=5) == 1
 
 
-def test_the_table_is_bounded_and_the_budget_is_kept() -> None:
+def test_the_table_is_bounded() -> None:
     scene = Scene()
     scene.take(HALVES[0])
     for port in range(2000, 2000 + FLOWS):
-        scene.now += 0.01
+        scene.now += 0.02
         scene.take(HALVES[0], port=port)
     assert scene.take(HALVES[1]) == 0  # forgotten
+
+
+def test_the_budget_is_kept_and_shared_out() -> None:
     scene = Scene()
-    told = [scene.take(INITIAL, port=port) for port in range(1, BURST * PER_SECOND + 50)]
-    assert told[-1] == BURST * PER_SECOND
+    most = BURST * PER_SECOND
+    for count in range(1, most + 50):
+        scene.take(INITIAL, port=count, remote=f"198.51.{count % 8}.7")
+    assert scene.take() == most
     assert scene.hellos.passed_over == 49
+    scene = Scene()
+    for port in range(1, most):
+        scene.take(INITIAL, port=port)
+    assert scene.take() == most // SHARE
+    assert scene.take(INITIAL, remote="2001:db8::1") == most // SHARE + 1  # no flood of one source hides another's
     scene.now += 1
-    assert [scene.take(INITIAL, port=port) for port in range(10_000, 10_300)][-1] == (BURST + 1) * PER_SECOND
-    assert scene.hellos.passed_over == 149
+    for port in range(10_000, 10_000 + most):
+        scene.take(INITIAL, port=port)
+    assert scene.take() == most // SHARE + 1 + PER_SECOND // SHARE
