@@ -6,7 +6,6 @@ it handles the hello, and no other connection may have changed it in between.
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import re
 import ssl

@@ -34,6 +34,9 @@ class TlsOutcome:
     client_certificate: bytes | None = None  # as DER
 
 
+_NONE = TlsOutcome("none")
+
+
 class TlsFailed(HoneystackError):
     """A handshake did not come to its end: the peer's doing, told by `outcome`. The stream below is still open."""
 
@@ -64,7 +67,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
 
     def __init__(self, transport: trio.abc.HalfCloseableStream, machine: TlsMachine) -> None:
         self.transport = transport
-        self.outcome = TlsOutcome("none")
+        self.outcome = _NONE
         self.established = False  # the handshake has come to its good end, whatever came after it
         self.on_threat: Callable[[str], None] | None = None  # told of attacks that come after the handshake
         self.threats_told = 0
