@@ -5,7 +5,7 @@ from __future__ import annotations
 from honeystack.events.catalogue import undeclared
 from honeystack.net.notices import AddressConflict
 from honeystack.witness.conflict import conflict_fields
-from tests.witness.test_witness import Scene
+from tests.witness.scenes import Scene
 
 OURS, MAC = bytes([203, 0, 113, 4]), b"\x02\0\0\0\0\x99"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from honeystack.events.catalogue import undeclared
 from honeystack.net.notices import MtuChanged
 from honeystack.witness.mtu import mtu_fields
-from tests.witness.test_witness import Scene
+from tests.witness.scenes import Scene
 
 
 def test_both_lengths_are_told() -> None:
