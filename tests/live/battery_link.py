@@ -71,6 +71,10 @@ def link4_probes() -> dict[str, Probe]:
         "link arp: cut off": ask(arp(cut=20)),
         "link arp: from loopback": ask(arp(sender="127.0.0.1")),
         "link arp: for loopback": ask(arp(target="127.0.0.1")),
+        "link arp: request of priority": send(tagged(0, 0x0806, arp()), to=BROADCAST_MAC, ethertype=0x8100),
+        "link arp: request with a tag": send(tagged(5, 0x0806, arp()), to=BROADCAST_MAC, ethertype=0x8100),
+        "link echo of priority": send(tagged(0, 0x0800, in_packet()), ethertype=0x8100),
+        "link echo with a tag": send(tagged(5, 0x0800, in_packet()), ethertype=0x8100),
         "link arp: for a group": ask(arp(target="224.0.0.1")),
         "link arp: another sender's mac": ask(arp(sender_mac=bytes.fromhex("020000000042"))),
         "link arp: our mac as sender's": ask(arp(sender_mac=TARGET_MAC)),
@@ -89,6 +93,11 @@ def link4_probes() -> dict[str, Probe]:
             arp(1, sender_mac=ELSEWHERE, target=OTHER[4]), 1.2
         ),
     }
+
+
+def tagged(vlan: int, ethertype: int, make: Make) -> Make:
+    """What follows the ethertype of a frame with a VLAN tag."""
+    return lambda peer: pack("!HH", 7 << 13 | vlan, ethertype) + make(peer)
 
 
 def announcement(peer: Peer) -> bytes:
@@ -184,6 +193,8 @@ def link6_probes() -> dict[str, Probe]:
         "link mute echo": after(in_packet()),
         "link mute solicitation": after(solicitation(), group_mac),
         "link mute solicitation, then echo": after(solicitation(), group_mac, then=in_packet()),
+        "link echo of priority": send(tagged(0, 0x86DD, in_packet()), ethertype=0x8100),
+        "link echo with a tag": send(tagged(5, 0x86DD, in_packet()), ethertype=0x8100),
         "link mute advertisement, then echo": after(advertised(0), TARGET_MAC, then=in_packet()),
         "link mute advertisement that overrides, then echo": after(advertised(0x20), TARGET_MAC, then=in_packet()),
         "link mute advertisement to all, then echo": after(
@@ -194,7 +205,6 @@ def link6_probes() -> dict[str, Probe]:
         ),
         "link mute solicitation, advertisement from elsewhere, then echo": moved6(advertised(0)),
         "link mute solicitation, advertisement that overrides, then echo": moved6(advertised(0x20)),
-        "link mute solicitation, solicited advertisement, then echo": moved6(advertised(0x40)),
         "link mute solicitation, solicitation from elsewhere, then echo": moved6(
             solicitation(option=b"\1\1" + ELSEWHERE)
         ),

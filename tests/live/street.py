@@ -154,7 +154,7 @@ class Wire:
             to = frame[62:78]  # whom it looks for
         if to in self.peers:
             self.peers[to].take(frame)
-        elif to[:1] == b"\xff" and self.hears_groups is not None:
+        elif self.hears_groups is not None and _is_group(kind, to, self.hears_groups.version):
             self.hears_groups.take(frame)
 
     def _answers(self, address: bytes) -> bool:
@@ -176,6 +176,12 @@ class Wire:
                 )
                 return True
         return False
+
+
+def _is_group(ethertype: bytes, address: bytes, version: int) -> bool:
+    if version == 4:
+        return ethertype == b"\x08\x00" and address[0] >= 224
+    return ethertype == b"\x86\xdd" and address[0] == 0xFF
 
 
 @attrs.frozen
@@ -218,6 +224,10 @@ def _furnish(house: Host, prober: Host, side: str) -> None:
     plug(prober, side, PROBER_MAC)
     assign(house, "eth0", [f"{TARGET[4]}/24", f"{TARGET[6]}/64", f"{TARGET_LOCAL}/64"])
     house.run("sh", "-c", f"echo {RECEIVE_MEMORY} > /proc/sys/net/ipv4/tcp_rmem")
+    # What one probe's connection has taught of the way to the prober is not to show in the next; nor is the house to
+    # look for routers, of which there are none.
+    house.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/tcp_no_metrics_save")
+    house.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/eth0/router_solicitations")
     for version in (4, 6):
         ip = ("ip", f"-{version}")
         house.run(
