@@ -1,8 +1,7 @@
-"""The driver's order of things, its timers, and what it contains; with a stack that does as it is told."""
+"""The driver's order of things, its timers, and what it contains."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 import trio
 import trio.testing
 
-from honeystack.net.driver import Driver
 from honeystack.net.link import ReceivedFrame
 from honeystack.net.notices import (
     Accepted,
@@ -24,89 +22,7 @@ from honeystack.net.notices import (
     Writable,
 )
 from honeystack.net.wire.facts import ChecksumState
-from honeystack.testing import MemoryLink
-
-NOTICE = BoundReached("half_open", 1, None)
-
-
-class ScriptedStack:
-    """Answers every frame with itself reversed, and tells the notices that were queued for it."""
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.notices: deque[Notice] = deque()
-        self.out: list[bytes] = []
-        self.deadline: float | None = None
-        self.failing: set[str] = set()
-        self.received: list[tuple[bytes, ChecksumState, int | None]] = []
-
-    def _called(self, name: str) -> None:
-        self.log.append(name)
-        if name in self.failing:
-            raise ZeroDivisionError(name)
-
-    def receive_frame(self, frame: bytes, now: float, *, checksum: ChecksumState, vlan: int | None) -> None:
-        self._called("receive")
-        self.received.append((frame, checksum, vlan))
-        self.out.append(frame[::-1])
-        self.notices.append(NOTICE)
-
-    def handle_timeout(self, now: float) -> None:
-        self._called(f"timeout {now:g}")
-        self.deadline = None
-        self.out.append(b"retransmission")
-
-    def change_mtu(self, mtu: int, now: float) -> None:
-        self._called(f"mtu {mtu}")
-        self.out.append(b"smaller")
-
-    def shut_down(self, now: float) -> None:
-        self._called("shut down")
-        self.out.append(b"reset")
-
-    def poll_transmit(self, now: float) -> list[bytes]:
-        if self.out:
-            self._called("transmit")
-        out, self.out = self.out, []
-        return out
-
-    def poll_notice(self) -> Notice | None:
-        return self.notices.popleft() if self.notices else None
-
-    def poll_timeout(self) -> float | None:
-        return self.deadline
-
-
-class Listener:
-    """A guest that keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-        self.failing = False
-
-    def accepted(self, connection: Any) -> None:
-        self.told.append(("accepted", connection))
-        if self.failing:
-            raise ZeroDivisionError
-
-    def readable(self, connection: Any) -> None:
-        self.told.append(("readable", connection))
-
-    def closed(self, connection: Any, reason: CloseReason) -> None:
-        self.told.append(("closed", connection, reason))
-
-    def noticed(self, notice: Notice) -> None:
-        self.told.append(notice)
-
-
-class Bench:
-    """A driver with all its neighbours at hand."""
-
-    def __init__(self) -> None:
-        self.stack = ScriptedStack()
-        self.link = MemoryLink(b"\x02" + bytes(5), record=True)
-        self.guest = Listener()
-        self.driver = Driver(self.stack, self.link, self.guest)  # type: ignore[arg-type]
+from tests.net.driving import NOTICE, Bench
 
 
 @pytest.fixture
@@ -352,70 +268,3 @@ async def test_stopping_ends_all_on_the_wire_and_for_the_owners(
     bench.driver.stop()
     assert bench.link.sent == [b"reset"]
     assert bench.guest.told == [("closed", connection, CloseReason.SHUTDOWN)]
-
-
-class CrowdLink(MemoryLink):
-    """A link that keeps SYNs apart: what begins with an S."""
-
-    def __init__(self) -> None:
-        super().__init__(b"\x02" + bytes(5), record=True)
-        self.batch: list[bytes] = []
-        self.log: list[str] = []
-
-    def receive_others(self, limit: int = 256) -> list[ReceivedFrame]:
-        self.log.append("others")
-        return [frame for frame in self.receive(limit) if not frame.data.startswith(b"S")]
-
-    def receive_syns(self, limit: int) -> tuple[Any, list[ReceivedFrame]]:
-        self.log.append("syns")
-        return self.batch or None, [ReceivedFrame(b"Single")]
-
-    def send_blocks(self, blocks: list[bytes]) -> None:
-        self.log += [f"sent {block.decode()}" for block in blocks]
-
-
-@pytest.mark.parametrize("full", [True, False])
-@pytest.mark.parametrize("batch", [[b"one", b"two"], []])
-async def test_while_handshakes_are_not_remembered_syns_come_last_and_together(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, full: bool, batch: list[bytes]
-) -> None:
-    bench = Bench()
-    bench.link = link = CrowdLink()
-    stack: Any = bench.stack
-    stack.tcp = SimpleNamespace(handshakes=SimpleNamespace(full=full))
-    stack.receive_syns = lambda syns, now: [syn[::-1] for syn in syns]
-    bench.driver = Driver(stack, link, bench.guest)
-    await nursery.start(bench.driver.run)
-    link.batch = batch
-    link.deliver(ReceivedFrame(b"SYN"))
-    link.deliver(ReceivedFrame(b"data"))
-    await trio.sleep(1)
-    given = [data for data, _, _ in stack.received]
-    assert given == ([b"data", b"Single"] if full else [b"SYN", b"data"])
-    assert link.log == (["others", "syns"] + ["sent eno", "sent owt"] * bool(batch) if full else [])
-
-
-class ShrinkingLink(MemoryLink):
-    """Its MTU becomes a smaller one each second."""
-
-    async def wait_mtu(self) -> int:
-        await trio.sleep(1)
-        self.mtu -= 100
-        return self.mtu
-
-
-async def test_the_stack_follows_the_links_mtu_and_what_that_sends_goes_out_at_once(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    bench = Bench()
-    bench.stack.failing = {"mtu 1300"}
-    driver = Driver(bench.stack, ShrinkingLink(b"\x02" + bytes(5)), bench.guest)  # type: ignore[arg-type]
-    with trio.move_on_after(3.5):
-        await driver.follow_link()
-    assert bench.stack.log == ["mtu 1400", "transmit", "mtu 1300", "mtu 1200", "transmit"]
-    assert [type(told) for told in bench.guest.told] == [Fault]
-
-
-async def test_a_link_that_cannot_change_is_not_followed() -> None:
-    with trio.fail_after(1):
-        await Bench().driver.follow_link()

@@ -12,16 +12,7 @@ from honeystack.events.event import Payload
 from honeystack.events.recorder import Recorder
 from honeystack.net.address import flow_of
 from honeystack.net.limits import Limits
-from honeystack.net.notices import (
-    Anomaly,
-    BoundReached,
-    CloseReason,
-    Damaged,
-    Fault,
-    HalfOpen,
-    PacketSeen,
-    Scanned,
-)
+from honeystack.net.notices import Anomaly, BoundReached, CloseReason, Damaged, Fault, HalfOpen, PacketSeen, Scanned
 from honeystack.reception import CaptureLimits
 from honeystack.testing import RecordingPublisher
 from honeystack.witness import Counters, Witness

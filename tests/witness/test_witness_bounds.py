@@ -8,15 +8,7 @@ import pytest
 
 from honeystack.events.catalogue import undeclared
 from honeystack.net.address import Path
-from honeystack.net.notices import (
-    Anomaly,
-    Damaged,
-    Datagram,
-    HalfOpen,
-    Notice,
-    PacketSeen,
-    Scanned,
-)
+from honeystack.net.notices import Anomaly, Damaged, Datagram, HalfOpen, Notice, PacketSeen, Scanned
 from honeystack.witness.crowd import DESCRIBED
 from tests.tls.packets import crypto, initial
 from tests.witness.scenes import PATH, SYN, Scene, datagram
