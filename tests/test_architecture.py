@@ -189,6 +189,11 @@ def test_no_file_is_over_400_lines_and_no_function_over_60(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 60, f"{path.name}: {node.name} is too long"
 
 
+def test_no_file_beside_the_package_is_over_400_lines() -> None:
+    files = [path for folder in ("bench", "docs", "examples", "tests") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in files if len(path.read_text().splitlines()) > 400] == []
+
+
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name not in ("__init__.py", "__main__.py")], ids=name_of)
 def test_each_module_has_its_tests_at_the_mirrored_path(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
