@@ -208,13 +208,17 @@ class Conversation(trio.abc.HalfCloseableStream):
         False where that cannot be, and nothing has been done: it takes `send_all` and `aclose`.
         """
         stream = self.stream
-        if last and not (type(stream) is TcpStream and len(last) <= stream.room):
+        if last and not self.may_finish(last):
             return False
         self.tell_first()
         if type(stream) is TcpStream:
             return stream.finish(last)
         finish = getattr(stream, "finish", None)  # not all streams have it
         return finish is not None and bool(finish())
+
+    def may_finish(self, last: bytes) -> bool:
+        """Whether `finish` would take these last bytes."""
+        return type(self.stream) is TcpStream and len(last) <= self.stream.room
 
     def tell_first(self) -> None:
         """Record the first raw bytes now; what comes later is no longer tapped."""

@@ -63,6 +63,13 @@ class Reception(Protocol):
         """
         ...
 
+    def answer_at_once(self, peer: Conversation) -> bool:
+        """Hold a conversation whose first bytes are ahead to its end without waiting; cheap where that cannot be.
+
+        False: nothing has been done, and it is for `converse`. Never raises for a peer.
+        """
+        ...
+
     async def converse(self, peer: Conversation) -> None:
         """Hold a TCP conversation to its end: TLS, recognition, service or capture. Never raises for a peer."""
         ...

@@ -26,7 +26,7 @@ from honeystack.reception import CaptureLimits, PortPlan
 from honeystack.rooms import Room, Rooms
 from honeystack.tls.authority import Authority
 from honeystack.tls.facts import TLS
-from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress
+from honeystack.tls.hello import HANDSHAKE, HelloReader, Progress, begins_as_tls
 from honeystack.tls.mimicry import RANDOM, Appearance
 from honeystack.tls.unfinished import HeldHello, UnfinishedHellos
 from honeystack.transcript import WRITE_SECONDS, Transcript, Transcripts
@@ -107,6 +107,22 @@ class Router:
     def counters(self) -> Mapping[str, int]:
         """What the listener counts."""
         return self._counters()
+
+    def answer_at_once(self, peer: Conversation) -> bool:
+        """What a port's only service answers without waiting needs no task; all else goes the long way."""
+        services = self._rooms.room("tcp", peer.flow.local).services
+        answer = getattr(services[0][1], "answer_at_once", None) if len(services) == 1 else None
+        if answer is None or self.transcripts is not None or begins_as_tls(peer.ahead):
+            return False
+        peer.service = services[0][0]
+        try:
+            answered = bool(answer(peer))
+        except Exception as error:
+            self._ended(peer, error)
+            answered = peer.finish()
+        if not answered:
+            peer.service = None
+        return answered
 
     def converse(self, peer: Conversation) -> Coroutine[Any, Any, None]:
         if self.transcripts is None:  # and no coroutine around another: each takes a conversation 250 bytes

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from honeystack.conversation import Conversation, Recognition
 from honeystack.events.event import Payload
+from honeystack.events.identity import identity_of
 from honeystack.services.echo import Echo
 from honeystack.testing.conversations import Meeting
+from tests.net.test_stream import house
 from tests.routing import ALL, entry, make, told, visiting
 
 
@@ -69,6 +71,65 @@ async def test_a_peer_that_goes_away_is_no_fault(where: str, error: Callable[[],
     async with visiting(make(meeting, [entry("tcp/80", "bad")], {"bad": Faulty(where, error)}), meeting) as client:
         await client.send_all(b"x")
     assert told(meeting) == ["tcp/payload"]
+
+
+@attrs.frozen
+class Prompt(Faulty):
+    """Answers at once, or fails at it."""
+
+    answers: bool = True
+
+    def answer_at_once(self, peer: Conversation) -> bool:
+        if self.where == "at once":
+            raise self.error()
+        return self.answers
+
+
+def spoken(meeting: Meeting, data: bytes) -> Conversation:
+    _, peer = meeting.conversation()
+    assert peer.first is not None
+    peer.first.received(data)
+    peer.unreceive(data)
+    return peer
+
+
+async def test_what_a_service_answers_at_once_is_over() -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "prompt")], {"prompt": Prompt("nowhere")})
+    peer = spoken(meeting, b"x")
+    assert router.answer_at_once(peer)
+    assert peer.service == "prompt"
+
+
+@pytest.mark.parametrize("data", [b"x", b"\x16\x03\x01"])
+async def test_what_is_not_answered_at_once_is_untouched(data: bytes) -> None:
+    meeting = Meeting()
+    slow = make(meeting, [entry("tcp/80", "slow")], {"slow": Prompt("nowhere", answers=False)})
+    two = make(meeting, [entry("tcp/80", "a", "b")], {"a": Prompt("nowhere"), "b": Echo()})
+    none, old = make(meeting, []), make(meeting, [entry("tcp/80", "old")], {"old": Echo()})
+    for router in (slow, two, none, old):
+        peer = spoken(meeting, data)
+        assert not router.answer_at_once(peer)
+        assert peer.service is None
+        assert peer.ahead == data
+    tls = make(meeting, [entry("tcp/80", "prompt")], {"prompt": Prompt("nowhere")})
+    assert tls.answer_at_once(spoken(meeting, data)) == (data == b"x")
+    assert told(meeting) == []
+
+
+async def test_a_fault_of_an_answer_at_once_ends_its_conversation_and_is_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    meeting = Meeting()
+    router = make(meeting, [entry("tcp/80", "bad")], {"bad": Prompt("at once")})
+    async with house() as at:
+        ours, theirs = await at.pair()
+        peer = Conversation(theirs, theirs.flow, identity_of(theirs.flow, "c"), meeting.recorder)
+        peer.unreceive(b"x")
+        assert router.answer_at_once(peer)
+        assert await ours.receive_some() == b""
+    assert told(meeting) == ["sensor/fault"]
+    assert meeting.events[0].service == "bad"
 
 
 async def test_a_fault_in_recognition_costs_that_service_only() -> None:

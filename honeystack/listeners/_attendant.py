@@ -199,6 +199,9 @@ class Attendant:
         if data:
             first.received(data)
             peer.unreceive(data)
+        if data and self._reception.answer_at_once(peer):
+            self._over(visit, peer)
+            return
         self._nursery.start_soon(self._hold, visit, peer, name="conversation")  # or Trio makes a text for each
         self.driver.await_tasks()
 
@@ -206,10 +209,13 @@ class Attendant:
         try:
             await self._reception.converse(peer)
         finally:
-            peer.tell_first()
-            visit.stage = DONE
-            if visit.ended is not None:
-                self._tell_end(visit)
+            self._over(visit, peer)
+
+    def _over(self, visit: Visit, peer: Conversation) -> None:
+        peer.tell_first()
+        visit.stage = DONE
+        if visit.ended is not None:
+            self._tell_end(visit)
 
     # small things
 

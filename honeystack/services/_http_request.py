@@ -25,6 +25,8 @@ _BEGINNING = re.compile(rb"[A-Z_-]+( +([^\x00-\x20\x7f]+( [^\x00-\x1f\x7f]*)?\r?
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://[^/?#]|\*$")
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _HOST = re.compile(r"[^\x00-\x20/\\\x7f]+")
+_MAY_BE_LAST = re.compile(rb"(?i)HTTP/1\.0\r?\n|\nconnection:[^\n]*close")
+_FRAMED = frozenset({"content-length", "transfer-encoding", "expect"})
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
@@ -200,6 +202,25 @@ class RequestReader:
         """The last `size` bytes that were noted belong to the next request."""
         request.length -= size
         request.raw = request.raw[: request.length]
+
+
+def last_request(data: bytes, *, keep: int) -> Request | None:
+    """The one good request that the bytes are, if it has no body and none will follow it; cheap for most others."""
+    if not data.endswith((b"\r\n\r\n", b"\n\n")) or len(data) > LINE_BYTES:
+        return None
+    end = _BLANK.search(data)
+    if end is None or end.end() != len(data) or not _MAY_BE_LAST.search(data):
+        return None
+    request = parse_head(data)
+    if (
+        request.refused is not None
+        or request.keep_alive
+        or request.version == "0.9"
+        or _FRAMED & request.headers.keys()
+    ):
+        return None
+    request.raw, request.length = data[:keep], len(data)
+    return request
 
 
 def parse_head(head: bytes) -> Request:

@@ -15,7 +15,7 @@ from honeystack.events.event import Payload
 from honeystack.patience import Deadline
 from honeystack.registry import service
 from honeystack.services._http_reply import CONTINUE, error_page, response, wire_status
-from honeystack.services._http_request import LINE_BYTES, Request, RequestReader
+from honeystack.services._http_request import LINE_BYTES, Request, RequestReader, last_request
 from honeystack.settings import not_negative, positive, setting
 
 REQUEST = EventKind(
@@ -124,6 +124,19 @@ class Http:
         possible = re.fullmatch(rb"[A-Za-z_-]*", word) is not None
         return Recognition.NOT_MINE if eof or over or not possible else Recognition.MORE
 
+    def answer_at_once(self, peer: Conversation) -> bool:
+        """Answer a whole request that is the last one, if there is room for the answer, and close."""
+        request = last_request(peer.ahead, keep=self.event_bytes)
+        if request is None:
+            return False
+        status, body = self._result(request)
+        answer = self._response(request, status, body, keep_alive=False)
+        if not peer.may_finish(answer):
+            return False
+        peer.take_ahead()
+        self._tell(peer, request, status)
+        return peer.finish(answer)
+
     async def handle(self, peer: Conversation) -> None:
         first = peer.take_ahead()
         reader = RequestReader(peer.receive_some, keep=self.event_bytes, max_body=self.max_body, first=first)
@@ -164,16 +177,14 @@ class Http:
         self._tell(peer, request, wire_status(status))
         answer = body  # HTTP/0.9 has no head
         if request.version != "0.9" or request.refused is not None:
-            answer = response(
-                status,
-                body,
-                server=self.server,
-                headers=self.headers,
-                keep_alive=keep_alive,
-                head_only=request.method == "HEAD",
-            )
+            answer = self._response(request, status, body, keep_alive=keep_alive)
         if keep_alive or request.refused is not None or not peer.finish(answer):
             await peer.send_all(answer)
+
+    def _response(self, request: Request, status: int, body: bytes, *, keep_alive: bool) -> bytes:
+        head_only = request.method == "HEAD"
+        server, headers = self.server, self.headers
+        return response(status, body, server=server, headers=headers, keep_alive=keep_alive, head_only=head_only)
 
     def _result(self, request: Request) -> tuple[int, bytes]:
         if request.refused is not None:
