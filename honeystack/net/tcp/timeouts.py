@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from honeystack.net.tcp.sending import Sending
 
 FIN_WAIT_2_SECONDS: Final = 60.0  # Linux's tcp_fin_timeout, which is for released connections
-HALF_CLOSED_SECONDS: Final = 300.0  # while somebody reads: two of the longest RTOs of a peer on a lossy path
+HALF_CLOSED_SECONDS: Final = 930.0  # while somebody reads: a peer on a lossy path gives up by then (tcp_retries2)
 PROBE_SLACK: Final = 0.008  # two of Linux's jiffies
 DELAYED_ACK: Final = 0.2  # what a peer may hold back its acknowledgement of a single segment: RFC 8985 §7.2
 
