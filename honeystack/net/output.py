@@ -18,12 +18,13 @@ from honeystack.net.wire.checksum import partial_sum
 from honeystack.net.wire.ethernet import IPV4, IPV6, encode_ethernet
 from honeystack.net.wire.ipv4_options import NOP
 from honeystack.net.wire.runs import Run, make_super_frame
-from honeystack.net.wire.segment import StraySegment
+from honeystack.net.wire.segment import MarkableSegment, StraySegment
 from honeystack.net.wire.tcp import SYN
 
 COUNTERS: Final = 1024  # identification counters; Linux has 2048 and more
 MAX_TEMPLATES = 16_384  # headers kept for paths that TCP answers; made anew when forgotten
 MAX_PACKET: Final = 0xFFFF
+ECT: Final = 2  # ECN-capable transport, ECT(0) (RFC 3168 §5)
 NEIGHBOURLY: Final = 255  # the hop limit of neighbour discovery, which Linux gives no flow label
 
 
@@ -71,7 +72,7 @@ class Output:
         flow = crc32(segment[:4], self._seed) ^ crc32(path.remote)
         stray = type(segment) is StraySegment
         size = len(segment) + len(segment.data) if type(segment) is Run else len(segment)
-        tos = segment.tos if type(segment) is StraySegment else 0
+        tos = _service(segment)
         first_words = stray or segment[13] & SYN != 0
         if first_words and self.contacts is not None:  # what a connection says later, its acknowledgements confirm
             self.contacts[path.remote] = path
@@ -187,3 +188,11 @@ class Output:
         chosen %= COUNTERS
         ident = self._idents[chosen] = (self._idents[chosen] + count) & 0xFFFF
         return ident
+
+
+def _service(segment: bytes) -> int:
+    """The type of service that a segment goes with."""
+    kind = type(segment)
+    if kind is MarkableSegment or (type(segment) is Run and segment.markable):
+        return ECT
+    return segment.tos if type(segment) is StraySegment else 0

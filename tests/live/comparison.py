@@ -106,10 +106,10 @@ def _merged(answers: list[Answer]) -> list[Answer]:
         answer
         for answer, following in itertools.pairwise(answers)
         if not (
-            answer.fields.get("flags") == "A"
+            answer.fields.get("flags") in ("A", "AE")
             and str(answer.fields["data"]).startswith("0:")
             and following.at - answer.at < 0.06
-            and following.fields.get("flags") in ("PA", "FA", "FPA", "A", "RA")
+            and str(following.fields.get("flags")).strip("FPR") == answer.fields["flags"]
             and answer.fields["options"] == following.fields["options"]
             and all(answer.fields[field] == following.fields[field] for field in ("seq", "ack", "window"))
         )

@@ -16,7 +16,7 @@ from honeystack.net.wire.ethernet import decode_ethernet
 from honeystack.net.wire.ipv4 import decode_ipv4
 from honeystack.net.wire.ipv6 import FRAGMENT, decode_ipv6
 from honeystack.net.wire.runs import SuperFrame, make_run
-from honeystack.net.wire.segment import StraySegment
+from honeystack.net.wire.segment import MarkableSegment, StraySegment
 from honeystack.net.wire.tcp import ACK, RST, SYN, encode_segment
 from tests.net.frames import OUR_MAC, PATH4, PATH6, PEER4, PEER6, PEER_MAC, US4, US6, packed
 
@@ -53,6 +53,19 @@ def test_a_segment_over_ipv6_has_a_flow_label_of_its_flow() -> None:
     assert (header.source, header.destination, header.hop_limit, header.protocol) == (US6, PEER6, 64, 6)
     labels = [frame[15:18] for frame in frames]
     assert labels[0] == labels[1] != labels[2]
+
+
+@pytest.mark.parametrize("path", [PATH4, PATH6], ids=["4", "6"])
+def test_what_may_be_marked_says_so(path: Path) -> None:
+    out = output()
+    run = make_run(segment(ACK), bytes(2000), 1000, 2)
+    run.markable = True
+    for one in (segment(ACK), MarkableSegment(segment(ACK)), run, make_run(segment(ACK), bytes(2000), 1000, 2)):
+        out.segment(path, one)
+    frames = out.drain()
+    found = [frame[15] if path.version == 4 else frame[15] >> 4 for frame in frames]
+    assert found == [0, 2, 2, 0]
+    assert path.version == 6 or all(checksum(frame[14:34]) == 0 for frame in frames)
 
 
 def test_where_routers_may_cut_our_packets_only_the_first_segment_forbids_it() -> None:

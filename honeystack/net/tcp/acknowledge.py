@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from honeystack.net.notices import Writable
+from honeystack.net.tcp.ecn import ECN_OFF
 from honeystack.net.tcp.flight import DUPLICATE_THRESHOLD, MAX_REORDERING
 from honeystack.net.tcp.seq import after, before, diff
 from honeystack.net.tcp.transmit import clock_ticks
 from honeystack.net.wire.segment import Segment
+from honeystack.net.wire.tcp import ECE
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -30,6 +32,9 @@ def acknowledge(conn: Connection, seg: Segment, now: float) -> None:
         sending.progress_at = now
         if closed:
             sending.estimator.backoff = 0  # it was the window that kept the data back, not the path
+    if conn.ecn is not ECN_OFF:
+        flight = diff(conn.snd_nxt, conn.snd_una)
+        sending.congestion.marked(flight, conn.snd_una, conn.snd_nxt, echo=seg.flags & ECE != 0)
     if sending.flight:
         if conn.sack:
             _read_sack(conn, sending, seg, now)

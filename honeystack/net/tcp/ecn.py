@@ -1,6 +1,6 @@
-"""Explicit congestion notification as a receiver (RFC 3168 §6.1.3): we echo marks, and send unmarkable packets.
+"""Explicit congestion notification (RFC 3168 §6.1): the peer's marks are echoed, and our new data may be marked.
 
-Who agrees to it need not use it for what he sends (§6.1.1), and a honeypot sends little.
+What the peer echoes halves the congestion window once in a round trip (`Congestion.marked`), and CWR tells him so.
 """
 
 from __future__ import annotations

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from honeystack.net.tcp.ecn import ECN_ECHOING
+from honeystack.net.tcp.ecn import ECN_ECHOING, ECN_OFF
 from honeystack.net.tcp.flight import Sent
 from honeystack.net.tcp.seq import MASK, add, diff
 from honeystack.net.tcp.state import ESTABLISHED
 from honeystack.net.tcp.window import window_field
 from honeystack.net.wire import tcp as wire
 from honeystack.net.wire.runs import MAX_RUN, make_run
-from honeystack.net.wire.tcp import ACK, ECE, FIN, PSH, RST, encode_segment
+from honeystack.net.wire.segment import MarkableSegment
+from honeystack.net.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, encode_segment
 
 if TYPE_CHECKING:
     from honeystack.net.tcp.connection import Connection
@@ -65,8 +66,13 @@ def send_record(conn: Connection, record: Sent, now: float) -> None:
     _emit_data(conn, sending, record.seq, record.end, ACK | PSH if record.pushed else ACK, now)
 
 
-def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1) -> None:
-    """Every segment of a connection leaves here; a run of several stands for so many full ones."""
+def emit(
+    conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *, pieces: int = 1, fresh: bool = False
+) -> None:
+    """Every segment of a connection leaves here; a run of several stands for so many full ones.
+
+    `fresh`: its data has never been sent. Only such packets may be marked where ECN is in use (RFC 3168 §6.1.4 to 6).
+    """
     conn.ack_needed = False
     if conn.ecn is ECN_ECHOING:
         flags |= ECE
@@ -86,7 +92,11 @@ def emit(conn: Connection, seq: int, flags: int, options: bytes, data: bytes, *,
     )
     if pieces > 1:
         conn.tcp.counters["segments_out"] += pieces - 1
-        segment = make_run(segment, data, conn.mss, pieces)
+        run = make_run(segment, data, conn.mss, pieces)
+        run.markable = fresh and conn.ecn is not ECN_OFF
+        segment = run
+    elif fresh and data and conn.ecn is not ECN_OFF:
+        segment = MarkableSegment(segment)
     conn.tcp.out.append((conn.path, segment))
 
 
@@ -172,7 +182,10 @@ def _send_next(conn: Connection, sending: Sending, size: int, flags: int, now: f
     sending.fin_sent = fin
     sending.probing = False
     conn.bytes_out += size
-    _emit_data(conn, sending, seq, conn.snd_nxt, flags, now)
+    if size and sending.congestion.cwr_due and conn.ecn is not ECN_OFF:
+        flags |= CWR
+        sending.congestion.cwr_due = False
+    _emit_data(conn, sending, seq, conn.snd_nxt, flags, now, fresh=True)
 
 
 def _is_pushed(conn: Connection, sending: Sending, end: int) -> bool:
@@ -187,6 +200,8 @@ def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool
 
     As in Linux, a run takes at most half of the congestion window and of the largest window, and its end is pushed.
     """
+    if sending.congestion.cwr_due and conn.ecn is not ECN_OFF:
+        return False
     if conn.path.vlan is not None or conn.path.options or conn.assembler is not None or conn.dsack is not None:
         return False
     mss, start, seq = conn.mss, diff(conn.snd_nxt, conn.snd_una), conn.snd_nxt
@@ -207,7 +222,7 @@ def _send_run(conn: Connection, sending: Sending, room: int, now: float) -> bool
     conn.bytes_out += count * mss
     with memoryview(sending.data) as view:
         data = bytes(view[start:stop])
-    emit(conn, seq, ACK | PSH, _timestamps(conn, now), data, pieces=count)  # MUST-61
+    emit(conn, seq, ACK | PSH, _timestamps(conn, now), data, pieces=count, fresh=True)  # MUST-61
     return True
 
 
@@ -226,7 +241,9 @@ def _worth_sending(conn: Connection, size: int, unsent: int) -> bool:
     return size >= conn.max_window // 2  # MUST-38
 
 
-def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, flags: int, now: float) -> None:
+def _emit_data(
+    conn: Connection, sending: Sending, seq: int, end: int, flags: int, now: float, *, fresh: bool = False
+) -> None:
     start = diff(seq, conn.snd_una)
     stop = diff(end, conn.snd_una)
     if stop > len(sending.data):
@@ -241,7 +258,7 @@ def _emit_data(conn: Connection, sending: Sending, seq: int, end: int, flags: in
         blocks = _sack_blocks(conn)
         if len(data) + len(blocks) <= conn.mss:
             options += blocks
-    emit(conn, seq, flags, options, data)
+    emit(conn, seq, flags, options, data, fresh=fresh)
 
 
 def _timestamps(conn: Connection, now: float) -> bytes:

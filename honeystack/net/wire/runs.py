@@ -22,6 +22,7 @@ class Run(bytes):
     data = b""
     size = 0  # bytes of data in each piece; the last may have fewer
     pieces = 1
+    markable = False  # as MarkableSegment
 
 
 class SuperFrame(bytes):

@@ -27,6 +27,10 @@ class Segment(NamedTuple):
         return len(self.data) + (self.flags >> 1 & 1) + (self.flags & 1)
 
 
+class MarkableSegment(bytes):
+    """New data of a connection that uses ECN: routers may mark the packet instead of losing it (RFC 3168 §5)."""
+
+
 class StraySegment(bytes):
     """A segment that no connection sends; `tos` is the peer's, which Linux gives back with a reset."""
 

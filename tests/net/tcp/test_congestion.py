@@ -122,3 +122,31 @@ def test_after_a_recovery_another_loss_stops_growth_again() -> None:
     congestion.loss_found(20_000, 9)
     congestion.acknowledged(1000)
     assert congestion.cwnd == 10_000
+
+
+def test_a_mark_counts_once_until_what_was_out_is_acknowledged() -> None:
+    congestion = Congestion(1000)
+    congestion.marked(8000, 0, 8000, echo=False)
+    assert (congestion.cwnd, congestion.cwr_due) == (10_000, False)
+    congestion.marked(8000, 0, 8000, echo=True)
+    assert (congestion.cwnd, congestion.ssthresh, congestion.cwr_due) == (4000, 4000, True)
+    congestion.acknowledged(4000)
+    congestion.marked(8000, 7999, 9000, echo=True)
+    assert congestion.cwnd == 4000
+    congestion.marked(6000, 8000, 9000, echo=True)
+    assert congestion.cwnd == 3000
+
+
+def test_a_mark_while_losses_are_mended_changes_nothing() -> None:
+    congestion = Congestion(1000)
+    congestion.loss_found(8000, 8000)
+    assert congestion.cwr_due
+    congestion.marked(8000, 0, 8000, echo=True)
+    assert congestion.cwnd == 4000
+
+
+def test_a_small_window_is_not_made_larger_by_a_mark() -> None:
+    congestion = Congestion(1000)
+    congestion.cwnd = 1000
+    congestion.marked(1000, 0, 1000, echo=True)
+    assert congestion.cwnd == 1000
