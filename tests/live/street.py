@@ -296,12 +296,12 @@ def tenant(house: Host, folder: Path) -> Iterator[None]:
 Answers = dict[str, list[Answer]]  # by probe
 
 
-def ask(place: Street, probes: dict[str, Probe], *, first: int = 256) -> dict[str, Answers]:
+def ask(place: Street, probes: dict[str, Probe], *, first: int = 256, pace: float = PACE) -> dict[str, Answers]:
     """Run all probes against both houses, from addresses from the `first` on, and give what each house said."""
-    return trio.run(_ask, place, probes, first)
+    return trio.run(_ask, place, probes, first, pace)
 
 
-async def _ask(place: Street, probes: dict[str, Probe], first: int) -> dict[str, Answers]:
+async def _ask(place: Street, probes: dict[str, Probe], first: int, pace: float) -> dict[str, Answers]:
     found: dict[str, Answers] = {}
     async with trio.open_nursery() as nursery:
         wires = {side: Wire(trio.socket.from_stdlib_socket(made.dup())) for side, made in place.sockets.items()}
@@ -317,7 +317,7 @@ async def _ask(place: Street, probes: dict[str, Probe], first: int) -> dict[str,
                     peer.started = trio.current_time()
                     wire.peers[peer.address] = peers[side][name] = peer
                     probing.start_soon(_run, probe, peer)
-                await trio.sleep(PACE)
+                await trio.sleep(pace)
         nursery.cancel_scope.cancel()
         for wire in wires.values():
             wire.socket.close()
