@@ -343,6 +343,13 @@ def test_a_segment_is_cut_at_an_edge_and_its_push_stays_at_its_end(lost: bool) -
     assert (lengths(flight), flight.records[0].pushed) == ([20], False)
 
 
+@pytest.mark.parametrize(("count", "left"), [(1, [3, 7]), (4, [3, 7, 10, 10, 10])])
+def test_what_is_cut_off_stands_next(count: int, left: list[int]) -> None:
+    flight = flight_of(count)
+    flight.cut(flight.records[0], 3)
+    assert lengths(flight) == left
+
+
 @pytest.mark.parametrize(("size", "left"), [(4, [4] * 10), (15, [15, 15, 10]), (7, [7] * 5 + [5]), (100, [40])])
 def test_after_a_smaller_size_all_is_cut_anew(size: int, left: list[int]) -> None:
     flight = flight_of(4)

@@ -201,3 +201,32 @@ def test_another_size_refines_what_is_in_flight() -> None:
     conn.mss = 500
     send(peer, bytes(4000))
     assert [len(record) for record in conn.sending.flight.records] == [1000] * 4 + [4000]
+
+
+def test_runs_carry_timestamps_as_segments_do() -> None:
+    with_runs, without = both(mss=1012, timestamp=7)
+    assert facts(send(with_runs, bytes(5000))) == facts(send(without, bytes(5000)))
+    assert facts(send(with_runs, bytes(20_000))) == facts(send(without, bytes(20_000)))
+
+
+def test_the_last_segment_carries_the_fin_behind_data_that_is_under_way() -> None:
+    seen = []
+    for peer in both(mss=1000):
+        assert peer.conn is not None
+        first = send(peer, bytes(3000))
+        peer.conn.send(bytes(4000), peer.now)
+        peer.conn.close(peer.now)
+        seen.append(facts([*first, *peer.answers()]))
+    assert seen[0] == seen[1]
+    assert [flags & FIN for _, _, flags, _, _ in seen[0]] == [0] * 6 + [FIN]
+
+
+def test_a_run_in_flight_is_probed_no_later_for_another_one() -> None:
+    peer, _ = both(mss=1000)
+    assert peer.conn is not None
+    send(peer, bytes(3000))
+    assert peer.conn.sending is not None
+    began = peer.conn.sending.progress_at
+    peer.now += 0.01
+    send(peer, bytes(3000))
+    assert peer.conn.sending.progress_at == began
