@@ -28,7 +28,7 @@ def play() -> int:
     """Give the whole play; 0 where everything expected appeared. Raises Unavailable where it cannot be given here."""
     require(PROGRAMS)
     signal.signal(signal.SIGTERM, _interrupt)
-    show = printer(sys.stdout, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    show = printer(sys.stdout, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     began = time.monotonic()
     with stage() as built:
         faults = _perform(built, show)

@@ -48,9 +48,9 @@ def _file(machine: Machine, name: str, path: Path) -> Finding:
 
 def _room(machine: Machine, subject: str, path: Path, message: str) -> Finding:
     free = machine.free(path)
-    words = f"{message}; {free / 1024**3:.1f} GiB are free"
+    words = f"{message}, but only {free // 1024**2} MiB are free"
     if free < SCARCE:
         return fault(subject, words, f"du -xh --max-depth=1 {nearest(path)}")
     if free < SHORT:
         return warning(subject, words, f"du -xh --max-depth=1 {nearest(path)}")
-    return fine(subject, words)
+    return fine(subject, f"{message}; {free / 1024**3:.1f} GiB are free")

@@ -37,9 +37,15 @@ def test_a_file_in_its_place_is_a_fault(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_told_in_time(tmp_path: Path, free: int, status: str) -> None:
     [found] = check_data(FakeMachine(free_bytes=free), tmp_path)
     assert found.status.value == status
+    assert ("but only" in found.message) == (status != "fine")
     assert found.remedy == ("" if status == "fine" else f"du -xh --max-depth=1 {tmp_path}")
     [file] = check_channels(FakeMachine(free_bytes=free), {"out": File(filename=tmp_path / "events")})
     assert file.status.value == status
+
+
+def test_what_little_is_free_is_said_as_such(tmp_path: Path) -> None:
+    [found] = check_data(FakeMachine(free_bytes=10 * 1024**2), tmp_path)
+    assert found.message == f"{tmp_path} can be written, but only 10 MiB are free"
 
 
 def test_no_channel_is_told() -> None:
