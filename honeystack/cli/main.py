@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 from typing import Any
 
 import click
@@ -69,3 +70,13 @@ class Commands(click.Group):
 )
 def main() -> None:
     """A honeypot with a network stack of its own: every port, every protocol, TLS decoded."""
+    fill_standard_descriptors()
+
+
+def fill_standard_descriptors() -> None:
+    """Fill the numbers of closed standard streams: a socket of ours would get one, and what is printed the wire."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free

@@ -31,6 +31,6 @@ set_option = click.option(
 )
 
 
-def wants_colour(stream: IO[str]) -> bool:
-    """Only a terminal gets colour, and not where NO_COLOR is set."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+def wants_colour(stream: IO[str] | None) -> bool:
+    """Only a terminal gets colour, and not where NO_COLOR is set; a closed stream is None."""
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")

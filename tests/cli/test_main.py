@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,6 +96,26 @@ def test_an_output_that_is_full_is_a_sentence(arguments: list[str]) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (1, "honeystack: No space left on device\n")
+
+
+def test_numbers_of_closed_streams_are_not_left_to_sockets() -> None:
+    script = (
+        "import os\nfrom honeystack.cli.main import fill_standard_descriptors\n"
+        "kept = os.dup(2)\nfor number in (0, 1, 2): os.close(number)\n"
+        "fill_standard_descriptors()\n"
+        "os.write(kept, repr([os.readlink(f'/proc/self/fd/{number}') for number in (0, 1, 2)]).encode())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=True)
+    assert done.stderr == repr(["/dev/null"] * 3)
+
+
+@pytest.mark.parametrize("arguments", [["list", "services"], ["check", "-c", "none.toml"]])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_changes_no_exit_code(arguments: list[str], closed: str) -> None:
+    command = shlex.join([sys.executable, "-m", "honeystack", *arguments])
+    done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, check=False)
+    assert done.returncode == (0 if arguments[0] == "list" else 2)
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["check", "plan", "run"])

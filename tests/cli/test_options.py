@@ -14,10 +14,16 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(
     ("stream", "no_colour", "wanted"),
-    [(Terminal(), None, True), (Terminal(), "", True), (Terminal(), "1", False), (io.StringIO(), None, False)],
+    [
+        (Terminal(), None, True),
+        (Terminal(), "", True),
+        (Terminal(), "1", False),
+        (io.StringIO(), None, False),
+        (None, None, False),
+    ],
 )
 def test_colour_is_for_terminals_that_want_it(
-    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, no_colour: str | None, wanted: bool
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None, no_colour: str | None, wanted: bool
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     if no_colour is not None:
