@@ -11,6 +11,7 @@ from __future__ import annotations
 from honeystack.net.address import AddressSet
 from honeystack.net.output import Output, Rng
 from honeystack.net.wire import icmpv6, ipv6
+from honeystack.net.wire.checksum import Octets
 from honeystack.net.wire.ethernet import IPV6, encode_ethernet, multicast_mac
 from honeystack.net.wire.facts import IpPacket
 from honeystack.net.wire.icmp import IcmpMessage
@@ -19,7 +20,8 @@ UNSPECIFIED = bytes(16)
 MAX_REPORTED = 64  # groups in one report, so that it fits a packet
 MAX_REPORT_DELAY = 10.0  # seconds; what queriers ask for (RFC 3810 §9.3), and no more whatever they ask
 OLD_QUERIER_SECONDS = 260.0  # twice the interval between queries and a delay (RFC 3810 §9.12)
-ROUTER_ALERT = bytes([icmpv6.PROTOCOL, 0, 5, 2, 0, 0, 1, 0])  # hop-by-hop header: router alert 0, PadN
+MLD_ALERT = b"\5\2\0\0"  # router alert 0
+ROUTER_ALERT = bytes([icmpv6.PROTOCOL, 0, *MLD_ALERT, 1, 0])  # hop-by-hop header: router alert, PadN
 
 
 class Groups:
@@ -41,9 +43,12 @@ class Groups:
         return group == icmpv6.ALL_NODES or group in self._groups
 
     def receive_query(self, packet: IpPacket, message: IcmpMessage, now: float) -> bool:
-        """Take a query; its reports go out after a random part of the delay it allows. Raises Malformed."""
+        """Take a query; its reports go out after a random part of the delay it allows. Raises Malformed.
+
+        One that is not from this link, or has no router alert for it, is nobody's (RFC 3810 §6.2).
+        """
         query = icmpv6.decode_mld_query(message)
-        from_link = packet.path.remote[0] == 0xFE and packet.facts.ttl == 1  # RFC 3810 §5.1.14
+        from_link = packet.path.remote[0] == 0xFE and packet.facts.ttl == 1 and _is_alert(packet.octets)
         if not from_link or (any(query.group) and query.group not in self._groups) or not self._groups:
             return False
         self._vlan = packet.path.vlan
@@ -80,3 +85,15 @@ class Groups:
         head = encode_ethernet(multicast_mac(group), self._mac, IPV6, self._vlan)
         header = ipv6.encode_ipv6(self._link_local, group, ipv6.HOP_BY_HOP, len(body), hop_limit=1)
         self._output.frame(head + header + body)
+
+
+def _is_alert(octets: Octets) -> bool:
+    """Whether a packet's hop-by-hop header has the router alert of MLD (RFC 2711 §2.1)."""
+    if octets[6] != ipv6.HOP_BY_HOP:
+        return False
+    options, at = bytes(octets[42 : 48 + octets[41] * 8]), 0
+    while at + 1 < len(options):
+        if options[at : at + 4] == MLD_ALERT:
+            return True
+        at += 1 if options[at] == 0 else 2 + options[at + 1]  # Pad1 has no length
+    return False

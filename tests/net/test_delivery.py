@@ -23,6 +23,7 @@ from tests.net.frames import (
     established,
     fate,
     icmp_frame,
+    icmp_payload,
     ip_frame,
     ip_packet,
     make_stack,
@@ -249,8 +250,10 @@ def test_a_listener_query_is_reported_to_later() -> None:
     stack = make_stack()
     path = PATH6._replace(local=ALL_NODES, remote=packed("fe80::99"), local_mac=multicast_mac(ALL_NODES))
     query = IcmpMessage(icmpv6.MLD_QUERY, 0, 1000 << 16, bytes(20))
-    assert fate(stack, icmp_frame(path, query, ttl=64)) == "ignored"
-    assert fate(stack, icmp_frame(path, query, ttl=1)) == "delivered"
+    alerting = bytes([58, 0, 5, 2, 0, 0, 1, 0]) + icmp_payload(path, query)
+    assert fate(stack, icmp_frame(path, query, ttl=1)) == "ignored"
+    assert fate(stack, ip_frame(path, ipv6.HOP_BY_HOP, alerting, ttl=64)) == "ignored"
+    assert fate(stack, ip_frame(path, ipv6.HOP_BY_HOP, alerting, ttl=1)) == "delivered"
     assert stack.poll_transmit(1.0) == []
     deadline = stack.poll_timeout()
     assert deadline is not None

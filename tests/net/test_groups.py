@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from honeystack.errors import Malformed
 from honeystack.net.address import AddressSet
-from honeystack.net.groups import MAX_REPORTED, OLD_QUERIER_SECONDS, UNSPECIFIED, Groups
+from honeystack.net.groups import MAX_REPORTED, MLD_ALERT, OLD_QUERIER_SECONDS, UNSPECIFIED, Groups
 from honeystack.net.output import Output
 from honeystack.net.wire.ethernet import decode_ethernet, multicast_mac
 from honeystack.net.wire.icmp import IcmpMessage
@@ -23,6 +24,7 @@ from honeystack.net.wire.icmpv6 import (
     decode_icmpv6,
     solicited_node,
 )
+from honeystack.net.wire.ipv6 import HOP_BY_HOP
 from tests.net.frames import ADDRESSES, LINK_LOCAL, OUR_MAC, PATH6, PEER6, US6, icmp_payload, packed, received
 
 ROUTER = packed("fe80::99")
@@ -47,10 +49,16 @@ class Bench:
         remote: bytes = ROUTER,
         version: int = 2,
         now: float = 100.0,
+        options: bytes | None = MLD_ALERT + b"\1\0",
     ) -> bool:
         message = IcmpMessage(MLD_QUERY, 0, delay << 16, group + (bytes(4) if version == 2 else b""))
         path = PATH6._replace(local=ALL_NODES, remote=remote, vlan=5)
-        packet = received(path, 58, icmp_payload(path, message), ttl=ttl)
+        payload = icmp_payload(path, message)
+        if options is None:
+            packet = received(path, 58, payload, ttl=ttl)
+        else:
+            header = bytes([58, (len(options) + 2) // 8 - 1]) + options
+            packet = received(path, HOP_BY_HOP, header + payload, ttl=ttl)
         return self.groups.receive_query(packet, message, now)
 
     def reports(self, now: float) -> list[tuple[bytes, int, list[bytes]]]:
@@ -89,6 +97,22 @@ def test_a_second_query_may_hasten_the_report_and_never_delays_it() -> None:
     assert bench.groups.next_deadline() == 100.0 < (first or 0)
     bench.query(delay=0x7FFF)
     assert bench.groups.next_deadline() == 100.0
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        (None, False),
+        (b"\1\4\0\0\0\0", False),
+        (b"\0\0" + MLD_ALERT, True),
+        (b"\1\1\0" + MLD_ALERT + bytes(7), True),
+        (b"\5\2\0\1\1\0", False),  # for RSVP
+        (b"\1\3\5\2\0\0", False),
+        (bytes(6), False),
+    ],
+)
+def test_a_query_without_its_router_alert_is_nobodys(options: bytes | None, taken: bool) -> None:
+    assert Bench().query(options=options) is taken
 
 
 def test_a_query_for_our_group_is_taken_and_others_are_not() -> None:
@@ -164,7 +188,15 @@ def test_any_query_is_taken_ignored_or_malformed(data: bytes, rest: int, ttl: in
     bench, message = Bench(), IcmpMessage(MLD_QUERY, 0, rest, data)
     path = PATH6._replace(remote=ROUTER)
     with contextlib.suppress(Malformed):
-        bench.groups.receive_query(received(path, 58, icmp_payload(path, message), ttl=ttl), message, 1.0)
+        payload = bytes([58, 0]) + MLD_ALERT + b"\1\0" + icmp_payload(path, message)
+        bench.groups.receive_query(received(path, HOP_BY_HOP, payload, ttl=ttl), message, 1.0)
     bench.groups.receive_report(message, 1.0)
     deadline = bench.groups.next_deadline()
     assert deadline is None or 1.0 <= deadline <= 11.0
+
+
+@given(st.binary(min_size=6, max_size=30), st.integers(0, 255))
+def test_any_options_are_an_alert_or_none(options: bytes, length: int) -> None:
+    bench, message = Bench(), IcmpMessage(MLD_QUERY, 0, 0, bytes(20))
+    packet = received(PATH6._replace(remote=ROUTER), HOP_BY_HOP, bytes([58, length]) + options, ttl=1)
+    assert bench.groups.receive_query(packet, message, 1.0) <= (MLD_ALERT in options)

@@ -106,14 +106,18 @@ class MldQuery(NamedTuple):
 
 
 def decode_mld_query(message: IcmpMessage) -> MldQuery:
-    if len(message.data) < 16:
+    """A query by its length, as RFC 3810 §8.1 tells versions apart. Raises Malformed."""
+    data = message.data
+    if len(data) < 16:
         raise Malformed("a multicast listener query without a group")
     code = message.rest >> 16
-    if len(message.data) < 20:
-        return MldQuery(code / 1000, message.data[:16], 1)
+    if len(data) == 16:
+        return MldQuery(code / 1000, data, 1)
+    if len(data) < 20 or len(data) < 20 + 16 * (data[18] << 8 | data[19]):
+        raise Malformed(f"a multicast listener query of {8 + len(data)} bytes is cut off")
     if code >= 0x8000:  # RFC 3810 §5.1.3: a floating point number
         code = (code & 0x0FFF | 0x1000) << ((code >> 12 & 7) + 3)
-    return MldQuery(code / 1000, message.data[:16], 2)
+    return MldQuery(code / 1000, data[:16], 2)
 
 
 def encode_mld_report(groups: Sequence[bytes]) -> IcmpMessage:

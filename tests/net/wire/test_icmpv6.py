@@ -92,7 +92,8 @@ def test_the_solicited_node_group() -> None:
         (1000 << 16, bytes(20), MldQuery(1.0, bytes(16), 2)),
         (0x8001 << 16, HERE + bytes(4), MldQuery((0x1001 << 3) / 1000, HERE, 2)),
         (0xFFFF << 16, bytes(20), MldQuery((0x1FFF << 10) / 1000, bytes(16), 2)),
-        (0xFFFF << 16, bytes(19), MldQuery(65.535, bytes(16), 1)),
+        (0xFFFF << 16, bytes(16), MldQuery(65.535, bytes(16), 1)),
+        (1000 << 16, bytes(19) + b"\1" + bytes(16), MldQuery(1.0, bytes(16), 2)),
     ],
 )
 def test_queries_of_both_versions(rest: int, data: bytes, query: MldQuery) -> None:
@@ -102,6 +103,12 @@ def test_queries_of_both_versions(rest: int, data: bytes, query: MldQuery) -> No
 def test_a_query_without_a_group_is_malformed() -> None:
     with pytest.raises(Malformed, match="group"):
         decode_mld_query(IcmpMessage(MLD_QUERY, 0, 0, bytes(15)))
+
+
+@pytest.mark.parametrize("data", [bytes(17), bytes(19), bytes(19) + b"\1" + bytes(15), bytes(18) + b"\1\0" + bytes(99)])
+def test_a_query_of_neither_version_is_malformed(data: bytes) -> None:
+    with pytest.raises(Malformed, match="cut off"):
+        decode_mld_query(IcmpMessage(MLD_QUERY, 0, 0, data))
 
 
 def test_a_report_has_a_record_per_group() -> None:
