@@ -12,8 +12,7 @@ import sys
 import trio
 
 import honeystack
-from honeystack.net.stream import TcpStream
-from honeystack.netstack import Netstack
+from honeystack import Netstack, TcpStream
 
 PATIENCE = 5.0  # seconds for a peer's first words
 
