@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
@@ -102,7 +103,8 @@ def said(port: int, flights: Flights) -> bytes:
                 client.sendall(flight)
                 client.settimeout(0.1 if number + 1 < len(flights) else 15)
                 if number + 1 == len(flights):
-                    client.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(OSError):  # it had been reset; what was heard is still to be read
+                        client.shutdown(socket.SHUT_WR)
                 try:
                     while data := client.recv(65536):
                         heard += data
