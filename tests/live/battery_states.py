@@ -20,6 +20,7 @@ STATES = {
     "fin-wait-1 of nobody": CLOSER,
     "closing of nobody": CLOSER,
 }
+REST = 0.2  # seconds, so that a time-out of 200 ms after the last step is over, and its double far away
 STEP = 0.06  # seconds for an answer, well below the shortest time-out
 
 
@@ -44,7 +45,7 @@ def in_state(state: str, kind: Kind) -> Probe:
         )
         await trio.sleep(2 * STEP)
         await peer.tcp(ACK, port, at=at + 3, ack=acknowledged)  # whether it is still there
-        await trio.sleep(STEP)
+        await trio.sleep(REST)
 
     return probe
 
