@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 PYTEST_FLAGS ?=
 # Most tests on the wire wait most of the time, so there are more processes than cores. -n 0 in PYTEST_FLAGS has one.
-TOGETHER := -n $(shell expr 2 \* $$(nproc))
+TOGETHER := -n $(shell cores=$$(nproc); echo $$((cores < 8 ? 2 * cores : 16)))
 # Where this is set, each of some hundred processes that the tests start would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
