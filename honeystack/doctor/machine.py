@@ -12,13 +12,14 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from struct import pack, unpack_from
 
 import attrs
 
 from honeystack.compiled import is_compiled
+from honeystack.doctor.ancestry import inherited
 from honeystack.doctor.sockets import HostSocket, host_sockets
 from honeystack.net.interface import InterfaceFacts, interface_facts, interface_names
 from honeystack.tls.openssl import OpenSsl
@@ -51,8 +52,9 @@ class Machine:
     def is_root(self) -> bool:
         return os.geteuid() == 0
 
-    def environment(self) -> Mapping[str, str]:
-        return os.environ
+    def variable(self, name: str) -> str:
+        """Of the operator's session, also where sudo has hidden it; "" where there is none."""
+        return inherited(name)
 
     def interfaces(self) -> list[str]:
         return interface_names()

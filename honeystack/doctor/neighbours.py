@@ -61,7 +61,7 @@ def check_session(machine: Machine, settings: AttachmentSettings) -> Iterator[Fi
 
 def ssh_session(machine: Machine) -> tuple[str, str, int] | None:
     """The operator's address, and the address and port of this machine that the session goes to (ssh(1))."""
-    words = machine.environment().get("SSH_CONNECTION", "").split()
+    words = machine.variable("SSH_CONNECTION").split()
     try:
         remote, _, local, port = words
         return str(_unmapped(remote)), str(_unmapped(local)), int(port)

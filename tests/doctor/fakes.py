@@ -56,8 +56,8 @@ class FakeMachine(Machine):
     def is_root(self) -> bool:
         return self.root
 
-    def environment(self) -> Mapping[str, str]:
-        return self.variables
+    def variable(self, name: str) -> str:
+        return self.variables.get(name, "")
 
     def interfaces(self) -> list[str]:
         return ["lo", *self.known]
