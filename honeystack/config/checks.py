@@ -70,6 +70,14 @@ def note_foreign_addresses(placed: Sequence[PlacedPort], listener: Any, reading:
             reading.note(port.span, f"{port.spec.address} is not among the listener's addresses: nothing reaches this")
 
 
+def warn_of_any(placed: Sequence[PlacedPort], listener: Any, reading: Reading) -> None:
+    """Only a listener with packets of its own hears on ports that nobody names."""
+    for port in placed if not hasattr(listener, "allow_no_exclude") else ():
+        if port.spec.is_any:
+            what = "this listener opens the ports that are named, and this names none"
+            reading.warn(port.span, what, 'name them, as in "tcp/8000-8100", or use type = "netstack"')
+
+
 def note_whole_networks(table: Table, listener: Any, reading: Reading) -> None:
     """An address with the length that `ip address` shows claims its whole network, gateway and all."""
     entry = entry_of(table, type(listener), "addresses") if hasattr(listener, "allow_no_exclude") else None

@@ -97,6 +97,7 @@ def _read(root: Table, reading: Reading, *, path: Path | None, data: Path, machi
         return None
     checks.note_excluded_ports(placed, listener, reading)
     checks.note_foreign_addresses(placed, listener, reading)
+    checks.warn_of_any(placed, listener, reading)
     _note_silence(root, channels, reading)
     limits = CaptureLimits(payload_bytes=capture.payload_bytes, pause=capture.pause, idle=capture.idle)
     return Config(

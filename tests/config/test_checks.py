@@ -113,6 +113,18 @@ def test_a_port_on_an_address_of_nobody_is_noted(told: Told, addresses: str, not
     assert not noted or lines[0].startswith("6:10: 10.0.0.1 is not among the listener's addresses")
 
 
+@pytest.mark.parametrize(("listener", "warned"), [("./deaf.py", True), ("./ear.py", False)])
+def test_any_port_is_warned_of_where_only_named_ones_are_opened(
+    folder: Path, told: Told, listener: str, warned: bool
+) -> None:
+    text = (folder / "ear.py").read_text()
+    (folder / "deaf.py").write_text(text.replace("    allow_no_exclude", "    allow_none").replace('"ear"', '"deaf"'))
+    allowed = "" if warned else "allow_no_exclude = true\n"
+    lines = told(f"[listener]\ntype = '{listener}'\n{allowed}[[port]]\nports = ['tcp/80', 'udp/any']\n")
+    message = "4:20: this listener opens the ports that are named, and this names none; name them"
+    assert [line.startswith(message) for line in lines] == ([True] if warned else [])
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
