@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from honeystack.net.address import AddressSet
+from honeystack.net.limits import Limits
+from honeystack.net.notices import BoundReached
 from honeystack.net.reachability import Condition
 from honeystack.net.stack import Stack
 from honeystack.net.wire import icmpv6
@@ -223,3 +225,11 @@ def test_learning_does_not_keep_anybody_from_an_answer() -> None:
         (frame,) = house.stack.poll_transmit(1.0)
         assert frame[:6] == mac
     assert answers(house.stack) == []
+
+
+def test_more_peers_than_are_remembered_are_told_as_a_bound() -> None:
+    stack = make_stack(links=AddressSet(["10.0.0.0/24"]), limits=Limits(neighbours=1))
+    for number in (50, 51, 52):
+        stack._delivery.used(PATH4._replace(remote=packed(f"10.0.0.{number}")), 1.0)
+    bounds = [notice for notice in iter(stack.poll_notice, None) if isinstance(notice, BoundReached)]
+    assert bounds == [BoundReached("neighbours", 1, None)]

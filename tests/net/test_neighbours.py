@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from honeystack.errors import Malformed
 from honeystack.net.address import AddressSet, Path
-from honeystack.net.neighbours import UNSPECIFIED, Neighbours
+from honeystack.net.neighbours import LOCK_SECONDS, UNSPECIFIED, Neighbours
 from honeystack.net.output import Output
 from honeystack.net.wire.arp import REPLY, REQUEST, Arp, decode_arp
 from honeystack.net.wire.ethernet import ARP, EthernetHeader, decode_ethernet
@@ -210,3 +210,13 @@ def test_who_asks_the_group_and_does_not_say_where_he_is_must_be_known() -> None
     assert not bench.solicit(US6, local=solicited_node(US6), mac=None)
     bench.neighbours.remember(PEER6, PEER_MAC, None, 0.0)
     assert bench.solicit(US6, local=solicited_node(US6), mac=None)
+
+
+def test_what_a_neighbour_has_just_said_is_not_replaced_in_passing() -> None:
+    bench = Bench()
+    assert not bench.neighbours.is_locked(PEER4, 5.0)
+    bench.neighbours.remember(PEER4, PEER_MAC, None, 5.0)
+    assert bench.neighbours.is_locked(PEER4, 5.0 + LOCK_SECONDS)
+    assert not bench.neighbours.is_locked(PEER4, 5.1 + LOCK_SECONDS)
+    bench.neighbours.forget(PEER4)
+    assert not bench.neighbours.is_locked(PEER4, 5.0)

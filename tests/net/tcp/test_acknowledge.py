@@ -11,7 +11,7 @@ from honeystack.net.tcp.flight import MAX_REORDERING
 from honeystack.net.tcp.sending import Sending
 from honeystack.net.tcp.seq import add
 from honeystack.net.wire.facts import IcmpErrorKind
-from honeystack.net.wire.tcp import ACK, decode_segment, sack_option, timestamp_option
+from honeystack.net.wire.tcp import ACK, CWR, ECE, SYN, decode_segment, sack_option, syn_options, timestamp_option
 from tests.net.tcp.pair import make_tcp, peer_segment
 from tests.net.tcp.peer import Peer
 from tests.net.tcp.test_path_errors import report
@@ -291,3 +291,28 @@ def test_duplicates_say_nothing_while_all_is_cut_anew_and_sent_again() -> None:
     assert len(peer.send()) > 1
     peer.send()
     assert (conn.mss, sending.flight.duplicates) == (800, 1)
+
+
+def test_an_echo_of_congestion_reduces_the_window_once_and_the_next_data_says_so() -> None:
+    peer = Peer(mss=1000, scale=7)
+    (answer,) = peer.send(SYN | ECE | CWR, options=syn_options(1000, window_scale=7, sack=True, timestamps=None))
+    peer.seq, peer.ack = add(peer.seq, 1), add(answer.seq, 1)
+    peer.send()
+    (conn,) = peer.tcp.flows.values()
+    conn.send(bytes(10_000), peer.now)
+    peer.answers()
+    assert conn.sending is not None
+    before = conn.sending.congestion.cwnd
+    for acked in (1000, 2000):
+        peer.send(ACK | ECE, ack=add(peer.ack, acked))
+    assert conn.sending.congestion.cwnd < before
+    peer.send(ACK | ECE, ack=add(peer.ack, 10_000))
+    conn.send(bytes(1500), peer.now)
+    assert [seg.flags & CWR for seg in peer.answers()] == [CWR, 0]
+
+
+def test_a_time_out_halves_what_the_path_may_bear() -> None:
+    peer, _, sending = sender(10)
+    peer.wait(1.1)
+    assert sending.congestion.restarting
+    assert sending.congestion.ssthresh == 5000

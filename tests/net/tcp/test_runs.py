@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.seq import add, diff
 from honeystack.net.wire.runs import Run
 from honeystack.net.wire.segment import Segment
-from honeystack.net.wire.tcp import ACK, FIN, PSH, sack_option
+from honeystack.net.wire.tcp import ACK, CWR, FIN, PSH, sack_option
 from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
@@ -230,3 +231,22 @@ def test_a_run_in_flight_is_probed_no_later_for_another_one() -> None:
     peer.now += 0.01
     send(peer, bytes(3000))
     assert peer.conn.sending.progress_at == began
+
+
+def test_data_that_tells_of_a_reduced_window_goes_in_no_run() -> None:
+    with_runs, without = both(mss=1000)
+    seen = []
+    for peer in (with_runs, without):
+        assert peer.conn is not None
+        peer.conn.ecn = Ecn.AGREED
+        peer.conn.start_sending(peer.now).congestion.cwr_due = True
+        seen.append(facts(send(peer, bytes(8000))))
+    assert seen[0] == seen[1]
+    assert [flags & CWR for _, _, flags, _, _ in seen[0]] == [CWR] + [0] * 7
+
+
+def test_each_piece_of_a_run_is_counted() -> None:
+    peers = both(mss=1000)
+    for peer in peers:
+        send(peer, bytes(3500))
+    assert peers[0].tcp.statistics()["segments_out"] == peers[1].tcp.statistics()["segments_out"] == 5

@@ -177,3 +177,15 @@ def test_no_state_of_listening_is_taken_for_an_earlier_one() -> None:
         call(port)
         changes.append(tcp.listen_changes)
     assert len(set(changes)) == len(changes)
+
+
+def test_a_syn_in_the_window_ends_a_handshake_by_the_peer() -> None:
+    peer = Peer()
+    peer.syn()
+    peer.send(SYN, seq=add(peer.seq, 5))
+    assert [notice.reset for notice in peer.told(HalfOpen) if isinstance(notice, HalfOpen)] == [True]
+
+
+def test_the_segments_of_a_handshake_are_counted_with_its_connection() -> None:
+    conn = Peer().open()
+    assert (conn.packets_in, conn.packets_out) == (2, 1)
