@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from honeystack.net.tcp.ecn import Ecn
 from honeystack.net.tcp.seq import add
-from honeystack.net.wire.tcp import FIN, PSH, sack_option
+from honeystack.net.wire.tcp import CWR, FIN, PSH, sack_option
+from tests.net.tcp.pair import make_tcp
 from tests.net.tcp.peer import Peer
 
 
@@ -70,3 +72,13 @@ def test_behind_a_window_that_has_shrunk_only_the_first_segment_is_sent_again() 
     assert (again.seq, len(again.data)) == (start, 1)
     assert conn.sending is not None
     assert conn.sending.flight.lost
+
+
+@pytest.mark.parametrize("cuts_runs", [False, True])
+def test_the_first_data_after_a_reduction_says_so_and_is_a_segment_alone(cuts_runs: bool) -> None:
+    peer = Peer(make_tcp(3, cuts_runs=cuts_runs), mss=1000, scale=4)
+    conn = peer.open()
+    conn.ecn = Ecn.AGREED
+    conn.start_sending(peer.now).congestion.cwr_due = True
+    conn.send(bytes(3000), peer.now)
+    assert [(len(seg.data), seg.flags & CWR) for seg in peer.answers()] == [(1000, CWR), (1000, 0), (1000, 0)]
