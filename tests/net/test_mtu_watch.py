@@ -21,18 +21,18 @@ class News:
     """Stands for the kernel: its links, and a socket that says that there is news."""
 
     def __init__(self) -> None:
-        self.links: dict[str, tuple[int, bytes, int]] = {"lo": (1, b"", 65536), "eth0": (2, b"", 1500)}
+        self.links: dict[str, tuple[int, bytes, int, int]] = {"lo": (1, b"", 65536, 0), "eth0": (2, b"", 1500, 0)}
         self.unknown = False
         self.ours, self.kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ours.setblocking(False)
 
-    def listed(self) -> dict[str, tuple[int, bytes, int]]:
+    def listed(self) -> dict[str, tuple[int, bytes, int, int]]:
         if self.unknown:
             raise Unavailable("the kernel does not list its interfaces")
         return self.links
 
     def tell(self, mtu: int) -> None:
-        self.links["eth0"] = (2, b"", mtu)
+        self.links["eth0"] = (2, b"", mtu, 0)
         self.kernels.send(b"news")
 
 
@@ -86,7 +86,7 @@ async def test_a_change_is_waited_for_and_each_is_told(news: News, monkeypatch: 
 
 async def test_news_of_other_kinds_and_of_others_wakes_nobody(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = watch(news, monkeypatch)
-    news.links["lo"] = (1, b"", 1200)
+    news.links["lo"] = (1, b"", 1200, 0)
     for _ in range(3):
         news.kernels.send(b"the carrier is there")
     with trio.move_on_after(0.05) as patience:
@@ -97,7 +97,7 @@ async def test_news_of_other_kinds_and_of_others_wakes_nobody(news: News, monkey
 
 async def test_what_changed_before_anybody_waited_is_told(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = watch(news, monkeypatch)
-    news.links["eth0"] = (2, b"", 1400)
+    news.links["eth0"] = (2, b"", 1400, 0)
     assert await watched.changed() == 1400
     watched.close()
 
