@@ -189,3 +189,14 @@ def test_a_syn_in_the_window_ends_a_handshake_by_the_peer() -> None:
 def test_the_segments_of_a_handshake_are_counted_with_its_connection() -> None:
     conn = Peer().open()
     assert (conn.packets_in, conn.packets_out) == (2, 1)
+
+
+def test_what_a_connection_held_is_given_back_at_its_end() -> None:
+    peer = Peer(window=0)
+    conn = peer.open()
+    peer.say(bytes(100))
+    conn.send(bytes(5000), peer.now)
+    peer.send(ACK, b"late", seq=add(peer.seq, 50))
+    assert peer.tcp.memory.used > 5100
+    conn.abort(peer.now)
+    assert peer.tcp.memory.used == 0
