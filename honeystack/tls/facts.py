@@ -80,7 +80,7 @@ UDP_TLS = EventKind(
     },
 )
 
-MOST_PART = 8192  # bytes of a hello that is not whole; those of browsers have 2 kB, and `tcp`/`payload` has more
+MOST_PART = 2048  # bytes of a hello that is not whole, as most browsers have; `tcp`/`payload` has more
 MOST_RAW = 4096  # characters of a raw fingerprint; those of all clients known have less than 1,100
 MOST_NAME = 512  # characters of a server name; DNS allows 253, but each byte that is no text is told as four
 MOST_PROTOCOLS = 32  # of ALPN; browsers offer two, and no more than some thirty have a name
