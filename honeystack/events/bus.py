@@ -132,8 +132,8 @@ class Subscription:
     def batches(self, limit: int = 256, *, gather: float = 0.0) -> AsyncIterator[list[Event]]:
         """Lists of at most `limit` events that wait, never empty; heavy ones come in shorter lists.
 
-        A batch is written when the next is asked for. After one that was less than a quarter full, more may gather for
-        so many seconds.
+        A batch is written when the next is asked for. After one that was less than a quarter full and left none, more
+        may gather for so many seconds.
         """
         return _Batches(self, limit, gather)
 
@@ -298,5 +298,6 @@ class _Batches:
 
     async def __anext__(self) -> list[Event]:
         batch = await self._subscription._take(self._limit, pause=self._pause)
-        self._pause = self._gather if len(batch) < self._limit // 4 else 0.0
+        few = len(batch) < self._limit // 4 and not self._subscription._queue  # heavy ones leave others waiting
+        self._pause = self._gather if few else 0.0
         return batch

@@ -129,6 +129,16 @@ async def test_more_events_gather_after_a_small_batch_only(autojump_clock: trio.
     assert [(size, time - start) for size, time in sizes] == [(1, 0.0), (2, 0.5), (3, 0.5)]
 
 
+async def test_heavy_events_do_not_wait_for_more_to_gather(autojump_clock: trio.testing.MockClock) -> None:
+    bus = Bus()
+    subscription = bus.subscribe("file")
+    iteration, start = aiter(subscription.batches(gather=0.5)), trio.current_time()
+    for _ in range(5):
+        bus.publish(payload_event(bytes(BATCH_MEMORY)))
+    assert [len(await anext(iteration)) for _ in range(5)] == [1] * 5
+    assert trio.current_time() == start
+
+
 async def test_an_end_is_not_put_off_by_what_might_gather(autojump_clock: trio.testing.MockClock) -> None:
     """The clock of a replay stands while its channels write the last: it would never end."""
     bus = Bus()
