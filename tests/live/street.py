@@ -8,6 +8,7 @@ from behind a gateway, so that no rate limit of one probe touches another, and a
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -137,7 +138,16 @@ class Wire:
     group_turn: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def send(self, frame: bytes) -> None:
-        await self.socket.send(frame)
+        """Send, and again where the kernel's queue, which all namespaces share, was full of what others send."""
+        for _ in range(100):
+            try:
+                await self.socket.send(frame)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                await trio.sleep(0.005)
+            else:
+                return
 
     async def listen(self) -> None:
         while True:
@@ -303,8 +313,11 @@ def ask(place: Street, probes: dict[str, Probe], *, first: int = 256, pace: floa
 
 async def _ask(place: Street, probes: dict[str, Probe], first: int, pace: float) -> dict[str, Answers]:
     found: dict[str, Answers] = {}
-    async with trio.open_nursery() as nursery:
+    async with contextlib.AsyncExitStack() as room:
         wires = {side: Wire(trio.socket.from_stdlib_socket(made.dup())) for side, made in place.sockets.items()}
+        for wire in wires.values():
+            room.callback(wire.socket.close)
+        nursery = await room.enter_async_context(trio.open_nursery())
         for wire in wires.values():
             nursery.start_soon(wire.listen)
         peers: dict[str, dict[str, Peer]] = {side: {} for side in SIDES}
@@ -319,8 +332,6 @@ async def _ask(place: Street, probes: dict[str, Probe], first: int, pace: float)
                     probing.start_soon(_run, probe, peer)
                 await trio.sleep(pace)
         nursery.cancel_scope.cancel()
-        for wire in wires.values():
-            wire.socket.close()
         for side in SIDES:
             found[side] = {name: peer.heard for name, peer in peers[side].items()}
     return found
