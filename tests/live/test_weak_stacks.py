@@ -12,7 +12,7 @@ import pytest
 from tests.live.street import TARGET
 from tests.live.terrace import Pair, both, heard_while, terrace
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.punctual]
 
 OWN = {"133", "135", "136", "143"}  # what a kernel says of its own accord, and answers to what the neighbour's asks
 LIMITED = {"1", "4"}  # errors: how many are let out depends on the moment
