@@ -174,6 +174,15 @@ async def test_a_client_that_is_no_probe_gets_a_handshake_of_such_a_server_too(c
     assert "tls.forged" not in fields
 
 
+async def test_every_event_of_tls_has_the_fingerprints_and_the_name(certificate: Certificate) -> None:
+    hello = message(body(extensions=full_extensions(name=b"bank.example")))
+    told, *later = await scan(unwrapper(), TlsPlan(certificate), records(hello, 16_384))
+    keys = ["ja3.digest", "ja3.string", "ja3.nogrease-digest", "ja4", "ja4.raw", "tls.sni"]
+    for fields in later:
+        assert [fields[key] for key in keys] == [told[key] for key in keys]
+    assert later
+
+
 async def test_a_large_hello_is_told_once(certificate: Certificate) -> None:
     hello = message(body(suites=range(0x6000, 0x6000 + 32_000), extensions=full_extensions(name=b"x" * 60_000)))
     told, *later = await scan(unwrapper(), TlsPlan(certificate), records(hello, 16_384))

@@ -24,11 +24,11 @@ TLS = EventKind(
     {
         "tls.stage": "`hello`, `established`, `failed`, `payload` or `threat`",
         "ja3.digest": "MD5 of the JA3 string",
-        "ja3.string": "JA3 before hashing, told with the hello alone",
+        "ja3.string": "JA3 before hashing",
         "ja3.string-truncated": "bool: there is more of it than is told here; the digests are of the whole",
         "ja3.nogrease-digest": "MD5 of the JA3 string without GREASE values",
         "ja4": "JA4 of the hello",
-        "ja4.raw": "JA4 with its lists in place of their hashes, told with the hello alone",
+        "ja4.raw": "JA4 with its lists in place of their hashes",
         "ja4.raw-truncated": "bool: there is more of it than is told here",
         "tls.sni": "server name that the client asks for",
         "tls.sni-truncated": "bool: the name is longer than is told here",
@@ -85,7 +85,8 @@ MOST_RAW = 4096  # characters of a raw fingerprint; those of all clients known h
 MOST_NAME = 512  # characters of a server name; DNS allows 253, but each byte that is no text is told as four
 MOST_PROTOCOLS = 32  # of ALPN; browsers offer two, and no more than some thirty have a name
 _MOST_PROTOCOL = 64  # bytes of each of them
-REPEATED = ("ja3.digest", "ja3.nogrease-digest", "ja4", "tls.sni", "tls.sni-truncated")  # in later events too
+_REPEATED = ("ja3.", "ja4", "tls.sni")  # what keys begin with that later events have too
+_RAW = ("ja3.string", "ja4.raw")
 SMALLEST_SEGMENT = 536  # bytes, that a peer may send without knowing more: RFC 9293 §3.7.1, MUST-15
 
 _VERSIONS = {
@@ -138,8 +139,9 @@ def told_of(hello: ClientHello) -> Told:
 
 
 def repeated(fields: Mapping[str, object]) -> dict[str, object]:
-    """What later events of TLS repeat of those of a hello."""
-    return {key: fields[key] for key in REPEATED if key in fields}
+    """What later events of TLS repeat of those of a hello; a raw fingerprint only where it is told whole."""
+    cut = tuple(key for key in _RAW if f"{key}-truncated" in fields)
+    return {key: value for key, value in fields.items() if key.startswith(_REPEATED) and not key.startswith(cut)}
 
 
 def part_fields(raw: bytes, part: bytes) -> dict[str, object]:
