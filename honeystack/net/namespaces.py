@@ -57,8 +57,10 @@ class Lab:
         host = Host(f"{self._prefix}-{name}")
         _ip("netns", "add", host.name)
         self._hosts.append(host)
-        # Duplicate address detection would keep link-local addresses unusable for a second or two.
-        host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
+        # Duplicate address detection would keep link-local addresses unusable for a second or two, and routers, of
+        # which there are none, would be asked for at times that nobody chooses.
+        for setting in ("accept_dad", "router_solicitations"):
+            host.run("sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/default/{setting}")
         host.run("ip", "link", "set", "lo", "up")
         return host
 

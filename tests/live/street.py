@@ -234,10 +234,8 @@ def _furnish(house: Host, prober: Host, side: str) -> None:
     plug(prober, side, PROBER_MAC)
     assign(house, "eth0", [f"{TARGET[4]}/24", f"{TARGET[6]}/64", f"{TARGET_LOCAL}/64"])
     house.run("sh", "-c", f"echo {RECEIVE_MEMORY} > /proc/sys/net/ipv4/tcp_rmem")
-    # What one probe's connection has taught of the way to the prober is not to show in the next; nor is the house to
-    # look for routers, of which there are none.
+    # What one probe's connection has taught of the way to the prober is not to show in the next.
     house.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/tcp_no_metrics_save")
-    house.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/eth0/router_solicitations")
     for version in (4, 6):
         ip = ("ip", f"-{version}")
         house.run(
