@@ -48,7 +48,8 @@ def test_odd_scans_see_what_they_see_of_the_kernel(place: Arena, scan: str | lis
 def test_nmap_names_linux(place: Arena) -> None:
     said = nmap(place, "-O", "-d", "-p", f"80,{HOSTS_PORT}")
     told = re.findall(r"^(?:OS details|Aggressive OS|No exact OS|Too many|OS:).*", said, re.MULTILINE)
-    assert "OS details: Linux 4.15 - 5.6" in told
+    # These two differ in how initial sequence numbers scatter alone, and six random ones scatter as they like.
+    assert {"OS details: Linux 4.15 - 5.6", "OS details: Linux 5.0 - 5.3"} & set(told), told
 
 
 def signatures(place: Arena) -> dict[tuple[bool, int], tuple[str, str]]:
