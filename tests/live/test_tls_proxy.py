@@ -86,7 +86,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 
 
 def test_inside_tls_from_the_start(place: Arena) -> None:
-    said = place.attacker.run("curl", "--silent", "--insecure", f"https://{V4}/", check=False).stdout
+    said = place.attacker.run("curl", "-sk", "--http1.1", f"https://{V4}/", check=False).stdout
     assert "s_server" in said
     (event, *_) = place.wait_events("proxy", "request", destination_port=443)
     assert event["payload"].startswith("GET / HTTP/1.1")
