@@ -99,10 +99,11 @@ def test_who_has_none_is_served_and_nobody_else_is_asked(place: Arena) -> None:
 def test_a_resumed_session_is_told_with_its_certificate(place: Arena, version: str) -> None:
     ask = "(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 0.7) | openssl s_client -quiet"
     client = f"{ask} -cert client.pem -key client.pem -{version} -connect {V4}:8443"
-    shell(place, f"{client} -sess_out {version}.pem")
     before = len(place.events("tcp", "tls", tls_stage="established", destination_port=8443))
+    shell(place, f"{client} -sess_out {version}.pem")
+    established(place, 8443, before + 1)
     assert "HTTP/1." in shell(place, f"{client} -sess_in {version}.pem")
-    event = established(place, 8443, before + 1)
+    event = established(place, 8443, before + 2)
     assert event["tls.resumed"] is True
     assert is_of_the_spy(event)
 
