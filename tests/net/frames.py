@@ -6,6 +6,8 @@ import ipaddress
 import random
 from typing import Any
 
+import pytest
+
 from honeystack.net.address import AddressSet, Path
 from honeystack.net.notices import Anomaly, Datagram, Notice
 from honeystack.net.settings import StackSettings
@@ -35,6 +37,7 @@ US6, PEER6, LINK_LOCAL = packed("2001:db8::1"), packed("2001:db8::2"), packed("f
 PATH4 = Path(4, US4, PEER4, OUR_MAC, PEER_MAC)
 PATH6 = Path(6, US6, PEER6, OUR_MAC, PEER_MAC)
 PATHS = {4: PATH4, 6: PATH6}
+both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 ADDRESSES = AddressSet(["10.0.0.1/32", "10.9.0.0/16", "2001:db8::1/128", "fe80::1/128", "2001:db8:9::/64"])
 
 

@@ -22,8 +22,8 @@ from tests.net.frames import (
     OUR_MAC,
     PATH4,
     PATH6,
-    PATHS,
     PEER_MAC,
+    both,
     every_notice,
     icmp_frame,
     ip_frame,
@@ -34,8 +34,6 @@ from tests.net.frames import (
     udp_frame,
 )
 from tests.net.test_hostile_frames import established, segment
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 def names(stack: Stack) -> list[str]:

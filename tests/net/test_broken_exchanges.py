@@ -10,10 +10,8 @@ from honeystack.net.address import Path
 from honeystack.net.notices import Accepted, Anomaly, Closed
 from honeystack.net.wire.facts import ChecksumState
 from honeystack.net.wire.tcp import ACK, FIN, PSH, RST
-from tests.net.frames import FATES, PATHS, every_notice, make_stack, notices, syn_frame
+from tests.net.frames import FATES, both, every_notice, make_stack, notices, syn_frame
 from tests.net.test_conduct import piece, sequence_of_syn_ack, shake_hands
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 class Bystander:

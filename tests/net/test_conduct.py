@@ -25,6 +25,7 @@ from tests.net.frames import (
     PEER4,
     PEER_MAC,
     US4,
+    both,
     cut,
     every_notice,
     ip_frame,
@@ -34,8 +35,6 @@ from tests.net.frames import (
     udp_frame,
 )
 from tests.net.test_hostile_frames import SAMPLES
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 def source(number: int) -> bytes:

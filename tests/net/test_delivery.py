@@ -20,6 +20,7 @@ from tests.net.frames import (
     PEER_MAC,
     US6,
     answers,
+    both,
     established,
     fate,
     icmp_frame,
@@ -39,7 +40,6 @@ EXCLUSIONS = Exclusions(
 )
 FRIENDS = {4: packed("198.51.100.7"), 6: packed("2001:db8:bad::7")}
 GROUPS = ["224.0.0.251", "255.255.255.255", "10.0.0.255", "10.0.0.1", "ff02::fb", "2001:db8::1"]
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 @both

@@ -21,7 +21,6 @@ from tests.net.frames import (
     FATES,
     PATH4,
     PATH6,
-    PATHS,
     PEER4,
     PEER6,
     PEER_MAC,
@@ -37,9 +36,6 @@ from tests.net.frames import (
     syn_frame,
     udp_frame,
 )
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
-
 
 SAMPLES: list[Callable[[], bytes]] = [
     lambda: arp_frame(ASK),

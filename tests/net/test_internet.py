@@ -19,6 +19,7 @@ from tests.net.frames import (
     PEER4,
     PEER6,
     answers,
+    both,
     cut,
     datagrams,
     every_notice,
@@ -40,7 +41,6 @@ EXCLUSIONS = Exclusions(
 )
 FRIENDS = {4: packed("198.51.100.7"), 6: packed("2001:db8:bad::7")}
 GROUPS = ["224.0.0.251", "255.255.255.255", "10.0.0.255", "10.0.0.1", "ff02::fb", "2001:db8::1"]
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 @both

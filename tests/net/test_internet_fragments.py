@@ -16,11 +16,11 @@ from honeystack.net.wire.udp import UdpDatagram, encode_udp
 from tests.net.frames import (
     PATH4,
     PATH6,
-    PATHS,
     PEER6,
     PEER_MAC,
     US6,
     answers,
+    both,
     cut,
     datagrams,
     fate,
@@ -31,8 +31,6 @@ from tests.net.frames import (
     make_stack,
     notices,
 )
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 # Fragments.
 

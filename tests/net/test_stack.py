@@ -31,12 +31,12 @@ from tests.net.frames import (
     OUR_MAC,
     PATH4,
     PATH6,
-    PATHS,
     PEER4,
     PEER_MAC,
     US4,
     answer,
     arp_frame,
+    both,
     established,
     fate,
     ip_frame,
@@ -48,8 +48,6 @@ from tests.net.frames import (
     syn_frame,
     udp_frame,
 )
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 @both

@@ -17,9 +17,9 @@ from tests.net.frames import (
     OUR_MAC,
     PATH4,
     PATH6,
-    PATHS,
     PEER_MAC,
     arp_frame,
+    both,
     established,
     fate,
     ip_frame,
@@ -30,8 +30,6 @@ from tests.net.frames import (
     syn_frame,
     syn_segment,
 )
-
-both = pytest.mark.parametrize("path", PATHS.values(), ids=["4", "6"])
 
 
 @both
